@@ -1,0 +1,312 @@
+//! The verbs: what a recipe and a fitted value can do.
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{Schema, SchemaRef};
+
+use crate::artifact::Artifact;
+use crate::chain::{BoxedFit, BoxedStep, Chain, DynFit, Identity, On, Resampled};
+use crate::{Batches, Classes, Columns, Dataset, Error, Layout, Probabilities, Result, Statistic, Test, Train, Unsplit};
+use crate::statistic;
+
+/// A recipe: a plain value, cheap to clone, validated when used. Only training rows can be fitted.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a recipe that can be fitted",
+    label = "expected a recipe (`Fit`), such as `StandardScaler::new()`",
+    note = "fit a recipe on a `Dataset<Train>`; what `fit` returns transforms or predicts"
+)]
+pub trait Fit {
+    /// What fitting returns.
+    type Fitted;
+
+    /// Learns from training rows, which stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// When a parameter is out of range, or the rows do not suit the recipe; each recipe lists its own.
+    fn fit(&self, train: &Dataset<Train>) -> Result<Self::Fitted>;
+
+    /// This recipe and then another one on what it made.
+    fn then<B: Fit>(self, next: B) -> Chain<Self, B>
+    where
+        Self: FitTransform<Fitted: Transform> + Sized,
+    {
+        Chain::new(self, next)
+    }
+
+    /// Resamples the training rows after this step. Acts while fitting only.
+    fn resample<R: Resample>(self, resampler: R) -> Resampled<Self, R>
+    where
+        Self: FitTransform<Fitted: Transform> + Sized,
+    {
+        Resampled::new(self, resampler)
+    }
+
+    /// Limits the step to some of the features; the others pass through.
+    fn on(self, columns: impl Into<Columns>) -> On<Self>
+    where
+        Self: Sized,
+    {
+        On::new(self, columns.into())
+    }
+
+    /// Forgets the type, for a choice made at run time: `.boxed::<dyn PredictProba>()`.
+    fn boxed<D: ?Sized>(self) -> BoxedFit<D>
+    where
+        Self: DynFit<D> + Sized + Send + Sync + 'static,
+    {
+        BoxedFit::new(self)
+    }
+
+    /// Forgets the type of a step and keeps its `fit_transform`.
+    fn boxed_step(self) -> BoxedStep
+    where
+        Self: FitTransform<Fitted: Transform + 'static> + Sized + Send + Sync + 'static,
+    {
+        BoxedStep::new(self)
+    }
+}
+
+/// A recipe whose fitted value transforms.
+///
+/// `fit_transform` is what the next step sees while training. Out-of-fold encoders and resamplers override it;
+/// for all others it is fit, then transform.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a step that transforms",
+    label = "a chain continues only after a step whose fitted value is a `Transform`"
+)]
+pub trait FitTransform: Fit {
+    /// Fits, and gives the training rows as the next step shall see them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fit::fit`] and [`Transform::transform`].
+    fn fit_transform(&self, train: Dataset<Train>) -> Result<(Self::Fitted, Dataset<Train>)>
+    where
+        Self::Fitted: Transform,
+    {
+        let fitted = self.fit(&train)?;
+        let transformed = train.apply(&fitted)?;
+        Ok((fitted, transformed))
+    }
+}
+
+/// A fitted (or stateless) step. Works on a bare batch, so that serving needs no [`Dataset`].
+///
+/// Rows and their order stay. Columns that the step does not know pass through in place; what it makes of a
+/// column stands where the column stood. Target, weight, time, group and id columns may be absent.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot transform",
+    label = "not a `Transform`",
+    note = "a recipe must be fitted first: `let fitted = recipe.fit(&train)?`, where `train` is a `Dataset<Train>`"
+)]
+pub trait Transform: Artifact + Send + Sync {
+    /// The transformed rows.
+    ///
+    /// # Errors
+    ///
+    /// When a column that was fitted is missing or has another kind.
+    fn transform(&self, batch: &RecordBatch) -> Result<RecordBatch>;
+
+    /// The schema that [`transform`](Self::transform) will return for this input schema.
+    ///
+    /// # Errors
+    ///
+    /// As [`transform`](Self::transform).
+    fn output_schema(&self, input: &Schema) -> Result<SchemaRef>;
+}
+
+/// A fitted model.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot predict",
+    label = "not a `Predict`",
+    note = "a recipe must be fitted first: `let model = recipe.fit(&train)?`, where `train` is a `Dataset<Train>`"
+)]
+pub trait Predict: Artifact + Send + Sync {
+    /// A prediction per row: a class of the target's kind, or a Float64.
+    ///
+    /// # Errors
+    ///
+    /// When a column that was fitted is missing or has another kind.
+    fn predict(&self, batch: &RecordBatch) -> Result<ArrayRef>;
+}
+
+/// A fitted classifier that gives a probability per class.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not give probabilities",
+    label = "not a `PredictProba`",
+    note = "a recipe must be fitted first: `let model = recipe.fit(&train)?`, where `train` is a `Dataset<Train>`"
+)]
+pub trait PredictProba: Predict {
+    /// The classes, ascending; the positive one is the last.
+    fn classes(&self) -> &Classes;
+
+    /// A row of probabilities per row, in the order of [`classes`](Self::classes).
+    ///
+    /// # Errors
+    ///
+    /// As [`Predict::predict`].
+    fn predict_proba(&self, batch: &RecordBatch) -> Result<Probabilities>;
+}
+
+/// A fitted value that learns on from more training rows.
+pub trait PartialFit {
+    /// Learns from further training rows.
+    ///
+    /// # Errors
+    ///
+    /// When the rows do not suit what was fitted.
+    fn partial_fit(&mut self, train: &Dataset<Train>) -> Result<()>;
+}
+
+/// Chooses or makes training rows. There is no way to resample test rows.
+#[diagnostic::on_unimplemented(message = "`{Self}` is not a resampler", label = "expected a `Resample`")]
+pub trait Resample {
+    /// The resampled training rows, with the same schema and roles.
+    ///
+    /// # Errors
+    ///
+    /// When the rows do not suit the resampler.
+    fn resample(&self, train: Dataset<Train>) -> Result<Dataset<Train>>;
+
+    /// Resamples first, then fits another recipe. Acts while fitting only.
+    fn then<B: Fit>(self, next: B) -> Chain<Resampled<Identity, Self>, B>
+    where
+        Self: Sized,
+    {
+        Chain::new(Resampled::new(Identity::new(), self), next)
+    }
+}
+
+/// Divides rows into training and test rows.
+pub trait Split {
+    /// Both sides, disjoint, rows in their old order.
+    ///
+    /// # Errors
+    ///
+    /// When a side would be empty, or a needed column is not there.
+    fn split(&self, data: Dataset<Unsplit>) -> Result<(Dataset<Train>, Dataset<Test>)>;
+}
+
+/// Divides training rows again and again, for cross-validation.
+pub trait Folds {
+    /// The folds, as row indices into `train`.
+    ///
+    /// # Errors
+    ///
+    /// When there are too few rows, or a needed column is not there.
+    fn folds(&self, train: &Dataset<Train>) -> Result<Vec<Fold>>;
+}
+
+/// One fold: the rows to fit on and the rows to validate on. [`Dataset::fold`] makes datasets of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fold {
+    train: Vec<usize>,
+    validation: Vec<usize>,
+}
+
+impl Fold {
+    /// A fold of these rows; both sides in ascending order.
+    ///
+    /// # Errors
+    ///
+    /// [`TooFewRows`](crate::ErrorKind::TooFewRows) when a side is empty;
+    /// [`Shape`](crate::ErrorKind::Shape) when a row occurs twice.
+    pub fn new(mut train: Vec<usize>, mut validation: Vec<usize>) -> Result<Self> {
+        if train.is_empty() || validation.is_empty() {
+            return Err(Error::too_few_rows(2, train.len() + validation.len(), "a fold with rows on both sides"));
+        }
+        train.sort_unstable();
+        validation.sort_unstable();
+        let mut all = [train.as_slice(), &validation].concat();
+        all.sort_unstable();
+        match all.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(Error::shape("fold", "every row once", format!("row {} twice", pair[0]))),
+            None => Ok(Self { train, validation }),
+        }
+    }
+
+    /// The rows to fit on, ascending.
+    pub fn train(&self) -> &[usize] {
+        &self.train
+    }
+
+    /// The rows to validate on, ascending.
+    pub fn validation(&self) -> &[usize] {
+        &self.validation
+    }
+}
+
+/// A recipe whose fit is one pass: name the statistic, and [`Fit`], [`FitTransform`] and fitting from a stream
+/// follow from it.
+pub trait FitByStatistic {
+    /// What is gathered.
+    type Statistic: Statistic;
+    /// What fitting returns.
+    type Fitted;
+
+    /// The statistic to gather from a table of this layout; checks the parameters.
+    ///
+    /// # Errors
+    ///
+    /// When a parameter is out of range, or a column does not suit the recipe.
+    fn statistic(&self, layout: &Layout) -> Result<Self::Statistic>;
+
+    /// The fitted value, from what was gathered.
+    ///
+    /// # Errors
+    ///
+    /// When the rows did not suit the recipe.
+    fn fitted(&self, layout: &Layout, output: <Self::Statistic as Statistic>::Output) -> Result<Self::Fitted>;
+
+    /// Fits from a stream, with the bits that [`Fit::fit`] gives for the whole table.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fit::fit`], and the stream's own.
+    fn fit_batches(&self, train: Batches<Train>) -> Result<Self::Fitted> {
+        let layout = train.layout().clone();
+        let output = train.summarize(&self.statistic(&layout)?)?;
+        self.fitted(&layout, output)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: FitByStatistic> Fit for T {
+    type Fitted = T::Fitted;
+
+    fn fit(&self, train: &Dataset<Train>) -> Result<Self::Fitted> {
+        // Checks what a stream cannot: that not every weight is zero.
+        train.weights()?;
+        let output = statistic::summarize(&self.statistic(train.layout())?, train)?;
+        self.fitted(train.layout(), output)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: FitByStatistic<Fitted: Transform>> FitTransform for T {}
+
+impl<T: Transform + ?Sized> Transform for Box<T> {
+    fn transform(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        (**self).transform(batch)
+    }
+
+    fn output_schema(&self, input: &Schema) -> Result<SchemaRef> {
+        (**self).output_schema(input)
+    }
+}
+
+impl<T: Predict + ?Sized> Predict for Box<T> {
+    fn predict(&self, batch: &RecordBatch) -> Result<ArrayRef> {
+        (**self).predict(batch)
+    }
+}
+
+impl<T: PredictProba + ?Sized> PredictProba for Box<T> {
+    fn classes(&self) -> &Classes {
+        (**self).classes()
+    }
+
+    fn predict_proba(&self, batch: &RecordBatch) -> Result<Probabilities> {
+        (**self).predict_proba(batch)
+    }
+}

@@ -1,0 +1,42 @@
+#![doc = include_str!("../README.md")]
+
+pub mod artifact;
+mod batches;
+pub mod category;
+pub mod chain;
+mod classes;
+pub mod column;
+mod columns;
+pub mod dataset;
+mod error;
+mod fit;
+pub mod hash;
+pub mod input;
+pub mod metric;
+pub mod partition;
+pub mod read;
+pub mod roles;
+pub mod seed;
+pub mod statistic;
+
+pub use arrow;
+pub use ndarray;
+pub use rand;
+
+pub use artifact::{Artifact, LoadArtifact, NamedArtifact, Registry};
+pub use batches::Batches;
+pub use category::{Category, Coded};
+pub use chain::{BoxedFit, BoxedStep, Chain, FittedChain, Identity, On, Resampled};
+pub use classes::{Classes, Probabilities};
+pub use column::Kind;
+pub use columns::Columns;
+pub use dataset::{Dataset, Missing};
+pub use error::{Error, ErrorKind, Result};
+pub use fit::{
+    Fit, FitByStatistic, FitTransform, Fold, Folds, PartialFit, Predict, PredictProba, Resample, Split, Transform,
+};
+pub use input::InputColumn;
+pub use metric::{Direction, Estimate, Metric, Prediction};
+pub use partition::{Partition, Test, Train, Unsplit, Validation};
+pub use roles::{Layout, Role, Roles};
+pub use statistic::Statistic;
