@@ -187,8 +187,10 @@ struct Expansion {
     vocabulary: Vocabulary,
     /// For each category its output column, or none when it is infrequent.
     slots: Vec<Option<u32>>,
-    /// The slot of missing values, if they are a category: `Some(None)` when they are infrequent.
-    missing: Option<Option<u32>>,
+    /// Whether missing values are a category.
+    with_missing: bool,
+    /// The slot of missing values, if they are a category that is not infrequent.
+    missing: Option<u32>,
     /// The slot of infrequent values, if there are any.
     infrequent: Option<u32>,
     names: Vec<String>,
@@ -224,7 +226,7 @@ impl FittedOneHotEncoder {
         for e in &self.columns {
             e.vocabulary.validate()?;
             let name = e.vocabulary.column.name();
-            let mut slots = e.slots.iter().chain([&e.infrequent]).flatten().chain(e.missing.iter().flatten());
+            let mut slots = e.slots.iter().chain([&e.infrequent, &e.missing]).flatten();
             if e.slots.len() != e.vocabulary.categories.len() || slots.any(|&s| s as usize >= e.names.len()) {
                 return Err(Error::artifact(format!("columns and categories of `{name}` do not fit")));
             }
@@ -244,7 +246,7 @@ impl FittedOneHotEncoder {
                 (Place::Known(place), _) => e.slots[*place as usize].or(e.infrequent),
                 (Place::Missing, MissingAs::Zeros) => None,
                 (Place::Missing, MissingAs::Error) => return Err(missing_refused(e, &coded)),
-                (Place::Missing, MissingAs::Category) if e.missing.is_some() => e.missing.flatten().or(e.infrequent),
+                (Place::Missing, MissingAs::Category) if e.with_missing => e.missing.or(e.infrequent),
                 (Place::Missing | Place::Unseen, _) => match self.unseen {
                     Unseen::Error => return Err(e.vocabulary.unseen(row, &coded)),
                     Unseen::Ignore => None,
@@ -334,9 +336,10 @@ impl OneHotEncoder {
         let own = |(value, rare): (&mlsys_stats::Count, &bool)| (!rare).then(|| slot(value.value.to_string()));
         let slots: Vec<Option<u32>> = values.iter().zip(&rare).map(own).collect();
         let infrequent = rare.contains(&true).then(|| slot("<infrequent>".into()));
-        let missing = with_missing.then(|| (rare.last() == Some(&false)).then(|| slot("<missing>".into())));
+        let missing = (with_missing && rare.last() == Some(&false)).then(|| slot("<missing>".into()));
         let categories = values.into_iter().map(|v| v.value).collect();
-        Ok(Expansion { vocabulary: Vocabulary::new(layout, name, categories)?, slots, missing, infrequent, names })
+        let vocabulary = Vocabulary::new(layout, name, categories)?;
+        Ok(Expansion { vocabulary, slots, with_missing, missing, infrequent, names })
     }
 }
 

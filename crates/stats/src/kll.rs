@@ -67,6 +67,13 @@ impl Kll {
         if self.k != other.k {
             return Err(Error::state(format!("a sketch with k = {}", self.k), format!("k = {}", other.k)));
         }
+        if other.count == 0 {
+            return Ok(());
+        }
+        if self.count == 0 {
+            *self = other.clone();
+            return Ok(());
+        }
         self.count += other.count;
         self.variance += other.variance;
         self.min = self.min.min(other.min);

@@ -206,6 +206,10 @@ impl ColumnStatistic for Quantiles {
             }
             QuantilesState::Sketch(sketch) => {
                 sketch.validate()?;
+                if matches!(into, QuantilesState::Exact { values, .. } if values.is_empty()) {
+                    *into = QuantilesState::Sketch(sketch);
+                    return Ok(());
+                }
                 let before = std::mem::replace(into, QuantilesState::Sketch(Kll::new(self.k, self.seed)));
                 let QuantilesState::Sketch(merged) = into else { return Ok(()) };
                 match before {
