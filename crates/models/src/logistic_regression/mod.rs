@@ -77,7 +77,7 @@ const NAME: &str = "LogisticRegression";
 /// memory BFGS method, 1989. Unlike scikit-learn's, the solver starts at the base rates, in the coordinates where the
 /// Hessian there is the identity (its Cholesky factor, or its diagonal above 512 features). The optimum is the same.
 ///
-/// **Instead**: `ZeroRule` to see what it adds; trees where columns interact.
+/// **Instead**: [`ZeroRule`](crate::ZeroRule) to see what it adds; trees where columns interact.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[must_use = "a recipe does nothing until it is fitted"]
