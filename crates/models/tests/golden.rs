@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use mlsys_core::arrow::array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch};
-use mlsys_core::{Dataset, Fit, Predict, PredictProba, Train};
-use mlsys_models::{ClassWeights, Intercept, LogisticRegression};
+use mlsys_core::arrow::array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use mlsys_core::{Category, Dataset, Fit, Predict, PredictProba, Train};
+use mlsys_models::{ClassWeights, Intercept, LogisticRegression, ZeroRule, ZeroRuleRegressor};
 use serde_json::Value;
 
 fn golden(section: &str) -> Vec<Value> {
@@ -93,6 +93,54 @@ fn logistic_regression() {
             model.predict(train.batch()).unwrap().as_ref(),
             &Int64Array::from(labels) as &dyn Array,
             "{name}"
+        );
+    }
+}
+
+fn category(value: &Value) -> Category {
+    value.as_str().map_or_else(|| value.as_i64().unwrap().into(), Category::from)
+}
+
+#[test]
+fn zero_rule() {
+    for case in golden("zero_rule") {
+        let (name, expected) = (case["name"].as_str().unwrap(), &case["expected"]);
+        let y = case["input"]["y"].as_array().unwrap();
+        let labels: ArrayRef = if y[0].is_string() {
+            Arc::new(StringArray::from_iter_values(y.iter().map(|y| y.as_str().unwrap())))
+        } else {
+            Arc::new(Int64Array::from_iter_values(y.iter().map(|y| y.as_i64().unwrap())))
+        };
+        let train = train(Vec::new(), labels, &case["input"]["weights"]);
+        let model = ZeroRule::new().fit(&train).unwrap();
+        let classes: Vec<Category> = expected["classes"].as_array().unwrap().iter().map(category).collect();
+        assert_eq!(model.classes().values(), classes, "{name}");
+        let rtol = case["rtol"].as_f64().unwrap();
+        let probabilities = model.predict_proba(train.batch()).unwrap();
+        for (k, expected) in floats(&expected["probabilities"]).into_iter().enumerate() {
+            close(probabilities.view()[[0, k]], expected, rtol * expected, name);
+        }
+        let label = classes.iter().position(|c| *c == category(&expected["label"])).unwrap();
+        assert_eq!(
+            &model.predict(&train.batch().slice(0, 1)).unwrap(),
+            &model.classes().take([label]),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn zero_rule_regressor() {
+    for case in golden("zero_rule_regressor") {
+        let y = Arc::new(Float64Array::from(floats(&case["input"]["y"])));
+        let train = train(Vec::new(), y, &case["input"]["weights"]);
+        let expected = case["expected"]["value"].as_f64().unwrap();
+        let model = ZeroRuleRegressor::new().fit(&train).unwrap();
+        close(
+            model.value(),
+            expected,
+            case["rtol"].as_f64().unwrap() * expected,
+            case["name"].as_str().unwrap(),
         );
     }
 }
