@@ -1,5 +1,7 @@
 //! Every refusal is an error that says what and where; values at the limits are borne.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 
 use mlsys_core::arrow::array::{

@@ -1,5 +1,7 @@
 //! scikit-learn's numbers, made by `testdata/gen/models.py`.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 
 use mlsys_core::arrow::array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};

@@ -1,5 +1,7 @@
 //! What holds for every table: weights count rows, threads and the order of columns change no bit, rows stand alone.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 
 use mlsys_core::arrow::array::{

@@ -1,5 +1,7 @@
 //! scikit-learn's folds and sizes, made by `testdata/gen/sampling.py`.
 
+#![allow(clippy::unwrap_used)]
+
 use mlsys_core::arrow::array::Int64Array;
 use mlsys_core::{Coded, Fold};
 use mlsys_sampling::{

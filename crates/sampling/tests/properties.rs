@@ -1,5 +1,7 @@
 //! What holds for every split, and what is refused.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

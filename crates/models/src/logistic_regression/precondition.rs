@@ -78,7 +78,7 @@ impl Preconditioner {
         parameters.copy_from_slice(point);
         self.each(parameters, |factor, coefficients| match &factor.coefficients {
             Scaling::Full(cholesky) => cholesky.solve_upper(coefficients),
-            Scaling::Diagonal(scales) => Ok(divide(coefficients, scales)),
+            Scaling::Diagonal(scales) => divide(coefficients, scales),
         })
     }
 
@@ -86,7 +86,7 @@ impl Preconditioner {
     pub(super) fn to_gradient(&self, gradient: &mut [f64]) -> Result<()> {
         self.each(gradient, |factor, coefficients| match &factor.coefficients {
             Scaling::Full(cholesky) => cholesky.solve_lower(coefficients),
-            Scaling::Diagonal(scales) => Ok(divide(coefficients, scales)),
+            Scaling::Diagonal(scales) => divide(coefficients, scales),
         })
     }
 
@@ -95,14 +95,16 @@ impl Preconditioner {
         for (values, factor) in values.chunks_exact_mut(stride.max(1)).zip(&self.factors) {
             let (coefficients, intercept) = values.split_at_mut(stride - 1);
             map(factor, coefficients)?;
-            divide(intercept, &[factor.intercept]);
+            divide(intercept, &[factor.intercept])?;
         }
         Ok(())
     }
 }
 
-fn divide(values: &mut [f64], by: &[f64]) {
+/// Solves with a diagonal factor; never fails, but stands beside the solvers that check lengths.
+fn divide(values: &mut [f64], by: &[f64]) -> Result<()> {
     values.iter_mut().zip(by).for_each(|(x, by)| *x /= by);
+    Ok(())
 }
 
 /// The weighted mean square of each feature.
