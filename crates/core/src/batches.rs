@@ -52,7 +52,7 @@ impl<P: Partition> Batches<P> {
     /// [`MissingColumn`](crate::ErrorKind::MissingColumn).
     pub fn with_role(mut self, name: &str, role: Role) -> Result<Self> {
         let empty = Dataset::new(RecordBatch::new_empty(self.layout.schema().clone()))?;
-        let layout = empty.with_roles(self.layout.roles().clone())?.with_role(name, role)?;
+        let layout = empty.with_roles(self.layout.roles().clone(), self.layout.chosen)?.with_role(name, role)?;
         self.layout = layout.layout().clone();
         Ok(self)
     }

@@ -155,7 +155,7 @@ impl<A> On<A> {
         let others: Vec<&str> = train.features().into_iter().filter(|name| !chosen.contains(*name)).collect();
         let mut roles = train.roles().clone();
         roles.ignored.extend(others.into_iter().map(str::to_owned));
-        train.with_roles(roles)
+        train.with_roles(roles, true)
     }
 }
 
@@ -174,7 +174,7 @@ impl<A: FitTransform<Fitted: Transform>> FitTransform for On<A> {
         let mut roles = out.roles().clone();
         // Give back only what was taken: columns that the user ignored stay ignored.
         roles.ignored.retain(|name| train.roles().ignored.contains(name));
-        out = out.with_roles(roles)?;
+        out = out.with_roles(roles, train.layout().chosen)?;
         Ok((fitted, out))
     }
 }

@@ -13,9 +13,9 @@ use crate::{Error, ErrorKind, Result};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Kind {
-    /// Integers and decimals.
+    /// Integers.
     Integer,
-    /// Floating numbers.
+    /// Floating numbers and decimals.
     Float,
     /// `true` and `false`: numbers 1 and 0 for a model, categories for an encoder.
     Boolean,
@@ -47,6 +47,11 @@ impl Kind {
     /// Whether a model can take the column as it is.
     pub fn is_numeric(self) -> bool {
         matches!(self, Self::Integer | Self::Float | Self::Boolean)
+    }
+
+    /// Whether it is a number proper: an integer, a float or a decimal.
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::Integer | Self::Float)
     }
 
     /// The noun for messages.

@@ -79,7 +79,7 @@ impl Columns {
             let kind = layout.kind(name)?;
             Ok(match &self.0 {
                 Choice::All => true,
-                Choice::Numeric => matches!(kind, Kind::Integer | Kind::Float),
+                Choice::Numeric => kind.is_number(),
                 Choice::Categorical => matches!(kind, Kind::Text | Kind::Boolean),
                 Choice::Time => kind == Kind::Time,
                 Choice::Named(names) => names.iter().any(|n| n == name),

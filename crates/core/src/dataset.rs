@@ -252,9 +252,10 @@ impl<P: Partition> Dataset<P> {
     }
 
     /// The same rows with another layout of the same schema.
-    pub(crate) fn with_roles(&self, roles: Roles) -> Result<Self> {
+    pub(crate) fn with_roles(&self, roles: Roles, chosen: bool) -> Result<Self> {
         let mut layout = (*self.layout).clone();
         layout.roles = roles;
+        layout.chosen = chosen;
         Ok(Self { layout: Arc::new(layout), ..self.clone() })
     }
 }

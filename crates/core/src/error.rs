@@ -215,6 +215,21 @@ impl Error {
         ErrorKind::External(source.into()).into()
     }
 
+    /// The same error about rows of a slice, counted from the start of the whole table.
+    pub fn offset_rows(mut self, offset: usize) -> Self {
+        match &mut *self.0 {
+            ErrorKind::NonFinite { row, .. }
+            | ErrorKind::UnseenCategory { row, .. }
+            | ErrorKind::InvalidValue { row: Some(row), .. } => *row += offset,
+            ErrorKind::Context { stage, source } => {
+                let inner = std::mem::replace(source, ErrorKind::Unsupported { what: String::new() }.into());
+                return inner.offset_rows(offset).context(std::mem::take(stage));
+            }
+            _ => {}
+        }
+        self
+    }
+
     /// [`ErrorKind::InvalidParameter`].
     pub fn invalid_parameter(
         estimator: &str,

@@ -86,6 +86,8 @@ impl Roles {
 pub struct Layout {
     schema: SchemaRef,
     pub(crate) roles: Roles,
+    /// Whether `.on(..)` chose the features.
+    pub(crate) chosen: bool,
 }
 
 impl Layout {
@@ -96,7 +98,7 @@ impl Layout {
     /// [`DuplicateColumn`](ErrorKind::DuplicateColumn).
     pub fn new(schema: SchemaRef) -> Result<Self> {
         check_unique(&schema)?;
-        Ok(Self { schema, roles: Roles::default() })
+        Ok(Self { schema, roles: Roles::default(), chosen: false })
     }
 
     /// The schema.
@@ -127,30 +129,45 @@ impl Layout {
         }
     }
 
-    /// The features, each checked by `accepts`.
+    /// The features that a step works on.
+    ///
+    /// Under [`.on(..)`](crate::Fit::on) these are exactly the chosen ones, and each must be of a kind that the
+    /// step accepts. Without it they are the features of the kinds that the step is meant for, and the others pass through.
     ///
     /// # Errors
     ///
-    /// [`ColumnType`](ErrorKind::ColumnType) naming the first feature that is not accepted;
-    /// [`MissingRole`](ErrorKind::MissingRole) when there are no features.
-    pub fn features_where(
+    /// [`ColumnType`](ErrorKind::ColumnType) naming the first chosen feature that is not accepted, or the first
+    /// feature when none is of a kind that the step is meant for;
+    /// [`MissingRole`](ErrorKind::MissingRole) when the table has no features.
+    pub fn features_for(
         &self,
         estimator: &str,
+        meant_for: impl Fn(Kind) -> bool,
         accepts: impl Fn(Kind) -> bool,
         expected: &str,
     ) -> Result<Vec<String>> {
         let names = self.features();
-        if names.is_empty() {
+        if names.is_empty() && !self.chosen {
             let hint = "every column has another role or is ignored".into();
             return Err(ErrorKind::MissingRole { role: "feature", needed_by: estimator.into(), hint }.into());
         }
-        for name in &names {
-            if !accepts(self.kind(name)?) {
-                let found = self.schema.field_with_name(name)?.data_type();
-                return Err(Error::column_type(name, format!("{expected} for {estimator}"), found));
+        let mut taken = Vec::with_capacity(names.len());
+        let mut refused = None;
+        for name in names {
+            let kind = self.kind(name)?;
+            if if self.chosen { accepts(kind) } else { meant_for(kind) } {
+                taken.push(name.to_owned());
+            } else if refused.is_none() {
+                refused = Some(name);
             }
         }
-        Ok(names.into_iter().map(str::to_owned).collect())
+        match refused {
+            Some(name) if self.chosen || taken.is_empty() => {
+                let found = self.schema.field_with_name(name)?.data_type();
+                Err(Error::column_type(name, format!("{expected} for {estimator}"), found))
+            }
+            _ => Ok(taken),
+        }
     }
 
     /// The weight column, if there is one.
@@ -194,7 +211,7 @@ impl Layout {
                 *role = None;
             }
         }
-        Ok(Self { schema, roles })
+        Ok(Self { schema, roles, chosen: self.chosen })
     }
 
     pub(crate) fn require(&self, name: &str) -> Result<()> {

@@ -117,7 +117,8 @@ fn state_of_chunks<S: Statistic>(statistic: &S, batch: &RecordBatch, from: usize
     if chunks == 1 {
         let start = from * GRID;
         let mut state = statistic.init(batch.schema_ref())?;
-        statistic.update(&mut state, &batch.slice(start, GRID.min(batch.num_rows() - start)))?;
+        let chunk = batch.slice(start, GRID.min(batch.num_rows() - start));
+        statistic.update(&mut state, &chunk).map_err(|e| e.offset_rows(start))?;
         return Ok(state);
     }
     // The largest power of two below the total: the tree that a stream's binary counter builds.
@@ -157,12 +158,16 @@ pub fn state_of_batches<S: Statistic>(
     let mut counter = BinaryCounter { statistic, levels: Vec::new() };
     let wave = rayon::current_num_threads().max(1);
     let mut ready: Vec<RecordBatch> = Vec::with_capacity(wave);
-    let flush = |ready: &mut Vec<RecordBatch>, counter: &mut BinaryCounter<'_, S>| -> Result<()> {
+    let mut chunks_done = 0;
+    let mut flush = |ready: &mut Vec<RecordBatch>, counter: &mut BinaryCounter<'_, S>| -> Result<()> {
+        let start = chunks_done;
+        chunks_done += ready.len();
         let states: Vec<Result<S::State>> = std::mem::take(ready)
             .into_par_iter()
-            .map(|chunk| {
+            .enumerate()
+            .map(|(i, chunk)| {
                 let mut state = statistic.init(schema)?;
-                statistic.update(&mut state, &chunk)?;
+                statistic.update(&mut state, &chunk).map_err(|e| e.offset_rows((start + i) * GRID))?;
                 Ok(state)
             })
             .collect();

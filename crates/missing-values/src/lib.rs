@@ -1,1 +1,15 @@
 #![doc = include_str!("../README.md")]
+
+mod constant_imputer;
+mod fitted_imputer;
+mod mean_imputer;
+mod median_imputer;
+mod most_frequent_imputer;
+mod register;
+
+pub use constant_imputer::{ConstantImputer, IntoFill};
+pub use fitted_imputer::{FittedImputer, Indicators};
+pub use mean_imputer::MeanImputer;
+pub use median_imputer::MedianImputer;
+pub use most_frequent_imputer::MostFrequentImputer;
+pub use register::register;

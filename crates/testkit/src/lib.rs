@@ -1,1 +1,13 @@
 #![doc = include_str!("../README.md")]
+
+mod contract;
+pub mod golden;
+mod report;
+mod rows;
+mod statistic;
+pub mod table;
+
+pub use contract::{Contract, Features, Target};
+pub use report::Report;
+pub use rows::{FoldsContract, ResampleContract, SplitContract};
+pub use statistic::{StatisticContract, streamed_fit};

@@ -1,0 +1,13 @@
+//! The fitted types of this crate, for loading artefacts.
+
+use mlsys_core::Registry;
+
+use crate::{FittedOneHotEncoder, FittedOrdinalEncoder, FittedStandardScaler};
+
+/// Adds the fitted types of this crate to a registry.
+pub fn register(registry: Registry) -> Registry {
+    registry
+        .transform::<FittedStandardScaler>()
+        .transform::<FittedOrdinalEncoder>()
+        .transform::<FittedOneHotEncoder>()
+}

@@ -1,0 +1,240 @@
+//! Scaling to mean 0 and standard deviation 1.
+
+use std::sync::Arc;
+
+use mlsys_core::arrow::array::{Array, ArrayRef, Float32Array, Float64Array, RecordBatch};
+use mlsys_core::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use mlsys_core::input::{Replacements, replace_columns, replace_fields};
+use mlsys_core::{Error, ErrorKind, FitByStatistic, InputColumn, Kind, Layout, Result, Transform, column};
+use mlsys_stats::{ColumnStatistic, Infinite, Moments, MomentsSummary, PerColumn};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Scales numeric columns to mean 0 and standard deviation 1.
+///
+/// ```text
+/// z = (x - x̄) / s      s² = Σ wᵢ (xᵢ - x̄)² / Σ wᵢ      (s = 1 for a constant column)
+/// ```
+/// | parameter | default | effect |
+/// |---|---|---|
+/// | `center` | `Mean` | `Zero` leaves the mean where it is |
+/// | `scale` | `StdDev` | `One` leaves the spread as it is |
+///
+/// **Input**: the features that are numbers, or with `.on(..)` exactly those, booleans included. Missing values do
+/// not count and stay missing. Weights are used. **Output**: Float32 stays Float32, all others become Float64.
+/// A constant column becomes zeros; one whose spread is only rounding (below 10 ε of its mean, per scikit-learn's
+/// rule) counts as constant.
+///
+/// **Errors**: [`ColumnType`](mlsys_core::ErrorKind::ColumnType) for a chosen column that is not numeric,
+/// [`NonFinite`](mlsys_core::ErrorKind::NonFinite) for infinities while fitting,
+/// [`AllMissing`](mlsys_core::ErrorKind::AllMissing) for a column without values,
+/// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) when a variance overflows.
+///
+/// One pass, mergeable; state 9 numbers per column.
+///
+/// ```
+/// use mlsys_core::{Dataset, Fit, Transform, arrow::array::{AsArray, Float64Array, RecordBatch}};
+/// use mlsys_core::arrow::datatypes::Float64Type;
+/// use mlsys_encoding::StandardScaler;
+/// use std::sync::Arc;
+///
+/// let x = Arc::new(Float64Array::from(vec![0.0, 0.0, 1.0, 1.0]));
+/// let train = Dataset::new(RecordBatch::try_from_iter([("x", x as _)])?)?.into_train_all();
+/// let scaler = StandardScaler::new().fit(&train)?;
+/// let scaled = scaler.transform(train.batch())?;
+/// assert_eq!(scaled.column(0).as_primitive::<Float64Type>().values().as_ref(), [-1.0, -1.0, 1.0, 1.0]);
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
+///
+/// **Misleads** with outliers, which set the scale alone, and for sparse one-hot columns, which it fills.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[must_use = "a recipe does nothing until it is fitted"]
+pub struct StandardScaler {
+    center: Center,
+    scale: Scale,
+}
+
+/// What [`StandardScaler`] subtracts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Center {
+    /// The mean.
+    #[default]
+    Mean,
+    /// Nothing.
+    Zero,
+}
+
+/// What [`StandardScaler`] divides by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scale {
+    /// The standard deviation.
+    #[default]
+    StdDev,
+    /// Nothing.
+    One,
+}
+
+impl StandardScaler {
+    /// A scaler that centres and scales.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What to subtract.
+    pub fn center(mut self, center: Center) -> Self {
+        self.center = center;
+        self
+    }
+
+    /// What to divide by.
+    pub fn scale(mut self, scale: Scale) -> Self {
+        self.scale = scale;
+        self
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Scaling {
+    column: InputColumn,
+    mean: f64,
+    scale: f64,
+    /// What is subtracted: the mean, or 0.
+    center: f64,
+}
+
+/// The fitted [`StandardScaler`]: a mean and a scale per column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FittedStandardScaler {
+    columns: Vec<Scaling>,
+}
+
+impl FittedStandardScaler {
+    /// The mean of a fitted column.
+    pub fn mean(&self, column: &str) -> Option<f64> {
+        self.find(column).map(|c| c.mean)
+    }
+
+    /// What a fitted column is divided by.
+    pub fn scale(&self, column: &str) -> Option<f64> {
+        self.find(column).map(|c| c.scale)
+    }
+
+    /// Undoes [`transform`](Transform::transform), up to rounding. Integers come back as Float64.
+    ///
+    /// # Errors
+    ///
+    /// As [`transform`](Transform::transform).
+    pub fn inverse_transform(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        self.map_columns(batch, |x, c| x * c.scale + c.center)
+    }
+
+    fn find(&self, column: &str) -> Option<&Scaling> {
+        self.columns.iter().find(|c| c.column.name() == column)
+    }
+
+    fn map_columns(&self, batch: &RecordBatch, map: impl Fn(f64, &Scaling) -> f64 + Sync) -> Result<RecordBatch> {
+        let done: Vec<(&str, Vec<(FieldRef, ArrayRef)>)> = self
+            .columns
+            .par_iter()
+            .map(|c| {
+                let array = number_column(&c.column, batch)?;
+                let field = scaled_field(batch.schema_ref().field_with_name(c.column.name())?);
+                let values = column::floats(c.column.name(), array)?;
+                let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
+                let scaled: ArrayRef = match field.data_type() {
+                    DataType::Float32 => {
+                        let values = values.iter().map(|&x| map(x, c) as f32).collect::<Vec<_>>();
+                        Arc::new(Float32Array::new(values.into(), nulls))
+                    }
+                    _ => {
+                        let values = values.iter().map(|&x| map(x, c)).collect::<Vec<_>>();
+                        Arc::new(Float64Array::new(values.into(), nulls))
+                    }
+                };
+                Ok((c.column.name(), vec![(field, scaled)]))
+            })
+            .collect::<Result<_>>()?;
+        replace_columns(batch, done.into_iter().collect())
+    }
+
+    fn validate(&self) -> Result<()> {
+        match self.columns.iter().find(|c| !(c.scale > 0.0 && c.scale.is_finite() && c.center.is_finite())) {
+            Some(c) => Err(Error::artifact(format!("`{}` has no positive scale", c.column.name()))),
+            None => Ok(()),
+        }
+    }
+
+    fn input_columns(&self) -> Vec<InputColumn> {
+        self.columns.iter().map(|c| c.column.clone()).collect()
+    }
+}
+
+/// Any numeric column will do for a numeric one; a boolean and a number are not exchanged.
+fn number_column<'a>(input: &InputColumn, batch: &'a RecordBatch) -> Result<&'a ArrayRef> {
+    input.find(batch)
+}
+
+fn scaled_field(input: &Field) -> FieldRef {
+    let scaled = match input.data_type() {
+        DataType::Float32 => DataType::Float32,
+        _ => DataType::Float64,
+    };
+    let field = Field::new(input.name(), scaled, input.is_nullable());
+    Arc::new(field.with_metadata(input.metadata().clone()))
+}
+
+impl Transform for FittedStandardScaler {
+    fn transform(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        self.map_columns(batch, |x, c| (x - c.center) / c.scale)
+    }
+
+    fn output_schema(&self, input: &Schema) -> Result<SchemaRef> {
+        let mut with = Replacements::new();
+        for c in &self.columns {
+            with.insert(c.column.name(), vec![scaled_field(c.column.check(input)?)]);
+        }
+        replace_fields(input, with)
+    }
+}
+
+mlsys_core::artifact!(FittedStandardScaler, "mlsys.FittedStandardScaler", 1);
+
+/// Whether the spread is rounding error (scikit-learn's `_is_constant_feature`).
+fn is_constant(moments: &MomentsSummary) -> bool {
+    let n = moments.weight();
+    let variance = moments.variance(0.0);
+    let bound = n * f64::EPSILON * variance + (n * moments.mean() * f64::EPSILON).powi(2);
+    variance <= bound
+}
+
+impl FitByStatistic for StandardScaler {
+    type Statistic = PerColumn<Moments>;
+    type Fitted = FittedStandardScaler;
+
+    fn statistic(&self, layout: &Layout) -> Result<Self::Statistic> {
+        let columns = layout.features_for("StandardScaler", Kind::is_number, Kind::is_numeric, "numeric")?;
+        Ok(Moments::new().infinite(Infinite::Refuse).over(columns).weighted_as(layout))
+    }
+
+    fn fitted(&self, layout: &Layout, moments: Vec<(String, MomentsSummary)>) -> Result<FittedStandardScaler> {
+        let one = |(name, moments): (String, MomentsSummary)| {
+            if moments.count() == 0 {
+                let hint = "ignore it, or impute it first".into();
+                return Err(ErrorKind::AllMissing { column: name, hint }.into());
+            }
+            let std_dev = moments.std_dev(0.0);
+            if !moments.mean().is_finite() || !std_dev.is_finite() {
+                return Err(Error::invalid_value(&name, None, "values whose variance overflows", "of a smaller scale"));
+            }
+            Ok(Scaling {
+                column: InputColumn::new(layout, &name)?,
+                mean: moments.mean(),
+                center: if self.center == Center::Mean { moments.mean() } else { 0.0 },
+                scale: if self.scale == Scale::One || is_constant(&moments) { 1.0 } else { std_dev },
+            })
+        };
+        Ok(FittedStandardScaler { columns: moments.into_iter().map(one).collect::<Result<_>>()? })
+    }
+}

@@ -1,0 +1,46 @@
+//! Every encoder keeps the contract, and fits from a stream to the same bytes.
+
+use mlsys_core::{Fit, Role};
+use mlsys_encoding::{Center, MissingAs, OneHotEncoder, OrdinalEncoder, Scale, StandardScaler, Unseen, UnseenCode};
+use mlsys_testkit::{Contract, Features, streamed_fit, table};
+
+#[test]
+fn standard_scaler() {
+    Contract::new("StandardScaler", StandardScaler::new()).transform();
+    Contract::new("StandardScaler, centred only", StandardScaler::new().scale(Scale::One)).transform();
+    Contract::new("StandardScaler, scaled only", StandardScaler::new().center(Center::Zero)).features(Features::Any).transform();
+}
+
+#[test]
+fn ordinal_encoder() {
+    let recipe = OrdinalEncoder::new();
+    let bad = recipe.max_distinct(0);
+    Contract::new("OrdinalEncoder", recipe).features(Features::Text).bad("max_distinct", bad).transform();
+    let all = OrdinalEncoder::new().unseen(UnseenCode::Null).on(["word", "flag", "count", "number"]);
+    Contract::new("OrdinalEncoder on four", all).features(Features::Any).transform();
+}
+
+#[test]
+fn one_hot_encoder() {
+    let recipe = OneHotEncoder::new();
+    Contract::new("OneHotEncoder", recipe.clone())
+        .features(Features::Text)
+        .bad("max_distinct", recipe.clone().max_distinct(0))
+        .bad("max_categories", recipe.clone().max_categories(0))
+        .bad("min_frequency", recipe.clone().min_frequency(1.5))
+        .bad("min_frequency", recipe.min_frequency(-1))
+        .transform();
+    let grouped = OneHotEncoder::new().min_frequency(0.1).unseen(Unseen::Infrequent).missing(MissingAs::Zeros);
+    Contract::new("OneHotEncoder, grouped", grouped).features(Features::Text).transform();
+    let few = OneHotEncoder::new().max_categories(3).on(["word", "flag", "count"]);
+    Contract::new("OneHotEncoder on three", few).features(Features::Any).transform();
+}
+
+#[test]
+fn streams() {
+    let batch = table::mixed(140_003, true);
+    let roles = [("label", Role::Target), ("weight", Role::Weight)];
+    streamed_fit("StandardScaler", &StandardScaler::new(), &batch, &roles);
+    streamed_fit("OrdinalEncoder", &OrdinalEncoder::new(), &batch, &roles);
+    streamed_fit("OneHotEncoder", &OneHotEncoder::new(), &batch, &roles);
+}

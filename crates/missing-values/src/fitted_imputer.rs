@@ -1,0 +1,179 @@
+//! What every simple imputer fits: one value per column. The imputers differ in how they find it.
+
+use std::sync::Arc;
+
+use mlsys_core::arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, UInt8Array, make_array};
+use mlsys_core::arrow::compute::{cast, kernels::zip::zip};
+use mlsys_core::arrow::array::{BooleanArray, Scalar};
+use mlsys_core::arrow::buffer::{BooleanBuffer, NullBuffer};
+use mlsys_core::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use mlsys_core::input::{Replacements, replace_columns, replace_fields};
+use mlsys_core::{Category, Error, ErrorKind, InputColumn, Kind, Layout, Result, Transform, category, column};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Whether an imputer adds a column that tells where a value was missing: `<column>_missing`, UInt8, 1 where it was.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Indicators {
+    /// None.
+    #[default]
+    None,
+    /// For the columns that had missing values when fitting.
+    WhereMissing,
+    /// For every column.
+    All,
+}
+
+/// What is put into a column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Fill {
+    pub column: InputColumn,
+    pub value: Category,
+    pub indicator: bool,
+}
+
+/// The fitted imputers: a value per column. Made by [`MeanImputer`](crate::MeanImputer),
+/// [`MedianImputer`](crate::MedianImputer), [`MostFrequentImputer`](crate::MostFrequentImputer) and
+/// [`ConstantImputer`](crate::ConstantImputer).
+///
+/// Transforms a batch of any length: nulls and NaN of the fitted columns become the fitted value. A column that
+/// was never missing while fitting is filled too. Columns keep their type, but integers filled with a mean or
+/// median become Float64, whether or not a batch has missing values. Dictionaries become plain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FittedImputer {
+    fills: Vec<Fill>,
+    /// Means and medians need not be whole: integers become Float64.
+    widen: bool,
+}
+
+impl FittedImputer {
+    pub(crate) fn new(fills: Vec<Fill>, widen: bool) -> Self {
+        Self { fills, widen }
+    }
+
+    /// The fitted columns and the value that each is filled with.
+    pub fn values(&self) -> impl Iterator<Item = (&str, &Category)> {
+        self.fills.iter().map(|fill| (fill.column.name(), &fill.value))
+    }
+
+    /// The value that a column is filled with.
+    pub fn value(&self, column: &str) -> Option<&Category> {
+        self.values().find(|(name, _)| *name == column).map(|(_, value)| value)
+    }
+
+    fn validate(&self) -> Result<()> {
+        match self.fills.iter().find(|fill| self.widen && fill.value.as_f64().is_none_or(|x| !x.is_finite())) {
+            Some(fill) => Err(Error::artifact(format!("`{}` is filled with no finite number", fill.column.name()))),
+            None => Ok(()),
+        }
+    }
+
+    fn input_columns(&self) -> Vec<InputColumn> {
+        self.fills.iter().map(|fill| fill.column.clone()).collect()
+    }
+
+    fn output_type(&self, input: &DataType) -> DataType {
+        let plain = match input {
+            DataType::Dictionary(_, values) => values,
+            other => other,
+        };
+        let float = matches!(plain, DataType::Float16 | DataType::Float32 | DataType::Float64);
+        if self.widen && !float { DataType::Float64 } else { plain.clone() }
+    }
+
+    fn fields(&self, fill: &Fill, input: &Field) -> Vec<FieldRef> {
+        let nullable = fill.column.kind() == Kind::Other;
+        let field = Field::new(input.name(), self.output_type(input.data_type()), nullable);
+        let mut fields = vec![Arc::new(field.with_metadata(input.metadata().clone()))];
+        if fill.indicator {
+            fields.push(Arc::new(Field::new(format!("{}_missing", input.name()), DataType::UInt8, false)));
+        }
+        fields
+    }
+
+    fn fill(&self, fill: &Fill, array: &ArrayRef) -> Result<Vec<ArrayRef>> {
+        let name = fill.column.name();
+        let target = self.output_type(array.data_type());
+        let missing = column::missing(array)?;
+        let filled: ArrayRef = match (&missing, &target) {
+            (None, _) => cast(array, &target)?,
+            (Some(_), DataType::Float64) => {
+                let value = fill.value.as_f64().unwrap_or(f64::NAN);
+                let values = column::floats(name, array)?;
+                Arc::new(Float64Array::from_iter_values(values.iter().map(|&x| if x.is_nan() { value } else { x })))
+            }
+            (Some(valid), _) => {
+                let value = category::scalar_array(name, Some(&fill.value), &rounded_to(&target))?;
+                let value = Scalar::new(cast(&value, &target)?);
+                let mask = BooleanArray::new(valid.inner().clone(), None);
+                zip(&mask, &cast(array, &target)?, &value)?
+            }
+        };
+        let mut columns = vec![without_nulls(&filled)];
+        if fill.indicator {
+            let valid = missing.unwrap_or_else(|| NullBuffer::new(BooleanBuffer::new_set(array.len())));
+            columns.push(Arc::new(UInt8Array::from_iter_values(valid.iter().map(|valid| u8::from(!valid)))));
+        }
+        Ok(columns)
+    }
+}
+
+/// A mean is rounded to a Float32 column on purpose; only other types must hold the value as it is.
+fn rounded_to(target: &DataType) -> DataType {
+    match target {
+        DataType::Float16 | DataType::Float32 => DataType::Float64,
+        other => other.clone(),
+    }
+}
+
+/// Drops a null buffer that has no nulls, so that equal values give equal arrays.
+fn without_nulls(array: &ArrayRef) -> ArrayRef {
+    if array.nulls().is_some() && array.null_count() == 0 {
+        let data = array.to_data().into_builder().nulls(None).build();
+        return data.map_or_else(|_| Arc::clone(array), make_array);
+    }
+    Arc::clone(array)
+}
+
+impl Transform for FittedImputer {
+    fn transform(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let done: Vec<(&str, Vec<(FieldRef, ArrayRef)>)> = self
+            .fills
+            .par_iter()
+            .map(|fill| {
+                let array = fill.column.find(batch)?;
+                let fields = self.fields(fill, fill.column.check(batch.schema_ref())?);
+                let columns = self.fill(fill, array)?;
+                Ok((fill.column.name(), fields.into_iter().zip(columns).collect()))
+            })
+            .collect::<Result<_>>()?;
+        replace_columns(batch, done.into_iter().collect())
+    }
+
+    fn output_schema(&self, input: &Schema) -> Result<SchemaRef> {
+        let mut with = Replacements::new();
+        for fill in &self.fills {
+            with.insert(fill.column.name(), self.fields(fill, fill.column.check(input)?));
+        }
+        replace_fields(input, with)
+    }
+}
+
+mlsys_core::artifact!(FittedImputer, "mlsys.FittedImputer", 1);
+
+/// The error that a column has no values to fit on.
+pub(crate) fn all_missing(column: &str) -> Error {
+    let hint = "ignore it, or fill it with a ConstantImputer".into();
+    ErrorKind::AllMissing { column: column.into(), hint }.into()
+}
+
+/// The fill of a column.
+pub(crate) fn fill(layout: &Layout, name: &str, value: Category, indicators: Indicators, missing: bool) -> Result<Fill> {
+    let indicator = match indicators {
+        Indicators::None => false,
+        Indicators::WhereMissing => missing,
+        Indicators::All => true,
+    };
+    Ok(Fill { column: InputColumn::new(layout, name)?, value, indicator })
+}

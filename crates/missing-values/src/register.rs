@@ -1,0 +1,10 @@
+//! The fitted types of this crate, for loading artefacts.
+
+use mlsys_core::Registry;
+
+use crate::FittedImputer;
+
+/// Adds the fitted types of this crate to a registry.
+pub fn register(registry: Registry) -> Registry {
+    registry.transform::<FittedImputer>()
+}

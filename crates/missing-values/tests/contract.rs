@@ -1,0 +1,55 @@
+//! Every imputer keeps the contract, and fits from a stream to the same bytes.
+
+use mlsys_core::{Columns, Fit, Role};
+use mlsys_missing_values::{ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer};
+use mlsys_stats::Quantiles;
+use mlsys_testkit::{Contract, Features, streamed_fit, table};
+
+#[test]
+fn mean() {
+    Contract::new("MeanImputer", MeanImputer::new()).transform();
+    let with_indicators = MeanImputer::new().indicators(Indicators::All);
+    Contract::new("MeanImputer on any", with_indicators).features(Features::Any).transform();
+    Contract::new("MeanImputer on two", MeanImputer::new().on(["number", "flag"])).features(Features::Any).transform();
+}
+
+#[test]
+fn median() {
+    let bad = MedianImputer::new().quantiles(Quantiles::new().exact_up_to(0));
+    Contract::new("MedianImputer", MedianImputer::new()).bad("exact_up_to", bad).transform();
+    let with_indicators = MedianImputer::new().indicators(Indicators::WhereMissing);
+    Contract::new("MedianImputer with indicators", with_indicators).transform();
+}
+
+#[test]
+fn most_frequent() {
+    let bad = MostFrequentImputer::new().max_distinct(0);
+    let recipe = MostFrequentImputer::new();
+    Contract::new("MostFrequentImputer", recipe).features(Features::Any).bad("max_distinct", bad).transform();
+}
+
+#[test]
+fn constant() {
+    let bad = ConstantImputer::new(f64::NAN);
+    Contract::new("ConstantImputer 0", ConstantImputer::new(0)).bad("value", bad).transform();
+    Contract::new("ConstantImputer text", ConstantImputer::new("none")).features(Features::Text).transform();
+}
+
+#[test]
+fn chains() {
+    let chain = MedianImputer::new().indicators(Indicators::All).then(MostFrequentImputer::new());
+    Contract::new("MedianImputer then MostFrequentImputer", chain).features(Features::Any).transform();
+    let kinds =
+        MeanImputer::new().on(Columns::numeric()).then(MostFrequentImputer::new().on(Columns::categorical()));
+    Contract::new("imputers on kinds of columns", kinds).features(Features::Any).transform();
+}
+
+#[test]
+fn streams() {
+    let batch = table::mixed(140_003, true);
+    let text = [("word", Role::Ignored), ("kind", Role::Ignored), ("label", Role::Target), ("weight", Role::Weight)];
+    streamed_fit("MeanImputer", &MeanImputer::new(), &batch, &text);
+    streamed_fit("MedianImputer", &MedianImputer::new(), &batch, &text);
+    streamed_fit("MostFrequentImputer", &MostFrequentImputer::new(), &batch, &[("label", Role::Target)]);
+    streamed_fit("ConstantImputer", &ConstantImputer::new(1), &batch, &text);
+}

@@ -1,0 +1,7 @@
+use mlsys::prelude::*;
+
+fn too_early(test: Dataset<Test>) {
+    let _ = test.apply(&StandardScaler::new());
+}
+
+fn main() {}

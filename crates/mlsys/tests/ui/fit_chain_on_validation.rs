@@ -1,0 +1,7 @@
+use mlsys::prelude::*;
+
+fn leak(validation: Dataset<Validation>) {
+    let _ = MedianImputer::new().then(StandardScaler::new()).fit(&validation);
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use mlsys::prelude::*;
+
+fn leak(data: Dataset) {
+    let _ = StandardScaler::new().fit(&data);
+}
+
+fn main() {}

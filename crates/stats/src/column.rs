@@ -1,0 +1,223 @@
+//! Statistics of one column, and the adapter that runs one over many columns of a table.
+
+use std::cell::OnceCell;
+
+use mlsys_core::arrow::array::{ArrayRef, RecordBatch};
+use mlsys_core::arrow::buffer::ScalarBuffer;
+use mlsys_core::arrow::datatypes::{Field, Schema};
+use mlsys_core::metric::batch_weights;
+use mlsys_core::{Coded, Error, ErrorKind, Kind, Layout, Result, Statistic, column};
+use rayon::prelude::*;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// A column of a batch as statistics read it. Conversions are made once and shared by all that ask.
+pub struct Column<'a> {
+    name: &'a str,
+    array: &'a ArrayRef,
+    weights: Option<&'a [f64]>,
+    floats: OnceCell<ScalarBuffer<f64>>,
+    coded: OnceCell<Coded>,
+}
+
+impl<'a> Column<'a> {
+    /// A column, with the weight of each row if there are weights.
+    ///
+    /// # Errors
+    ///
+    /// [`Shape`](ErrorKind::Shape) when the lengths differ.
+    pub fn new(name: &'a str, array: &'a ArrayRef, weights: Option<&'a [f64]>) -> Result<Self> {
+        match weights {
+            Some(w) if w.len() != array.len() => {
+                Err(Error::shape("weights", format!("{} rows", array.len()), w.len()))
+            }
+            _ => Ok(Self { name, array, weights, floats: OnceCell::new(), coded: OnceCell::new() }),
+        }
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        self.name
+    }
+
+    /// The Arrow array.
+    pub fn array(&self) -> &ArrayRef {
+        self.array
+    }
+
+    /// The weight of each row, if there are weights.
+    pub fn weights(&self) -> Option<&[f64]> {
+        self.weights
+    }
+
+    /// The weight of a row: 1 without weights.
+    pub fn weight(&self, row: usize) -> f64 {
+        self.weights.map_or(1.0, |w| w[row])
+    }
+
+    /// The values as doubles, missing ones as NaN.
+    ///
+    /// # Errors
+    ///
+    /// [`ColumnType`](ErrorKind::ColumnType) unless the column is numeric.
+    pub fn floats(&self) -> Result<&ScalarBuffer<f64>> {
+        if self.floats.get().is_none() {
+            let values = column::floats(self.name, self.array)?;
+            return Ok(self.floats.get_or_init(|| values));
+        }
+        Ok(self.floats.get_or_init(|| Vec::new().into()))
+    }
+
+    /// The values as codes of categories.
+    ///
+    /// # Errors
+    ///
+    /// [`ColumnType`](ErrorKind::ColumnType) when the column has no categories.
+    pub fn coded(&self) -> Result<&Coded> {
+        if self.coded.get().is_none() {
+            let coded = Coded::new(self.name, self.array)?;
+            return Ok(self.coded.get_or_init(|| coded));
+        }
+        Ok(self.coded.get_or_init(|| Coded { codes: Vec::new(), distinct: Vec::new() }))
+    }
+
+    pub(crate) fn refuse_infinite(&self, policy: Infinite) -> Result<()> {
+        if policy == Infinite::Count || Kind::of(self.array.data_type()) != Kind::Float {
+            return Ok(());
+        }
+        let values = self.floats()?;
+        match values.iter().position(|x| x.is_infinite()) {
+            Some(row) => Err(ErrorKind::NonFinite { column: self.name.into(), row, value: values[row] }.into()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a statistic does with infinite values.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Infinite {
+    /// Counts them; they enter nothing that an infinity would spoil.
+    #[default]
+    Count,
+    /// An error naming column and row.
+    Refuse,
+}
+
+/// A one-pass statistic of one column. [`over`](Self::over) makes it a [`Statistic`] of a table.
+pub trait ColumnStatistic: Clone + Send + Sync {
+    /// What is kept while rows go by.
+    type State: Clone + Send + Serialize + DeserializeOwned;
+    /// What [`finish`](Self::finish) makes of the state.
+    type Output: Send;
+
+    /// The state of no rows.
+    ///
+    /// # Errors
+    ///
+    /// When a parameter is out of range, or the column's type does not suit.
+    fn init(&self, field: &Field) -> Result<Self::State>;
+
+    /// Adds rows.
+    ///
+    /// # Errors
+    ///
+    /// When a value does not suit.
+    fn update(&self, state: &mut Self::State, column: &Column<'_>) -> Result<()>;
+
+    /// Adds the rows of another state, which come after those of `into`.
+    ///
+    /// # Errors
+    ///
+    /// [`State`](ErrorKind::State) when the states do not belong together.
+    fn merge(&self, into: &mut Self::State, from: Self::State) -> Result<()>;
+
+    /// The result; callable any number of times.
+    ///
+    /// # Errors
+    ///
+    /// When the rows did not suit.
+    fn finish(&self, state: &Self::State) -> Result<Self::Output>;
+
+    /// The statistic of each of these columns of a table.
+    fn over<S: Into<String>>(self, columns: impl IntoIterator<Item = S>) -> PerColumn<Self> {
+        PerColumn { columns: columns.into_iter().map(Into::into).collect(), weight: None, each: self }
+    }
+
+    /// The result over one array.
+    ///
+    /// # Errors
+    ///
+    /// As the other methods.
+    fn of(&self, name: &str, array: &ArrayRef, weights: Option<&[f64]>) -> Result<Self::Output> {
+        let field = Field::new(name, array.data_type().clone(), true);
+        let mut state = self.init(&field)?;
+        self.update(&mut state, &Column::new(name, array, weights)?)?;
+        self.finish(&state)
+    }
+}
+
+/// A column statistic over many columns of a table. Made by [`ColumnStatistic::over`].
+///
+/// The output lists the columns in the order given, each with its result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PerColumn<S> {
+    columns: Vec<String>,
+    weight: Option<String>,
+    each: S,
+}
+
+impl<S> PerColumn<S> {
+    /// Weights the rows by a column; it must be in every batch.
+    pub fn weight(mut self, column: Option<&str>) -> Self {
+        self.weight = column.map(str::to_owned);
+        self
+    }
+
+    /// Takes the weight column from a table's layout, if it has one.
+    pub fn weighted_as(self, layout: &Layout) -> Self {
+        self.weight(layout.weight())
+    }
+}
+
+impl<S: ColumnStatistic> Statistic for PerColumn<S> {
+    type State = Vec<S::State>;
+    type Output = Vec<(String, S::Output)>;
+
+    fn init(&self, schema: &Schema) -> Result<Self::State> {
+        let field = |name: &String| {
+            schema.field_with_name(name).map_err(|_| column::missing_column(schema, name)).and_then(|f| self.each.init(f))
+        };
+        self.columns.iter().map(field).collect()
+    }
+
+    fn update(&self, state: &mut Self::State, batch: &RecordBatch) -> Result<()> {
+        self.check(state)?;
+        let weights = batch_weights(batch, self.weight.as_deref())?;
+        state.par_iter_mut().zip(&self.columns).try_for_each(|(state, name)| {
+            let array = column::find(batch, name)?;
+            self.each.update(state, &Column::new(name, array, weights.as_deref())?)
+        })
+    }
+
+    fn merge(&self, into: &mut Self::State, from: Self::State) -> Result<()> {
+        self.check(into)?;
+        self.check(&from)?;
+        into.iter_mut().zip(from).try_for_each(|(into, from)| self.each.merge(into, from))
+    }
+
+    fn finish(&self, state: &Self::State) -> Result<Self::Output> {
+        self.check(state)?;
+        let each = |(name, state): (&String, &S::State)| Ok((name.clone(), self.each.finish(state)?));
+        self.columns.iter().zip(state).map(each).collect()
+    }
+}
+
+impl<S: ColumnStatistic> PerColumn<S> {
+    fn check(&self, state: &[S::State]) -> Result<()> {
+        if state.len() == self.columns.len() {
+            return Ok(());
+        }
+        Err(Error::state(format!("{} columns", self.columns.len()), format!("{}", state.len())))
+    }
+}

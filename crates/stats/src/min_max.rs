@@ -1,0 +1,148 @@
+//! The smallest and the largest value.
+
+use mlsys_core::arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
+use mlsys_core::arrow::compute::{cast, take};
+use mlsys_core::arrow::datatypes::{DataType, Field, Int64Type};
+use mlsys_core::{Category, Coded, Error, Kind, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::{Column, ColumnStatistic};
+
+/// The smallest and the largest value; exact, for numbers (infinities included), text, booleans and times.
+///
+/// Missing values do not count, nor rows of weight zero.
+///
+/// ```
+/// use mlsys_core::{Category, arrow::array::{ArrayRef, Int32Array}};
+/// use mlsys_stats::{ColumnStatistic, MinMax};
+/// use std::sync::Arc;
+///
+/// let x: ArrayRef = Arc::new(Int32Array::from(vec![Some(3), None, Some(-2)]));
+/// let summary = MinMax::new().of("x", &x, None)?;
+/// assert_eq!(summary.min, Some(Category::Int(-2)));
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MinMax {}
+
+impl MinMax {
+    /// The statistic; it has no parameters.
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+
+/// The state of [`MinMax`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct MinMaxState {
+    range: Option<(Category, Category)>,
+}
+
+/// What [`MinMax`] found; `None` when every value is missing.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct MinMaxSummary {
+    /// The smallest value.
+    pub min: Option<Category>,
+    /// The largest value.
+    pub max: Option<Category>,
+}
+
+impl MinMaxState {
+    fn add(&mut self, other: Option<(Category, Category)>) {
+        let Some((low, high)) = other else { return };
+        match &mut self.range {
+            None => self.range = Some((low, high)),
+            Some((min, max)) => {
+                if low < *min {
+                    *min = low;
+                }
+                if high > *max {
+                    *max = high;
+                }
+            }
+        }
+    }
+}
+
+/// The rows of the smallest and the largest value, the first of equals.
+fn extremes<T: PartialOrd + Copy>(values: impl Iterator<Item = (usize, T)>) -> Option<(usize, usize)> {
+    let mut found: Option<((usize, T), (usize, T))> = None;
+    for (row, value) in values {
+        match &mut found {
+            None => found = Some(((row, value), (row, value))),
+            Some((low, _)) if value < low.1 => *low = (row, value),
+            Some((_, high)) if value > high.1 => *high = (row, value),
+            Some(_) => {}
+        }
+    }
+    found.map(|(low, high)| (low.0, high.0))
+}
+
+fn extreme_rows(column: &Column<'_>) -> Result<Option<(usize, usize)>> {
+    let array = column.array();
+    let counts = |row: &usize| column.weights().is_none_or(|w| w[*row] > 0.0);
+    let valid = |array: &ArrayRef| -> Vec<usize> { (0..array.len()).filter(|&r| array.is_valid(r)).filter(counts).collect() };
+    Ok(match Kind::of(array.data_type()) {
+        Kind::Float => {
+            let values = column.floats()?;
+            extremes(values.iter().copied().enumerate().filter(|(row, x)| !x.is_nan() && counts(row)))
+        }
+        Kind::Integer | Kind::Boolean | Kind::Time => {
+            let wide = cast(&plain(array)?, &DataType::Int64)?;
+            let values = wide.as_primitive::<Int64Type>().values();
+            extremes(valid(&wide).into_iter().map(|row| (row, values[row])))
+        }
+        Kind::Text => {
+            let text = cast(array, &DataType::LargeUtf8)?;
+            let values = text.as_string::<i64>();
+            extremes(valid(&text).into_iter().map(|row| (row, values.value(row))))
+        }
+        _ => None,
+    })
+}
+
+/// Times as the integers that they are stored as; a cast of a dictionary to Int64 would read text.
+fn plain(array: &ArrayRef) -> Result<ArrayRef> {
+    let plain = match array.data_type() {
+        DataType::Dictionary(_, values) => cast(array, values)?,
+        _ => array.clone(),
+    };
+    Ok(match plain.data_type() {
+        DataType::Date32 | DataType::Time32(_) => cast(&plain, &DataType::Int32)?,
+        _ => plain,
+    })
+}
+
+impl ColumnStatistic for MinMax {
+    type State = MinMaxState;
+    type Output = MinMaxSummary;
+
+    fn init(&self, field: &Field) -> Result<MinMaxState> {
+        match Kind::of(field.data_type()) {
+            Kind::Other if field.data_type() != &DataType::Null => {
+                Err(Error::column_type(field.name(), "numbers, text, booleans or times to have an order", field.data_type()))
+            }
+            _ => Ok(MinMaxState::default()),
+        }
+    }
+
+    fn update(&self, state: &mut MinMaxState, column: &Column<'_>) -> Result<()> {
+        if let Some((low, high)) = extreme_rows(column)? {
+            let pair = take(column.array(), &UInt32Array::from(vec![low as u32, high as u32]), None)?;
+            let coded = Coded::new(column.name(), &pair)?;
+            state.add(coded.value(0).cloned().zip(coded.value(1).cloned()));
+        }
+        Ok(())
+    }
+
+    fn merge(&self, into: &mut MinMaxState, from: MinMaxState) -> Result<()> {
+        into.add(from.range);
+        Ok(())
+    }
+
+    fn finish(&self, state: &MinMaxState) -> Result<MinMaxSummary> {
+        let (min, max) = state.range.clone().unzip();
+        Ok(MinMaxSummary { min, max })
+    }
+}

@@ -1,0 +1,93 @@
+//! How much of a column is missing.
+
+use mlsys_core::arrow::array::Array;
+use mlsys_core::arrow::datatypes::Field;
+use mlsys_core::{Kind, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::{Column, ColumnStatistic};
+
+/// Counts rows, nulls and NaN; exact, for columns of any type. Weights are not used: rows are counted.
+///
+/// ```
+/// use mlsys_core::arrow::array::{ArrayRef, Float64Array};
+/// use mlsys_stats::{ColumnStatistic, Missing};
+/// use std::sync::Arc;
+///
+/// let x: ArrayRef = Arc::new(Float64Array::from(vec![Some(1.0), None, Some(f64::NAN), Some(2.0)]));
+/// let summary = Missing::new().of("x", &x, None)?;
+/// assert_eq!((summary.nulls, summary.nans, summary.share()), (1, 1, 0.5));
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {}
+
+impl Missing {
+    /// The statistic; it has no parameters.
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+
+/// The state of [`Missing`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingState {
+    rows: u64,
+    nulls: u64,
+    nans: u64,
+}
+
+/// What [`Missing`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MissingSummary {
+    /// Rows in all.
+    pub rows: u64,
+    /// Arrow nulls.
+    pub nulls: u64,
+    /// NaN that are not null.
+    pub nans: u64,
+}
+
+impl MissingSummary {
+    /// Nulls and NaN.
+    pub fn missing(&self) -> u64 {
+        self.nulls + self.nans
+    }
+
+    /// The missing share of the rows; 0 without rows.
+    pub fn share(&self) -> f64 {
+        if self.rows == 0 { 0.0 } else { self.missing() as f64 / self.rows as f64 }
+    }
+}
+
+impl ColumnStatistic for Missing {
+    type State = MissingState;
+    type Output = MissingSummary;
+
+    fn init(&self, _: &Field) -> Result<MissingState> {
+        Ok(MissingState::default())
+    }
+
+    fn update(&self, state: &mut MissingState, column: &Column<'_>) -> Result<()> {
+        let nulls = column.array().logical_null_count();
+        state.rows += column.array().len() as u64;
+        state.nulls += nulls as u64;
+        if Kind::of(column.array().data_type()) == Kind::Float {
+            let missing = column.floats()?.iter().filter(|x| x.is_nan()).count();
+            state.nans += (missing - nulls.min(missing)) as u64;
+        }
+        Ok(())
+    }
+
+    fn merge(&self, into: &mut MissingState, from: MissingState) -> Result<()> {
+        into.rows += from.rows;
+        into.nulls += from.nulls;
+        into.nans += from.nans;
+        Ok(())
+    }
+
+    fn finish(&self, state: &MissingState) -> Result<MissingSummary> {
+        Ok(MissingSummary { rows: state.rows, nulls: state.nulls, nans: state.nans })
+    }
+}

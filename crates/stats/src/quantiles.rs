@@ -1,0 +1,388 @@
+//! Quantiles: exact by counting sorted values, then by a sketch.
+
+use mlsys_core::arrow::datatypes::Field;
+use mlsys_core::{Error, Kind, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::{Column, ColumnStatistic, Infinite, Kll};
+
+/// Quantiles of a numeric column, mergeable: exact up to a number of distinct values, then a [`Kll`] sketch.
+///
+/// ```text
+/// h = (W - 1) q      quantile = x[⌊h⌋] + (h - ⌊h⌋) (x[⌊h⌋ + 1] - x[⌊h⌋])      (type 7 of Hyndman and Fan)
+/// ```
+/// where `x` is the sorted sample, in which a value of weight w stands w times, and `W` is the sum of the weights.
+///
+/// | parameter | default | range | effect |
+/// |---|---|---|---|
+/// | `exact_up_to` | 131,072 | 1 or more | distinct values kept exactly: 16 bytes each |
+/// | `k` | 2,048 | 8 to 65,535 | accuracy of the sketch: rank error near 0.15 % |
+/// | `seed` | 0 | any | the sketch's coin |
+/// | `infinite` | `Count` | | infinite values are ordered like others, or refused |
+///
+/// **Input**: a numeric or boolean column; missing values do not count. Weighted columns stay exact whatever the number of
+/// distinct values, since a sketch counts whole rows. **Merging** is exact until a sketch begins.
+///
+/// ```
+/// use mlsys_core::arrow::array::{ArrayRef, Float64Array};
+/// use mlsys_stats::{ColumnStatistic, Quantiles};
+/// use std::sync::Arc;
+///
+/// let x: ArrayRef = Arc::new(Float64Array::from(vec![Some(1.0), Some(2.0), None, Some(4.0), Some(9.0)]));
+/// let quantiles = Quantiles::new().of("x", &x, None)?;
+/// assert_eq!(quantiles.median(), Some(3.0));
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
+///
+/// Rob Hyndman, Yanan Fan, *Sample Quantiles in Statistical Packages*, The American Statistician 50, 1996,
+/// definition 7, which is what numpy, Polars and scikit-learn use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[must_use = "a statistic does nothing until it is run"]
+pub struct Quantiles {
+    exact_up_to: usize,
+    k: u32,
+    seed: u64,
+    infinite: Infinite,
+}
+
+impl Default for Quantiles {
+    fn default() -> Self {
+        let seed = mlsys_core::seed::DEFAULT_SEED;
+        Self { exact_up_to: 131_072, k: 2_048, seed, infinite: Infinite::Count }
+    }
+}
+
+impl Quantiles {
+    /// The statistic with its defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many distinct values are kept exactly.
+    pub fn exact_up_to(mut self, distinct: usize) -> Self {
+        self.exact_up_to = distinct;
+        self
+    }
+
+    /// The accuracy of the sketch beyond that.
+    pub fn k(mut self, k: u32) -> Self {
+        self.k = k;
+        self
+    }
+
+    /// The seed of the sketch's coin.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// What to do with infinite values; by default they are ordered like any other.
+    pub fn infinite(mut self, infinite: Infinite) -> Self {
+        self.infinite = infinite;
+        self
+    }
+
+    fn sketch_if_long(&self, state: &mut QuantilesState, weighted: bool) {
+        if let QuantilesState::Exact { values, weights, whole } = state {
+            *whole &= !weighted;
+            if values.len() > self.exact_up_to && *whole {
+                let mut sketch = Kll::new(self.k, self.seed);
+                values.iter().zip(weights.iter()).for_each(|(&x, &w)| sketch.insert(x, w as u64));
+                *state = QuantilesState::Sketch(sketch);
+            }
+        }
+    }
+}
+
+/// The state of [`Quantiles`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuantilesState {
+    /// Distinct values, ascending, each with its weight.
+    Exact {
+        /// The distinct values, ascending.
+        values: Vec<f64>,
+        /// The weight of each.
+        weights: Vec<f64>,
+        /// Whether all weights are whole numbers of rows, so that a sketch may take over.
+        whole: bool,
+    },
+    /// Too many distinct values.
+    Sketch(Kll),
+}
+
+/// Whether quantiles are exact.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Exactness {
+    /// Every distinct value was kept.
+    Exact,
+    /// A sketch; the rank of a quantile is off by at most this share of the rows, with 99 % confidence.
+    Approximate {
+        /// The share.
+        rank_error: f64,
+    },
+}
+
+/// What [`Quantiles`] found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QuantilesSummary {
+    values: Vec<f64>,
+    /// Cumulated weights.
+    upto: Vec<f64>,
+    exactness: Exactness,
+}
+
+impl QuantilesSummary {
+    /// The quantile of a share `q` in 0 to 1; `None` without values, or for another `q`.
+    pub fn quantile(&self, q: f64) -> Option<f64> {
+        let (total, last) = (*self.upto.last()?, *self.values.last()?);
+        if !(0.0..=1.0).contains(&q) {
+            return None;
+        }
+        let h = ((total - 1.0) * q).max(0.0);
+        let floor = h.floor();
+        // The value that stands at position p (from 0) is the first whose cumulated weight exceeds p.
+        let at = |p: f64| self.values.get(self.upto.partition_point(|&w| w <= p)).copied().unwrap_or(last);
+        let (low, high) = (at(floor), at((floor + 1.0).min(total - 1.0).max(0.0)));
+        let share = h - floor;
+        if share == 0.0 || low == high {
+            return Some(low);
+        }
+        // Written so that two huge values of opposite sign do not overflow.
+        let step = high - low;
+        Some(if step.is_finite() { low + share * step } else { low * (1.0 - share) + high * share })
+    }
+
+    /// The quantile of one half.
+    pub fn median(&self) -> Option<f64> {
+        self.quantile(0.5)
+    }
+
+    /// Whether the quantiles are exact, and how far off they may be.
+    pub fn exactness(&self) -> Exactness {
+        self.exactness
+    }
+
+    /// The number of distinct values, where they were all kept.
+    pub fn distinct(&self) -> Option<usize> {
+        (self.exactness == Exactness::Exact).then_some(self.values.len())
+    }
+}
+
+impl ColumnStatistic for Quantiles {
+    type State = QuantilesState;
+    type Output = QuantilesSummary;
+
+    fn init(&self, field: &Field) -> Result<QuantilesState> {
+        if self.exact_up_to == 0 {
+            return Err(Error::invalid_parameter("Quantiles", "exact_up_to", 0, "1 or more"));
+        }
+        if !(8..=65_535).contains(&self.k) {
+            return Err(Error::invalid_parameter("Quantiles", "k", self.k, "8 to 65535"));
+        }
+        if !Kind::of(field.data_type()).is_numeric() {
+            return Err(Error::column_type(field.name(), "numeric to have quantiles", field.data_type()));
+        }
+        Ok(QuantilesState::Exact { values: Vec::new(), weights: Vec::new(), whole: true })
+    }
+
+    fn update(&self, state: &mut QuantilesState, column: &Column<'_>) -> Result<()> {
+        column.refuse_infinite(self.infinite)?;
+        let (values, weights) = counted(column.floats()?, column.weights());
+        add_counts(state, &values, &weights)?;
+        self.sketch_if_long(state, column.weights().is_some());
+        Ok(())
+    }
+
+    fn merge(&self, into: &mut QuantilesState, from: QuantilesState) -> Result<()> {
+        match from {
+            QuantilesState::Exact { values, weights, whole } => {
+                if values.len() != weights.len() {
+                    return Err(Error::state("a weight per value", "another number of them"));
+                }
+                add_counts(into, &values, &weights)?;
+                self.sketch_if_long(into, !whole);
+            }
+            QuantilesState::Sketch(sketch) => {
+                sketch.validate()?;
+                if matches!(into, QuantilesState::Exact { values, .. } if values.is_empty()) {
+                    *into = QuantilesState::Sketch(sketch);
+                    return Ok(());
+                }
+                let before = std::mem::replace(into, QuantilesState::Sketch(Kll::new(self.k, self.seed)));
+                let QuantilesState::Sketch(merged) = into else { return Ok(()) };
+                match before {
+                    QuantilesState::Sketch(own) => *merged = own,
+                    QuantilesState::Exact { values, weights, .. } => {
+                        values.iter().zip(&weights).for_each(|(&x, &w)| merged.insert(x, w as u64));
+                    }
+                }
+                merged.merge(&sketch)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&self, state: &QuantilesState) -> Result<QuantilesSummary> {
+        let cumulate = |weights: &mut dyn Iterator<Item = f64>| {
+            let mut sum = 0.0;
+            weights.map(|w| {
+                sum += w;
+                sum
+            })
+            .collect::<Vec<f64>>()
+        };
+        Ok(match state {
+            QuantilesState::Exact { values, weights, .. } => {
+                if values.len() != weights.len() {
+                    return Err(Error::state("a weight per value", "another number of them"));
+                }
+                let upto = cumulate(&mut weights.iter().copied());
+                QuantilesSummary { values: values.clone(), upto, exactness: Exactness::Exact }
+            }
+            QuantilesState::Sketch(sketch) => {
+                sketch.validate()?;
+                let items = sketch.sorted();
+                QuantilesSummary {
+                    values: items.iter().map(|item| item.0).collect(),
+                    upto: cumulate(&mut items.iter().map(|item| item.1)),
+                    exactness: Exactness::Approximate { rank_error: sketch.rank_error() },
+                }
+            }
+        })
+    }
+}
+
+/// The distinct values, ascending, and their weights. -0.0 counts as 0.0.
+fn counted(values: &[f64], weights: Option<&[f64]>) -> (Vec<f64>, Vec<f64>) {
+    let mut distinct: Vec<f64> = Vec::new();
+    let mut totals: Vec<f64> = Vec::new();
+    let mut add = |x: f64, w: f64| match (distinct.last(), totals.last_mut()) {
+        (Some(&last), Some(total)) if last == x => *total += w,
+        _ => {
+            distinct.push(x);
+            totals.push(w);
+        }
+    };
+    match weights {
+        None => {
+            let mut keys: Vec<u64> = values.iter().filter(|x| !x.is_nan()).map(|&x| order_key(x)).collect();
+            keys.sort_unstable();
+            keys.into_iter().for_each(|key| add(from_key(key), 1.0));
+        }
+        Some(weights) => {
+            let pairs = values.iter().zip(weights).filter(|(x, w)| !x.is_nan() && **w > 0.0);
+            let mut pairs: Vec<(u64, f64)> = pairs.map(|(&x, &w)| (order_key(x), w)).collect();
+            // Stable, so that equal values add up in the order of the rows.
+            pairs.sort_by_key(|pair| pair.0);
+            pairs.into_iter().for_each(|(key, w)| add(from_key(key), w));
+        }
+    }
+    (distinct, totals)
+}
+
+/// An integer that orders as the double does: sorting integers is much faster.
+fn order_key(x: f64) -> u64 {
+    let bits = (x + 0.0).to_bits();
+    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
+}
+
+fn from_key(key: u64) -> f64 {
+    f64::from_bits(if key >> 63 == 1 { key & !(1 << 63) } else { !key })
+}
+
+/// Merges two ascending lists of counts.
+fn add_counts(state: &mut QuantilesState, values: &[f64], weights: &[f64]) -> Result<()> {
+    let (own, own_weights) = match state {
+        QuantilesState::Sketch(sketch) => {
+            values.iter().zip(weights).for_each(|(&x, &w)| sketch.insert(x, w as u64));
+            return Ok(());
+        }
+        QuantilesState::Exact { values, weights, .. } => (values, weights),
+    };
+    if own.len() != own_weights.len() {
+        return Err(Error::state("a weight per value", "another number of them"));
+    }
+    if own.is_empty() {
+        *own = values.to_vec();
+        *own_weights = weights.to_vec();
+        return Ok(());
+    }
+    let mut merged = Vec::with_capacity(own.len() + values.len());
+    let mut merged_weights = Vec::with_capacity(own.len() + values.len());
+    let (mut i, mut j) = (0, 0);
+    while i < own.len() || j < values.len() {
+        let take_own = j == values.len() || i < own.len() && own[i] <= values[j];
+        let take_new = i == own.len() || j < values.len() && values[j] <= own[i];
+        merged.push(if take_own { own[i] } else { values[j] });
+        let mut weight = 0.0;
+        if take_own {
+            weight += own_weights[i];
+            i += 1;
+        }
+        if take_new {
+            weight += weights[j];
+            j += 1;
+        }
+        merged_weights.push(weight);
+        if !take_own && !take_new {
+            return Err(Error::state("ascending values", "NaN"));
+        }
+    }
+    *own = merged;
+    *own_weights = merged_weights;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mlsys_core::arrow::array::{ArrayRef, Float64Array};
+    use std::sync::Arc;
+
+    fn of(recipe: Quantiles, values: Vec<f64>, weights: Option<&[f64]>) -> QuantilesSummary {
+        let array: ArrayRef = Arc::new(Float64Array::from(values));
+        recipe.of("x", &array, weights).unwrap()
+    }
+
+    #[test]
+    fn follows_type_seven() {
+        let summary = of(Quantiles::new(), vec![-1.0, 10.0, 2.0, 3.0, 3.0], None);
+        for (q, expected) in [(0.0, -1.0), (0.25, 2.0), (0.5, 3.0), (0.9, 7.2), (1.0, 10.0)] {
+            assert!((summary.quantile(q).unwrap() - expected).abs() < 1e-12, "{q}");
+        }
+        assert_eq!(summary.quantile(1.1), None);
+        assert_eq!(of(Quantiles::new(), vec![], None).median(), None);
+        assert_eq!(of(Quantiles::new(), vec![-1e308, 1e308], None).median(), Some(0.0));
+        assert_eq!(of(Quantiles::new(), vec![f64::NEG_INFINITY, 1.0, f64::INFINITY], None).median(), Some(1.0));
+    }
+
+    #[test]
+    fn weights_stand_for_repeated_rows() {
+        let weighted = of(Quantiles::new(), vec![5.0, 1.0, 9.0, 7.0], Some(&[2.0, 3.0, 1.0, 0.0]));
+        let repeated = of(Quantiles::new(), vec![5.0, 5.0, 1.0, 1.0, 1.0, 9.0], None);
+        for q in [0.0, 0.3, 0.5, 0.77, 1.0] {
+            assert_eq!(weighted.quantile(q), repeated.quantile(q));
+        }
+    }
+
+    #[test]
+    fn says_when_it_becomes_a_sketch() {
+        let values: Vec<f64> = (0..50_000).map(f64::from).collect();
+        assert_eq!(of(Quantiles::new(), values.clone(), None).distinct(), Some(50_000));
+        let summary = of(Quantiles::new().exact_up_to(1_000).k(400), values, None);
+        let Exactness::Approximate { rank_error } = summary.exactness() else { panic!("must be a sketch") };
+        assert!(rank_error < 0.02);
+        assert!((summary.median().unwrap() / 50_000.0 - 0.5).abs() < rank_error);
+        assert_eq!((summary.quantile(0.0), summary.quantile(1.0)), (Some(0.0), Some(49_999.0)));
+    }
+
+    #[test]
+    fn keys_order_like_doubles() {
+        let values = [f64::NEG_INFINITY, -1e300, -2.0, -1e-310, 0.0, 1e-310, 2.0, f64::INFINITY];
+        assert!(values.windows(2).all(|pair| order_key(pair[0]) < order_key(pair[1])));
+        assert!(values.iter().all(|&x| from_key(order_key(x)) == x));
+        assert_eq!(order_key(-0.0), order_key(0.0));
+    }
+}
