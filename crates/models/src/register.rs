@@ -1,0 +1,23 @@
+//! The fitted types of this crate for a registry.
+
+use mlsys_core::Registry;
+
+use crate::{
+    FittedExistingPrediction, FittedLogisticRegression, FittedRandomGuess, FittedZeroRule,
+    FittedZeroRuleRegressor,
+};
+
+/// Adds every fitted type of this crate that can be loaded.
+///
+/// ```
+/// let registry = mlsys_models::register(mlsys_core::Registry::new());
+/// # let _ = registry;
+/// ```
+pub fn register(registry: Registry) -> Registry {
+    registry
+        .predict_proba::<FittedLogisticRegression>()
+        .predict_proba::<FittedZeroRule>()
+        .predict::<FittedZeroRuleRegressor>()
+        .predict_proba::<FittedRandomGuess>()
+        .predict_proba::<FittedExistingPrediction>()
+}

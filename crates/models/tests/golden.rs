@@ -1,0 +1,148 @@
+//! scikit-learn's numbers, made by `testdata/gen/models.py`.
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use mlsys_core::arrow::array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use mlsys_core::{Category, Dataset, Fit, Predict, PredictProba, Train};
+use mlsys_models::{ClassWeights, Intercept, LogisticRegression, ZeroRule, ZeroRuleRegressor};
+use serde_json::Value;
+
+fn golden(section: &str) -> Vec<Value> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/golden/models.json");
+    let all: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let cases = all[section].as_array().unwrap().clone();
+    assert!(!cases.is_empty());
+    cases
+}
+
+fn floats(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+}
+
+fn close(found: f64, expected: f64, atol: f64, what: &str) {
+    assert!((found - expected).abs() <= atol, "{what}: {found} instead of {expected}");
+}
+
+fn train(mut columns: Vec<(String, ArrayRef)>, y: ArrayRef, weights: &Value) -> Dataset<Train> {
+    columns.push(("y".into(), y));
+    if !weights.is_null() {
+        columns.push(("w".into(), Arc::new(Float64Array::from(floats(weights)))));
+    }
+    let mut data = Dataset::new(RecordBatch::try_from_iter(columns).unwrap()).unwrap().target("y").unwrap();
+    if !weights.is_null() {
+        data = data.weight("w").unwrap();
+    }
+    data.into_train_all()
+}
+
+#[test]
+fn logistic_regression() {
+    for case in golden("logistic_regression") {
+        let name = case["name"].as_str().unwrap();
+        let input = &case["input"];
+        let columns: Vec<(String, ArrayRef)> = (input["x"].as_array().unwrap().iter().enumerate())
+            .map(|(j, x)| (format!("x{j}"), Arc::new(Float64Array::from(floats(x))) as ArrayRef))
+            .collect();
+        let y: Vec<i64> = floats(&input["y"]).iter().map(|&y| y as i64).collect();
+        let train = train(columns, Arc::new(Int64Array::from(y)), &input["weights"]);
+        let class_weights = match &input["class_weight"] {
+            Value::Null => ClassWeights::Uniform,
+            Value::String(_) => ClassWeights::Balanced,
+            pairs => ClassWeights::explicit(
+                pairs.as_array().unwrap().iter().map(|p| (p[0].as_i64().unwrap(), p[1].as_f64().unwrap())),
+            ),
+        };
+        let recipe = LogisticRegression::new()
+            .l2(input["l2"].as_f64().unwrap())
+            .intercept(if input["intercept"] == true { Intercept::Free } else { Intercept::Zero })
+            .class_weights(class_weights);
+        let model = recipe.fit(&train).unwrap();
+        assert!(model.converged(), "{name}");
+        assert!(model.iterations() < 100, "{name}: {} iterations", model.iterations());
+
+        let expected = &case["expected"];
+        let (atol, atol_probability) =
+            (case["atol"].as_f64().unwrap(), case["atol_probability"].as_f64().unwrap());
+        let coefficients = model.coefficients();
+        for (solver, atol) in
+            [("coefficients", atol), ("newton_coefficients", case["atol_newton"].as_f64().unwrap())]
+        {
+            for (k, row) in expected[solver].as_array().unwrap().iter().enumerate() {
+                for (j, expected) in floats(row).into_iter().enumerate() {
+                    let found = coefficients[format!("x{j}").as_str()][k];
+                    close(found, expected, atol, &format!("{name}: {solver} of x{j}, {k}"));
+                }
+            }
+        }
+        for (k, expected) in floats(&expected["intercepts"]).into_iter().enumerate() {
+            close(model.intercepts()[k], expected, atol, &format!("{name}: intercept {k}"));
+        }
+        let probabilities = model.predict_proba(train.batch()).unwrap();
+        for (row, expected) in expected["probabilities"].as_array().unwrap().iter().enumerate() {
+            for (k, expected) in floats(expected).into_iter().enumerate() {
+                close(
+                    probabilities.view()[[row, k]],
+                    expected,
+                    atol_probability,
+                    &format!("{name}: row {row}"),
+                );
+            }
+        }
+        let labels: Vec<Option<i64>> = floats(&expected["labels"]).iter().map(|&y| Some(y as i64)).collect();
+        assert_eq!(
+            model.predict(train.batch()).unwrap().as_ref(),
+            &Int64Array::from(labels) as &dyn Array,
+            "{name}"
+        );
+    }
+}
+
+fn category(value: &Value) -> Category {
+    value.as_str().map_or_else(|| value.as_i64().unwrap().into(), Category::from)
+}
+
+#[test]
+fn zero_rule() {
+    for case in golden("zero_rule") {
+        let (name, expected) = (case["name"].as_str().unwrap(), &case["expected"]);
+        let y = case["input"]["y"].as_array().unwrap();
+        let labels: ArrayRef = if y[0].is_string() {
+            Arc::new(StringArray::from_iter_values(y.iter().map(|y| y.as_str().unwrap())))
+        } else {
+            Arc::new(Int64Array::from_iter_values(y.iter().map(|y| y.as_i64().unwrap())))
+        };
+        let train = train(Vec::new(), labels, &case["input"]["weights"]);
+        let model = ZeroRule::new().fit(&train).unwrap();
+        let classes: Vec<Category> = expected["classes"].as_array().unwrap().iter().map(category).collect();
+        assert_eq!(model.classes().values(), classes, "{name}");
+        let rtol = case["rtol"].as_f64().unwrap();
+        let probabilities = model.predict_proba(train.batch()).unwrap();
+        for (k, expected) in floats(&expected["probabilities"]).into_iter().enumerate() {
+            close(probabilities.view()[[0, k]], expected, rtol * expected, name);
+        }
+        let label = classes.iter().position(|c| *c == category(&expected["label"])).unwrap();
+        assert_eq!(
+            &model.predict(&train.batch().slice(0, 1)).unwrap(),
+            &model.classes().take([label]),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn zero_rule_regressor() {
+    for case in golden("zero_rule_regressor") {
+        let y = Arc::new(Float64Array::from(floats(&case["input"]["y"])));
+        let train = train(Vec::new(), y, &case["input"]["weights"]);
+        let expected = case["expected"]["value"].as_f64().unwrap();
+        let model = ZeroRuleRegressor::new().fit(&train).unwrap();
+        close(
+            model.value(),
+            expected,
+            case["rtol"].as_f64().unwrap() * expected,
+            case["name"].as_str().unwrap(),
+        );
+    }
+}
