@@ -135,7 +135,7 @@ impl fmt::Display for ComparisonReport {
     /// A line per metric; below them, why cells are empty. `{:.2}` sets the digits, which are four otherwise.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let header = std::iter::once(count_rows(self.rows)).chain(self.predictions.iter().cloned());
-        let mut table = Table::new(header, usize::MAX);
+        let mut table = Table::new(header, 0);
         for (label, scores) in self.metrics.iter().zip(&self.scores) {
             let cell = |score: &Score| match f.precision() {
                 Some(digits) => format!("{score:.digits$}"),

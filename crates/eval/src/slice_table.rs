@@ -254,7 +254,7 @@ impl fmt::Display for SliceReport {
         let mut header = vec![String::new(), "rows".to_owned()];
         header.extend(self.weighted.then(|| "weight".to_owned()));
         header.extend(self.metrics.iter().map(ToString::to_string));
-        let mut table = Table::new(header, 1);
+        let mut table = Table::new(header, 1 + usize::from(self.weighted));
         let line = |label: String, slice: &Slice| {
             let mut cells = vec![label, thousands(slice.rows)];
             cells.extend(self.weighted.then(|| format!("{:.1}", slice.weight)));

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-/// Rows of cells; the first columns are aligned left, and so are the scores, whose digits align by themselves.
+/// Rows of cells: a label, counts aligned right, and scores, whose digits align by themselves.
 pub(crate) struct Table {
     header: Vec<String>,
-    /// The one column of counts, aligned right.
+    /// How many columns of counts follow the label.
     counts: usize,
     rows: Vec<Vec<String>>,
 }
@@ -30,7 +30,7 @@ impl fmt::Display for Table {
             let mut line = String::new();
             for (i, (cell, &width)) in row.iter().zip(&widths).enumerate() {
                 let gap = if i == 0 { "" } else { "  " };
-                if i == self.counts {
+                if (1..=self.counts).contains(&i) {
                     line.push_str(&format!("{gap}{cell:>width$}"));
                 } else {
                     line.push_str(&format!("{gap}{cell:width$}"));
