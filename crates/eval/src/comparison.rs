@@ -69,7 +69,6 @@ impl Comparison {
     }
 
     /// One more prediction.
-    #[allow(clippy::should_implement_trait)]
     pub fn add(mut self, name: impl Into<String>, prediction: Prediction) -> Self {
         self.predictions.push((name.into(), prediction));
         self

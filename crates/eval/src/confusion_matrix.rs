@@ -3,8 +3,8 @@
 use std::fmt;
 
 use mlsys_core::arrow::array::Array;
-use mlsys_core::ndarray::{Array2, ArrayView2, Axis};
-use mlsys_core::{Category, Error, Prediction, Result};
+use mlsys_core::ndarray::{Array2, Axis};
+use mlsys_core::{Category, Classes, Error, Prediction, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::input::Labels;
@@ -38,10 +38,39 @@ const MOST_CLASSES: usize = 2000;
 ///
 /// **When it misleads**: it is one threshold's view of a model that gives probabilities.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct ConfusionMatrix {
     classes: Vec<Category>,
     /// Row by row.
     counts: Vec<f64>,
+}
+
+/// A matrix that was loaded.
+#[derive(Deserialize)]
+struct Unchecked {
+    classes: Vec<Category>,
+    counts: Vec<f64>,
+}
+
+impl TryFrom<Unchecked> for ConfusionMatrix {
+    type Error = Error;
+
+    fn try_from(Unchecked { classes, counts }: Unchecked) -> Result<Self> {
+        let k = Classes::new(classes.iter().cloned())?.n_classes();
+        few_enough(k)?;
+        if !classes.is_sorted() || counts.len() != k * k {
+            let found = format!("{} counts", counts.len());
+            return Err(Error::shape(
+                "confusion matrix",
+                format!("ascending classes and {} counts", k * k),
+                found,
+            ));
+        }
+        match counts.iter().find(|c| !(c.is_finite() && **c >= 0.0)) {
+            Some(count) => Err(Error::invalid_value("counts", None, count, "finite and zero or more")),
+            None => Ok(Self { classes, counts }),
+        }
+    }
 }
 
 /// The weighted rows of one class against the rest.
@@ -137,14 +166,9 @@ impl ConfusionMatrix {
     }
 
     /// The weighted rows: a row per true class, a column per predicted class.
-    ///
-    /// # Errors
-    ///
-    /// [`Shape`](mlsys_core::ErrorKind::Shape) when a matrix that was loaded is not square.
-    pub fn counts(&self) -> Result<ArrayView2<'_, f64>> {
+    pub fn counts(&self) -> Array2<f64> {
         let k = self.classes.len();
-        ArrayView2::from_shape((k, k), &self.counts)
-            .map_err(|_| Error::shape("counts of a confusion matrix", k * k, self.counts.len()))
+        Array2::from_shape_fn((k, k), |(t, p)| self.counts[t * k + p])
     }
 
     /// The weighted rows of a true class that were predicted as another; 0 for a class that does not occur.
@@ -163,7 +187,7 @@ impl ConfusionMatrix {
     /// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) when the class does not occur.
     pub fn class_counts(&self, class: &Category) -> Result<ClassCounts> {
         let at = crate::input::positive_index("ConfusionMatrix", &self.classes, Some(class))?;
-        let counts = self.counts()?;
+        let counts = self.counts();
         let true_positive = counts[[at, at]];
         let (truth, predicted) = (counts.row(at).sum(), counts.column(at).sum());
         let (false_negative, false_positive) = (truth - true_positive, predicted - true_positive);
@@ -172,12 +196,8 @@ impl ConfusionMatrix {
     }
 
     /// The entries as shares; a row or column without weight stays zero.
-    ///
-    /// # Errors
-    ///
-    /// As [`counts`](Self::counts).
-    pub fn normalized(&self, by: Normalize) -> Result<Array2<f64>> {
-        let mut shares = self.counts()?.to_owned();
+    pub fn normalized(&self, by: Normalize) -> Array2<f64> {
+        let mut shares = self.counts();
         match by {
             Normalize::All => {
                 let total = shares.sum();
@@ -191,7 +211,7 @@ impl ConfusionMatrix {
                 }
             }
         }
-        Ok(shares)
+        shares
     }
 }
 

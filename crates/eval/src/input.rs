@@ -35,6 +35,7 @@ impl Labels {
 
     pub(crate) fn from_arrays(truth: &dyn Array, prediction: &Prediction) -> Result<Self> {
         same_length("prediction", truth.len(), prediction.n_rows())?;
+        same_family(truth, prediction.labels())?;
         let (truth_codes, predicted_codes) =
             (Coded::new("truth", truth)?, Coded::new("prediction", prediction.labels())?);
         for (name, coded) in [("truth", &truth_codes), ("prediction", &predicted_codes)] {
@@ -137,6 +138,22 @@ fn needs_probabilities(metric: &str, what: &str) -> Error {
     Error::unsupported(format!(
         "{metric} needs {what}, and the prediction has labels only: use `Prediction::proba_of`"
     ))
+}
+
+/// `true` never equals 1 or "true": without this, accuracy would be 0 and nobody the wiser.
+fn same_family(truth: &dyn Array, predicted: &dyn Array) -> Result<()> {
+    let family = |array: &dyn Array| match Kind::of(array.data_type()) {
+        Kind::Integer | Kind::Float => Some("numeric"),
+        Kind::Boolean => Some("boolean"),
+        Kind::Text | Kind::Time => Some("text"),
+        _ => None,
+    };
+    match (family(truth), family(predicted)) {
+        (Some(a), Some(b)) if a != b => {
+            Err(Error::column_type("prediction", format!("{a}, as the truth is"), predicted.data_type()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn refuse_missing(name: &str, count: usize) -> Result<()> {

@@ -110,6 +110,13 @@ pub struct Slice {
     pub scores: Vec<Score>,
 }
 
+/// The rows of each slice that is shown, and how many slices and rows are not.
+struct Division {
+    shown: Vec<(Vec<Option<Category>>, Vec<u32>)>,
+    hidden_slices: usize,
+    hidden_rows: usize,
+}
+
 impl SliceTable {
     /// A table of these metrics.
     pub fn new(metrics: impl IntoMetrics) -> Self {
@@ -162,28 +169,23 @@ impl SliceTable {
         Weights::new(NAME, truth.len(), weights)?;
         same_length("table to slice", truth.len(), batch.num_rows())?;
         same_length("prediction", truth.len(), prediction.n_rows())?;
-        let codings: Vec<_> =
-            self.by.iter().map(|columns| self.slices(batch, columns)).collect::<Result<_>>()?;
+        let divisions: Vec<_> =
+            self.by.iter().map(|columns| self.divide(batch, columns)).collect::<Result<_>>()?;
         let scores = self.metrics.score(truth, prediction, weights);
         let scores = scores.into_iter().map(|score| score.map(Score::Defined)).collect::<Result<_>>()?;
         let weight = weights.map_or(truth.len() as f64, |w| w.iter().sum());
         let all = Slice { values: Vec::new(), rows: truth.len(), weight, scores };
-        let mut groups = Vec::with_capacity(codings.len());
-        for (columns, (slices, hidden_slices, hidden_rows)) in self.by.iter().zip(codings) {
+        let mut groups = Vec::with_capacity(divisions.len());
+        for (columns, Division { shown, hidden_slices, hidden_rows }) in self.by.iter().zip(divisions) {
             let score = |(values, rows)| self.slice(values, rows, truth, prediction, weights);
-            let slices = slices.into_par_iter().map(score).collect::<Result<_>>()?;
+            let slices = shown.into_par_iter().map(score).collect::<Result<_>>()?;
             groups.push(SliceGroup { columns: columns.clone(), slices, hidden_slices, hidden_rows });
         }
         Ok(SliceReport { metrics: self.metrics.labels(), all, groups, weighted: weights.is_some() })
     }
 
-    /// The rows of each slice that is shown, and how many slices and rows are not.
-    #[allow(clippy::type_complexity)]
-    fn slices(
-        &self,
-        batch: &RecordBatch,
-        columns: &[String],
-    ) -> Result<(Vec<(Vec<Option<Category>>, Vec<u32>)>, usize, usize)> {
+    /// Divides the rows by the values of columns.
+    fn divide(&self, batch: &RecordBatch, columns: &[String]) -> Result<Division> {
         if columns.is_empty() {
             return Err(Error::invalid_parameter(NAME, "by_each_of", "no columns", "at least one column"));
         }
@@ -208,8 +210,11 @@ impl SliceTable {
             let value = |(c, code): (&Coded, u32)| c.distinct.get(code.wrapping_sub(1) as usize).cloned();
             coded.iter().zip(key).map(value).collect()
         };
-        let hidden_rows = hidden.iter().map(|(_, rows)| rows.len()).sum();
-        Ok((shown.into_iter().map(|(key, rows)| (values(key), rows)).collect(), hidden.len(), hidden_rows))
+        Ok(Division {
+            hidden_slices: hidden.len(),
+            hidden_rows: hidden.iter().map(|(_, rows)| rows.len()).sum(),
+            shown: shown.into_iter().map(|(key, rows)| (values(key), rows)).collect(),
+        })
     }
 
     fn slice(

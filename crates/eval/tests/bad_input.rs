@@ -1,5 +1,8 @@
 //! Bad input is an error that says what and where, never a panic or a silent NaN.
 
+// Clippy exempts test functions only, not the helpers beside them.
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 
 use mlsys_core::arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
@@ -146,6 +149,46 @@ fn parameters_are_named() {
     assert!(precision(&[true], &[false], None, ZeroDivision::Undefined).is_err());
     let many: Vec<i64> = (0..3000).collect();
     assert!(ConfusionMatrix::new(&many, &many, None).is_err());
+}
+
+#[test]
+fn labels_of_another_type_are_refused() {
+    let truth = BooleanArray::from(vec![true, false]);
+    let ones = Prediction::from_labels(Arc::new(Int64Array::from(vec![1, 0])));
+    let error = Accuracy::new().score(&truth, &ones, None).unwrap_err();
+    assert_eq!(error.to_string(), "column `prediction` must be boolean, as the truth is, found Int64");
+    let error = RocAuc::new().score(&Int64Array::from(vec![1, 0]), &soft(&[0.9, 0.1]), None).unwrap_err();
+    assert!(error.to_string().contains("one of the classes false, true"), "{error}");
+}
+
+#[test]
+fn recipes_and_matrices_travel_as_json() {
+    let metric = RocAuc::new().average(Average::Macro).positive("late").bootstrap(Bootstrap::new().seed(7));
+    let json = serde_json::to_string(&metric).unwrap();
+    assert_eq!(serde_json::from_str::<RocAuc>(&json).unwrap(), metric);
+    let matrix = ConfusionMatrix::new(&[1i64, 3], &[1, 1], None).unwrap();
+    let json = serde_json::to_string(&matrix).unwrap();
+    assert_eq!(serde_json::from_str::<ConfusionMatrix>(&json).unwrap(), matrix);
+    for (classes, counts) in
+        [(r#"{"int":2},{"int":1}"#, "1,2,3,4"), (r#"{"int":1}"#, "1,2"), (r#"{"int":1}"#, "-1"), ("", "")]
+    {
+        let hostile = format!(r#"{{"classes":[{classes}],"counts":[{counts}]}}"#);
+        assert!(serde_json::from_str::<ConfusionMatrix>(&hostile).is_err(), "{hostile}");
+    }
+}
+
+#[test]
+fn matrices_normalise_and_count() {
+    let matrix = ConfusionMatrix::new(&["a", "a", "a", "b"], &["a", "b", "b", "b"], None).unwrap();
+    let row = |by| matrix.normalized(by).row(0).to_vec();
+    assert_eq!(row(Normalize::Truth), [1.0 / 3.0, 2.0 / 3.0]);
+    assert_eq!(row(Normalize::Predicted), [1.0, 2.0 / 3.0]);
+    assert_eq!(row(Normalize::All), [0.25, 0.5]);
+    let a = matrix.class_counts(&"a".into()).unwrap();
+    assert_eq!((a.true_positive, a.false_negative, a.false_positive, a.true_negative), (1.0, 2.0, 0.0, 1.0));
+    assert!(matrix.class_counts(&"c".into()).is_err());
+    let weighted = ConfusionMatrix::new(&["a"], &["a"], Some(&[0.5])).unwrap();
+    assert_eq!(weighted.to_string(), "truth     a  <- predicted\na      0.50\n");
 }
 
 #[test]

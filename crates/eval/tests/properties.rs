@@ -1,5 +1,8 @@
 //! Relations that hold for any input, and agreement with naive implementations.
 
+// Clippy exempts test functions only, not the helpers beside them.
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 
 use mlsys_core::arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch};
