@@ -1,1 +1,135 @@
-fn main() {}
+//! Which flights of the last quarter of 2013 will land more than 15 minutes late, judged by what is known at the
+//! scheduled departure: the schedule, the aircraft, and the weather of that hour?
+//!
+//! `cargo run --release --example flights [FILE]`
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use mlsys::arrow::array::{Int32Array, RecordBatch};
+use mlsys::arrow::compute::{filter_record_batch, is_not_null, kernels::cmp::gt};
+use mlsys::arrow::datatypes::{DataType, Field, Schema};
+use mlsys::eval::{AveragePrecision, Bootstrap, Brier, Comparison, Ece, LogLoss, RocAuc, SliceTable};
+use mlsys::models::{LogisticRegression, ZeroRule};
+use mlsys::prelude::*;
+use mlsys::read::ParquetReader;
+use mlsys::sampling::TimeSplit;
+
+/// Adds `late`, and drops the flights that never arrived.
+fn late_flights(flights: &RecordBatch) -> Result<RecordBatch> {
+    let late = gt(mlsys::core::column::find(flights, "arr_delay")?, &Int32Array::new_scalar(15))?;
+    let arrived = is_not_null(&late)?;
+    let mut fields = flights.schema().fields().to_vec();
+    fields.push(Arc::new(Field::new("late", DataType::Boolean, true)));
+    let mut columns = flights.columns().to_vec();
+    columns.push(Arc::new(late));
+    let labelled = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?;
+    Ok(filter_record_batch(&labelled, &arrived)?)
+}
+
+fn main() -> Result<()> {
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/data/flights_weather.parquet").to_owned();
+    let path = std::env::args().nth(1).unwrap_or(default);
+    let mut steps = Steps::default();
+
+    // What is in the file? One scan, which never holds the whole table.
+    let reader = ParquetReader::new(&path)?;
+    let profile = steps.time("profile the file, streamed", || reader.batches()?.summarize(&Profile::new()))?;
+    println!("{profile}");
+
+    let flights = steps.time("read the file", || reader.read())?;
+    let arrived = late_flights(&flights)?;
+    let dropped = flights.num_rows() - arrived.num_rows();
+    println!("{dropped} flights have no arrival delay: they were cancelled or diverted, and are dropped.");
+    println!("All that follows is about flights that do arrive; that they will is not known in advance.\n");
+
+    let data = Dataset::new(arrived)?
+        .target("late")?
+        .time("time_hour")?
+        .group("tailnum")?
+        // Known only after the scheduled departure: with them the model would be told the answer.
+        .ignore(["dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"])?
+        // Names rather than measurements: thousands of values, which one-hot columns cannot learn from.
+        .ignore(["flight", "tailnum"])?
+        // Its parts (month, day, hour) are columns of their own.
+        .ignore(["time_hour"])?;
+    println!("{data}");
+
+    // Learn from the past, predict the future; flights of one hour stay together.
+    let (train, test) = TimeSplit::at("2013-10-01T00:00 America/New_York").split(data)?;
+    println!("{} flights to learn from, {} to be judged by\n", train.n_rows(), test.n_rows());
+
+    // Every value is learned from training rows alone: `recipe.fit(&test)` does not compile.
+    let recipe = MedianImputer::new()
+        .indicators(Indicators::WhereMissing)
+        .then(StandardScaler::new())
+        .then(OneHotEncoder::new().min_frequency(100).unseen(Unseen::Infrequent))
+        .then(LogisticRegression::new().l2(1.0));
+    let zero_rule = steps.time("fit the zero rule", || ZeroRule::new().fit(&train))?;
+    let model = steps.time("fit the logistic regression", || recipe.fit(&train))?;
+    if !model.second().converged() {
+        println!("the logistic regression stopped before it converged\n");
+    }
+
+    let by_rule = Prediction::proba_of(&zero_rule, test.batch())?;
+    let by_model = steps.time("predict the test rows", || Prediction::proba_of(&model, test.batch()))?;
+    let draws = Bootstrap::new().replicates(200).seed(1);
+    let comparison = steps.time("judge both, with intervals", || {
+        Comparison::new((
+            RocAuc::new(),
+            AveragePrecision::new().bootstrap(draws),
+            LogLoss::new().bootstrap(draws),
+            Brier::new().bootstrap(draws),
+            Ece::new().bootstrap(draws),
+        ))
+        .add("zero rule", by_rule)
+        .add("logistic regression", by_model.clone())
+        .score_on(&test)
+    })?;
+    println!("{comparison}");
+
+    let slices = steps.time("judge by carrier and origin", || {
+        SliceTable::new((RocAuc::new(), LogLoss::new(), Brier::new())).by("carrier").by("origin").score_on(&test, &by_model)
+    })?;
+    println!("{slices}");
+
+    let mut coefficients: Vec<_> = model.second().coefficients().into_iter().map(|(name, c)| (name, c[0])).collect();
+    coefficients.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    println!("What moves the odds most, per standard deviation or category:");
+    coefficients.iter().take(8).for_each(|(name, c)| println!("  {c:+.3}  {name}"));
+
+    // The fitted chain as a file: plain data, no code. Another process loads it without knowing its type.
+    let file = std::env::temp_dir().join(format!("late-{}.mlsys", std::process::id()));
+    let loaded = steps.time("save, load, and predict again", || {
+        artifact::save(&model, &file)?;
+        let bytes = std::fs::read(&file)?;
+        println!("\nSaved the fitted chain: {} bytes.", bytes.len());
+        artifact::load_model(&bytes, &mlsys::registry())?.predict_proba(test.batch())
+    })?;
+    std::fs::remove_file(&file)?;
+    let bits = |p: &Probabilities| p.view().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    let same = bits(&loaded) == bits(&model.predict_proba(test.batch())?);
+    println!("The loaded chain predicts {} bytes.", if same { "the same" } else { "OTHER" });
+
+    println!("\n{steps}");
+    Ok(())
+}
+
+/// How long each step took.
+#[derive(Default)]
+struct Steps(Vec<(&'static str, f64)>);
+
+impl Steps {
+    fn time<T>(&mut self, name: &'static str, step: impl FnOnce() -> Result<T>) -> Result<T> {
+        let start = Instant::now();
+        let result = step()?;
+        self.0.push((name, start.elapsed().as_secs_f64()));
+        Ok(result)
+    }
+}
+
+impl std::fmt::Display for Steps {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|(name, seconds)| writeln!(f, "{seconds:7.2} s  {name}"))
+    }
+}
