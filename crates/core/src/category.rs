@@ -179,7 +179,7 @@ impl Coded {
             DataType::Utf8View => Ok(Self::from_text(array.as_string_view().iter())),
             DataType::Boolean => {
                 let mut coder = Coder::with_capacity(array.len());
-                array.as_boolean().iter().for_each(|v| coder.push(v, |v| Category::Bool(v)));
+                array.as_boolean().iter().for_each(|v| coder.push(v, Category::Bool));
                 Ok(coder.finish())
             }
             DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt8

@@ -159,6 +159,10 @@ pub fn check_no_infinite(column: &str, array: &dyn Array) -> Result<()> {
 }
 
 /// Where the column is missing: null, or NaN in a floating column. `None` when nothing is.
+///
+/// # Errors
+///
+/// An Arrow error for a type whose nulls it cannot find, such as some nested ones.
 pub fn missing(array: &dyn Array) -> Result<Option<NullBuffer>> {
     if Kind::of(array.data_type()) == Kind::Float {
         let values = floats("", array)?;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod existing_prediction;
+mod features;
 mod logistic_regression;
 mod random_guess;
 mod register;

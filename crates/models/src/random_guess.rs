@@ -9,6 +9,7 @@ use mlsys_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::features::features;
 use crate::zero_rule::{class_shares, validate_shares};
 
 /// A random class per row: shows what a metric says of a model that knows nothing.
@@ -97,9 +98,7 @@ impl Fit for RandomGuess {
             shares.fill(1.0 / classes.n_classes() as f64);
         }
         let expected = "text, numbers, booleans or times";
-        let mut names = train.layout().features_where("RandomGuess", |kind| kind != Kind::Other, expected)?;
-        names.sort();
-        let inputs = InputColumn::all(train.layout(), &names)?;
+        let inputs = features(train, "RandomGuess", |kind| kind != Kind::Other, expected)?;
         Ok(FittedRandomGuess { classes, shares, inputs, seed: self.seed })
     }
 }

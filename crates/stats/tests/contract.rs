@@ -1,5 +1,7 @@
 //! Every statistic of the crate keeps the contract.
 
+#![allow(clippy::unwrap_used)]
+
 use mlsys_stats::{ColumnStatistic, Counts, CountsSummary, MinMax, Missing, Moments, MomentsSummary, Profile};
 use mlsys_stats::{Quantiles, QuantilesSummary};
 use mlsys_testkit::StatisticContract;

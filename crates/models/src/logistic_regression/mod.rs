@@ -10,9 +10,11 @@ pub use fitted::FittedLogisticRegression;
 pub use solve::{LogisticCoefficients, logistic_regression};
 
 use mlsys_core::arrow::array::Array;
-use mlsys_core::{Category, Classes, Dataset, Error, Fit, InputColumn, Kind, Result, Train};
+use mlsys_core::{Category, Classes, Dataset, Error, Fit, Kind, Result, Train};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+use crate::features::features;
 
 const NAME: &str = "LogisticRegression";
 
@@ -230,12 +232,10 @@ impl Fit for LogisticRegression {
 
     fn fit(&self, train: &Dataset<Train>) -> Result<FittedLogisticRegression> {
         self.validate()?;
-        let layout = train.layout();
-        // By name, so that sums have one order whatever the order in the table.
-        let mut names =
-            layout.features_where(NAME, Kind::is_numeric, "numeric (encode it first, or leave it out)")?;
-        names.sort();
-        let target = layout.target(NAME)?;
+        let expected = "numeric (encode it first, or leave it out)";
+        let inputs = features(train, NAME, Kind::is_numeric, expected)?;
+        let names: Vec<String> = inputs.iter().map(|input| input.name().to_owned()).collect();
+        let target = train.layout().target(NAME)?;
         let coded = train.labels(NAME)?;
         if let Some(class) =
             coded.distinct.iter().find(|c| matches!(c, Category::Float(x) if x.fract() != 0.0))
@@ -255,7 +255,6 @@ impl Fit for LogisticRegression {
             weights: weights.as_deref(),
         };
         let (classes, solution) = solve::solve(self, columns, rows)?;
-        let inputs = InputColumn::all(layout, &names)?;
         Ok(FittedLogisticRegression::new(Classes::new(classes)?, inputs, solution))
     }
 }

@@ -1,0 +1,38 @@
+//! The contract of every splitter of this crate.
+
+use mlsys_sampling::{
+    KFold, RandomSplit, Shuffle, StratifiedKFold, StratifiedSplit, TimeSeriesFolds, TimeSplit,
+};
+use mlsys_testkit::{FoldsContract, SplitContract};
+
+#[test]
+fn splits() {
+    SplitContract::new("RandomSplit", RandomSplit::new())
+        .bad("test_share", RandomSplit::new().test_share(1.0))
+        .run();
+    SplitContract::new("StratifiedSplit", StratifiedSplit::new())
+        .bad("test_share", StratifiedSplit::new().test_share(0.0))
+        .run();
+    SplitContract::new("TimeSplit", TimeSplit::last_share(0.25))
+        .time_ordered()
+        .bad("test_share", TimeSplit::last_share(2.0))
+        .bad("at", TimeSplit::at("soon"))
+        .run();
+}
+
+#[test]
+fn folds() {
+    FoldsContract::new("KFold", KFold::new(4), 4).bad("n_folds", KFold::new(1)).run();
+    FoldsContract::new("KFold, shuffled", KFold::new(4).shuffle(Shuffle::On), 4).run();
+    FoldsContract::new("StratifiedKFold", StratifiedKFold::new(4), 4)
+        .bad("n_folds", StratifiedKFold::new(1))
+        .run();
+    FoldsContract::new(
+        "TimeSeriesFolds",
+        TimeSeriesFolds::new(4).equal_times(mlsys_sampling::EqualTimes::Together),
+        4,
+    )
+    .time_ordered()
+    .bad("n_folds", TimeSeriesFolds::new(0))
+    .run();
+}
