@@ -162,6 +162,10 @@ pub fn check_no_infinite(column: &str, array: &dyn Array) -> Result<()> {
 ///
 /// # Errors
 ///
+/// [`ColumnType`](ErrorKind::ColumnType) for a decimal that no double can hold.
+///
+/// # Errors
+///
 /// An Arrow error for a type whose nulls it cannot find, such as some nested ones.
 pub fn missing(array: &dyn Array) -> Result<Option<NullBuffer>> {
     if Kind::of(array.data_type()) == Kind::Float {

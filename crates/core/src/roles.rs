@@ -170,6 +170,27 @@ impl Layout {
         }
     }
 
+    /// All features, for an estimator that must take every one of them, as models do.
+    ///
+    /// # Errors
+    ///
+    /// [`ColumnType`](ErrorKind::ColumnType) naming the first feature that is not accepted;
+    /// [`MissingRole`](ErrorKind::MissingRole) when there are no features.
+    pub fn features_where(
+        &self,
+        estimator: &str,
+        accepts: impl Fn(Kind) -> bool,
+        expected: &str,
+    ) -> Result<Vec<String>> {
+        let every = Self { chosen: true, ..self.clone() };
+        let names = every.features_for(estimator, &accepts, &accepts, expected)?;
+        if names.is_empty() {
+            let hint = "every column has another role or is ignored".into();
+            return Err(ErrorKind::MissingRole { role: "feature", needed_by: estimator.into(), hint }.into());
+        }
+        Ok(names)
+    }
+
     /// The weight column, if there is one.
     pub fn weight(&self) -> Option<&str> {
         self.roles.weight.as_deref()

@@ -9,5 +9,7 @@ pub fn registry() -> Registry {
     let registry = mlsys_missing_values::register(registry);
     #[cfg(feature = "encoding")]
     let registry = mlsys_encoding::register(registry);
+    #[cfg(feature = "models")]
+    let registry = mlsys_models::register(registry);
     registry
 }
