@@ -34,7 +34,8 @@ fn main() -> Result<()> {
 
     // What is in the file? One scan, which never holds the whole table.
     let reader = ParquetReader::new(&path)?;
-    let profile = steps.time("profile the file, streamed", || reader.batches()?.summarize(&Profile::new()))?;
+    let profile =
+        steps.time("profile the file, streamed", || reader.batches()?.summarize(&Profile::new()))?;
     println!("{profile}");
 
     let flights = steps.time("read the file", || reader.read())?;
@@ -89,11 +90,15 @@ fn main() -> Result<()> {
     println!("{comparison}");
 
     let slices = steps.time("judge by carrier and origin", || {
-        SliceTable::new((RocAuc::new(), LogLoss::new(), Brier::new())).by("carrier").by("origin").score_on(&test, &by_model)
+        SliceTable::new((RocAuc::new(), LogLoss::new(), Brier::new()))
+            .by("carrier")
+            .by("origin")
+            .score_on(&test, &by_model)
     })?;
     println!("{slices}");
 
-    let mut coefficients: Vec<_> = model.second().coefficients().into_iter().map(|(name, c)| (name, c[0])).collect();
+    let mut coefficients: Vec<_> =
+        model.second().coefficients().into_iter().map(|(name, c)| (name, c[0])).collect();
     coefficients.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     println!("What moves the odds most, per standard deviation or category:");
     coefficients.iter().take(8).for_each(|(name, c)| println!("  {c:+.3}  {name}"));

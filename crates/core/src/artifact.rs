@@ -33,7 +33,9 @@ pub trait Artifact {
     fn save_steps(&self, steps: &mut Steps) -> Result<()> {
         let _ = steps;
         let name = std::any::type_name_of_val(self);
-        Err(Error::artifact(format!("{name} cannot be saved: it holds code, such as a closure; keep it in code")))
+        Err(Error::artifact(format!(
+            "{name} cannot be saved: it holds code, such as a closure; keep it in code"
+        )))
     }
 
     /// The columns that it reads, for the fingerprint in the file.
@@ -80,7 +82,8 @@ impl Steps {
     /// [`Artifact`](crate::ErrorKind::Artifact) when serde refuses the value.
     pub fn push<T: Serialize>(&mut self, name: &str, version: u32, value: &T) -> Result<()> {
         let mut data = Vec::new();
-        ciborium::into_writer(value, &mut data).map_err(|e| Error::artifact(format!("writing {name}: {e}")))?;
+        ciborium::into_writer(value, &mut data)
+            .map_err(|e| Error::artifact(format!("writing {name}: {e}")))?;
         self.0.push((StepHeader { name: name.into(), version, bytes: data.len() as u64 }, data));
         Ok(())
     }
@@ -103,7 +106,10 @@ impl StepReader<'_> {
             return Err(Error::artifact(format!("ends where {name} is expected")));
         };
         if header.name != name {
-            return Err(Error::artifact(format!("holds {} where {name} is expected", printable(&header.name))));
+            return Err(Error::artifact(format!(
+                "holds {} where {name} is expected",
+                printable(&header.name)
+            )));
         }
         if header.version > version {
             let found = header.version;
@@ -126,7 +132,11 @@ impl StepReader<'_> {
 fn decode<T: DeserializeOwned>(mut data: &[u8], what: &str) -> Result<T> {
     let value = ciborium::from_reader(&mut data)
         .map_err(|e| Error::artifact(format!("{what} is damaged: {}", printable(&e.to_string()))))?;
-    if data.is_empty() { Ok(value) } else { Err(Error::artifact(format!("{what} is followed by stray bytes"))) }
+    if data.is_empty() {
+        Ok(value)
+    } else {
+        Err(Error::artifact(format!("{what} is followed by stray bytes")))
+    }
 }
 
 /// Text from a file, cut and without control characters, safe to show.
@@ -178,7 +188,10 @@ pub fn to_bytes<T: Artifact + ?Sized>(value: &T) -> Result<Vec<u8>> {
 /// # Errors
 ///
 /// As [`to_bytes`].
-pub fn to_bytes_with<T: Artifact + ?Sized>(value: &T, provenance: BTreeMap<String, String>) -> Result<Vec<u8>> {
+pub fn to_bytes_with<T: Artifact + ?Sized>(
+    value: &T,
+    provenance: BTreeMap<String, String>,
+) -> Result<Vec<u8>> {
     let mut steps = Steps::default();
     value.save_steps(&mut steps)?;
     let mut described = Vec::new();
@@ -192,7 +205,8 @@ pub fn to_bytes_with<T: Artifact + ?Sized>(value: &T, provenance: BTreeMap<Strin
         steps: steps.0.iter().map(|(header, _)| header.clone()).collect(),
     };
     let mut encoded = Vec::new();
-    ciborium::into_writer(&header, &mut encoded).map_err(|e| Error::artifact(format!("writing the header: {e}")))?;
+    ciborium::into_writer(&header, &mut encoded)
+        .map_err(|e| Error::artifact(format!("writing the header: {e}")))?;
     let mut body = (encoded.len() as u64).to_le_bytes().to_vec();
     body.append(&mut encoded);
     steps.0.iter().for_each(|(_, data)| body.extend_from_slice(data));
@@ -227,7 +241,9 @@ fn open(mut bytes: &[u8]) -> Result<(Header, StepReader<'_>)> {
     format.copy_from_slice(take(&mut bytes, 4, "format version")?);
     let format = u32::from_le_bytes(format);
     if format != FORMAT {
-        return Err(Error::artifact(format!("has format {format}, this program reads format {FORMAT}: update mlsys")));
+        return Err(Error::artifact(format!(
+            "has format {format}, this program reads format {FORMAT}: update mlsys"
+        )));
     }
     let length = take_u64(&mut bytes, "length")?;
     let mut body = take(&mut bytes, length, "body")?;
@@ -240,7 +256,10 @@ fn open(mut bytes: &[u8]) -> Result<(Header, StepReader<'_>)> {
     let header_length = take_u64(&mut body, "header length")?;
     let header: Header = decode(take(&mut body, header_length, "header")?, "the header")?;
     if header.steps.len() > MAX_STEPS {
-        return Err(Error::artifact(format!("has {} steps, at most {MAX_STEPS} are read", header.steps.len())));
+        return Err(Error::artifact(format!(
+            "has {} steps, at most {MAX_STEPS} are read",
+            header.steps.len()
+        )));
     }
     let mut steps = Vec::with_capacity(header.steps.len());
     for step in &header.steps {
@@ -364,7 +383,9 @@ fn load_one<D: ?Sized>(
     let name = steps.peek().ok_or_else(|| Error::artifact(format!("ends where a {what} is expected")))?;
     match loaders.get(name) {
         Some(loader) => loader(steps),
-        None => Err(Error::artifact(format!("holds {}, which is no {what} in the registry", printable(name)))),
+        None => {
+            Err(Error::artifact(format!("holds {}, which is no {what} in the registry", printable(name))))
+        }
     }
 }
 

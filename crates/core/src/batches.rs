@@ -35,7 +35,11 @@ impl Batches<Unsplit> {
         I: IntoIterator<Item = Result<RecordBatch>>,
         I::IntoIter: Send + 'static,
     {
-        Ok(Self { layout: Layout::new(schema)?, source: Box::new(batches.into_iter()), partition: PhantomData })
+        Ok(Self {
+            layout: Layout::new(schema)?,
+            source: Box::new(batches.into_iter()),
+            partition: PhantomData,
+        })
     }
 
     /// All rows for training: see [`Dataset::into_train_all`].
@@ -52,7 +56,8 @@ impl<P: Partition> Batches<P> {
     /// [`MissingColumn`](crate::ErrorKind::MissingColumn).
     pub fn with_role(mut self, name: &str, role: Role) -> Result<Self> {
         let empty = Dataset::new(RecordBatch::new_empty(self.layout.schema().clone()))?;
-        let layout = empty.with_roles(self.layout.roles().clone(), self.layout.chosen)?.with_role(name, role)?;
+        let layout =
+            empty.with_roles(self.layout.roles().clone(), self.layout.chosen)?.with_role(name, role)?;
         self.layout = layout.layout().clone();
         Ok(self)
     }

@@ -140,7 +140,9 @@ pub fn to_array(values: &[Option<Category>]) -> ArrayRef {
     if all(|v| matches!(v, Category::Text(_))) {
         Arc::new(StringArray::from_iter(values.iter().map(|v| v.as_ref().map(ToString::to_string))))
     } else if all(|v| matches!(v, Category::Bool(_))) {
-        Arc::new(BooleanArray::from_iter(values.iter().map(|v| v.as_ref().map(|v| *v == Category::Bool(true)))))
+        Arc::new(BooleanArray::from_iter(
+            values.iter().map(|v| v.as_ref().map(|v| *v == Category::Bool(true))),
+        ))
     } else if all(|v| matches!(v, Category::Int(_))) {
         Arc::new(Int64Array::from_iter(values.iter().map(|v| match v {
             Some(Category::Int(i)) => Some(*i),
@@ -182,18 +184,33 @@ impl Coded {
                 array.as_boolean().iter().for_each(|v| coder.push(v, Category::Bool));
                 Ok(coder.finish())
             }
-            DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt8
-            | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 => {
+            DataType::Int8
+            | DataType::Int16
+            | DataType::Int32
+            | DataType::Int64
+            | DataType::UInt8
+            | DataType::UInt16
+            | DataType::UInt32
+            | DataType::UInt64 => {
                 let wide = cast(array, &DataType::Int64)?;
                 if wide.null_count() > array.null_count() {
-                    return Err(Error::column_type(column, "integers up to 9223372036854775807", "larger ones"));
+                    return Err(Error::column_type(
+                        column,
+                        "integers up to 9223372036854775807",
+                        "larger ones",
+                    ));
                 }
                 let mut coder = Coder::with_capacity(array.len());
                 wide.as_primitive::<Int64Type>().iter().for_each(|v| coder.push(v, Category::Int));
                 Ok(coder.finish())
             }
-            DataType::Float16 | DataType::Float32 | DataType::Float64 | DataType::Decimal32(..)
-            | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..) => {
+            DataType::Float16
+            | DataType::Float32
+            | DataType::Float64
+            | DataType::Decimal32(..)
+            | DataType::Decimal64(..)
+            | DataType::Decimal128(..)
+            | DataType::Decimal256(..) => {
                 let values = crate::column::floats(column, array)?;
                 let mut coder = Coder::with_capacity(array.len());
                 for &x in values.iter() {
@@ -202,13 +219,18 @@ impl Coded {
                 }
                 Ok(coder.finish())
             }
-            DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) | DataType::Time32(_)
+            DataType::Date32
+            | DataType::Date64
+            | DataType::Timestamp(..)
+            | DataType::Time32(_)
             | DataType::Time64(_) => {
                 let text = cast(array, &DataType::Utf8)?;
                 Ok(Self::from_text(text.as_string::<i32>().iter()))
             }
             DataType::Null => Ok(Self { codes: vec![Self::MISSING; array.len()], distinct: Vec::new() }),
-            other => Err(Error::column_type(column, "text, booleans, numbers or dates to have categories", other)),
+            other => {
+                Err(Error::column_type(column, "text, booleans, numbers or dates to have categories", other))
+            }
         }
     }
 
@@ -226,7 +248,8 @@ impl Coded {
         let mut coder = Coder::with_capacity(array.len());
         for (row, &key) in keys.iter().enumerate() {
             let code = if array.is_valid(row) { values.codes[key] } else { Self::MISSING };
-            coder.push((code != Self::MISSING).then_some(code), |code| values.distinct[code as usize].clone());
+            coder
+                .push((code != Self::MISSING).then_some(code), |code| values.distinct[code as usize].clone());
         }
         Ok(coder.finish())
     }
@@ -359,7 +382,8 @@ mod tests {
         assert_eq!(Category::Int(2), Category::Float(2.0));
         assert!(Category::Int(2) < Category::Float(2.5) && Category::Float(-2.5) < Category::Int(-2));
         assert!(Category::Int(i64::MAX) < Category::Float(9.3e18));
-        let zeros = Coded::new("c", &Float64Array::from(vec![Some(0.0), Some(-0.0), Some(f64::NAN), None])).unwrap();
+        let zeros =
+            Coded::new("c", &Float64Array::from(vec![Some(0.0), Some(-0.0), Some(f64::NAN), None])).unwrap();
         assert_eq!(zeros.codes, [0, 0, Coded::MISSING, Coded::MISSING]);
     }
 

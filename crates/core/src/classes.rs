@@ -44,7 +44,11 @@ impl Classes {
             return Err(Error::shape("classes", "at least one", 0));
         }
         match self.0.windows(2).find(|pair| pair[0] >= pair[1]) {
-            Some(pair) => Err(Error::shape("classes", "each once, ascending", format!("{} before {}", pair[0], pair[1]))),
+            Some(pair) => Err(Error::shape(
+                "classes",
+                "each once, ascending",
+                format!("{} before {}", pair[0], pair[1]),
+            )),
             None => Ok(()),
         }
     }
@@ -98,7 +102,12 @@ impl Classes {
                 None => {
                     let known = self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                     let value = format!("`{}`", coded.distinct[code as usize]);
-                    return Err(Error::invalid_value(name, Some(row), value, format!("one of the classes {known}")));
+                    return Err(Error::invalid_value(
+                        name,
+                        Some(row),
+                        value,
+                        format!("one of the classes {known}"),
+                    ));
                 }
             }
         }
@@ -128,7 +137,12 @@ impl Probabilities {
             }
             let sum: f64 = p.iter().sum();
             if (sum - 1.0).abs() > 1e-6 {
-                return Err(Error::invalid_value("probabilities", Some(row), format!("the sum {sum}"), "a sum of 1"));
+                return Err(Error::invalid_value(
+                    "probabilities",
+                    Some(row),
+                    format!("the sum {sum}"),
+                    "a sum of 1",
+                ));
             }
         }
         Ok(Self(values))
@@ -181,7 +195,10 @@ impl Probabilities {
     /// The index of the likeliest class of each row; the first of equals.
     pub fn argmax(&self) -> Vec<usize> {
         let best = |p: ArrayView1<'_, f64>| {
-            p.iter().enumerate().fold((0, f64::NEG_INFINITY), |best, (i, &x)| if x > best.1 { (i, x) } else { best }).0
+            p.iter()
+                .enumerate()
+                .fold((0, f64::NEG_INFINITY), |best, (i, &x)| if x > best.1 { (i, x) } else { best })
+                .0
         };
         self.0.axis_iter(Axis(0)).map(best).collect()
     }

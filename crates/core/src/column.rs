@@ -33,12 +33,17 @@ impl Kind {
         match data_type {
             DataType::Dictionary(_, values) => Self::of(values),
             t if t.is_integer() => Self::Integer,
-            DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..)
+            DataType::Decimal32(..)
+            | DataType::Decimal64(..)
+            | DataType::Decimal128(..)
             | DataType::Decimal256(..) => Self::Float,
             t if t.is_floating() => Self::Float,
             DataType::Boolean => Self::Boolean,
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Text,
-            DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) | DataType::Time32(_)
+            DataType::Date32
+            | DataType::Date64
+            | DataType::Timestamp(..)
+            | DataType::Time32(_)
             | DataType::Time64(_) => Self::Time,
             _ => Self::Other,
         }
@@ -114,9 +119,12 @@ pub fn floats(column: &str, array: &dyn Array) -> Result<ScalarBuffer<f64>> {
     };
     let wide = array.as_primitive::<Float64Type>();
     match wide.nulls() {
-        Some(nulls) if nulls.null_count() > 0 => {
-            Ok(wide.values().iter().zip(nulls.iter()).map(|(&x, valid)| if valid { x } else { f64::NAN }).collect())
-        }
+        Some(nulls) if nulls.null_count() > 0 => Ok(wide
+            .values()
+            .iter()
+            .zip(nulls.iter())
+            .map(|(&x, valid)| if valid { x } else { f64::NAN })
+            .collect()),
         _ => Ok(wide.values().clone()),
     }
 }
@@ -155,7 +163,11 @@ pub fn finite(column: &str, array: &dyn Array) -> Result<ScalarBuffer<f64>> {
 ///
 /// [`NonFinite`](ErrorKind::NonFinite) naming the first infinite row.
 pub fn check_no_infinite(column: &str, array: &dyn Array) -> Result<()> {
-    if Kind::of(array.data_type()) == Kind::Float { finite_or_missing(column, array).map(drop) } else { Ok(()) }
+    if Kind::of(array.data_type()) == Kind::Float {
+        finite_or_missing(column, array).map(drop)
+    } else {
+        Ok(())
+    }
 }
 
 /// Where the column is missing: null, or NaN in a floating column. `None` when nothing is.
@@ -196,12 +208,22 @@ pub fn instants(column: &str, array: &dyn Array) -> Result<ScalarBuffer<i64>> {
         DataType::Dictionary(_, values) => return instants(column, &cast(array, values)?),
         DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => {
             let nanoseconds = cast(array, &DataType::Timestamp(TimeUnit::Nanosecond, None));
-            cast(&nanoseconds.map_err(|_| {
-                Error::invalid_value(column, None, "a date out of range", "instants in the years 1677 to 2262")
-            })?, &DataType::Int64)?
+            cast(
+                &nanoseconds.map_err(|_| {
+                    Error::invalid_value(
+                        column,
+                        None,
+                        "a date out of range",
+                        "instants in the years 1677 to 2262",
+                    )
+                })?,
+                &DataType::Int64,
+            )?
         }
         t if t.is_integer() => cast(array, &DataType::Int64)?,
-        other => return Err(Error::column_type(column, "dates, timestamps or integers to order by time", other)),
+        other => {
+            return Err(Error::column_type(column, "dates, timestamps or integers to order by time", other));
+        }
     };
     let count = array.logical_null_count();
     if count > 0 {
@@ -209,7 +231,12 @@ pub fn instants(column: &str, array: &dyn Array) -> Result<ScalarBuffer<i64>> {
         return Err(ErrorKind::MissingValues { column: column.into(), count, hint }.into());
     }
     if let Some(row) = (0..wide.len()).find(|&row| wide.is_null(row)) {
-        return Err(Error::invalid_value(column, Some(row), "a value out of range", "instants that fit 64 bits"));
+        return Err(Error::invalid_value(
+            column,
+            Some(row),
+            "a value out of range",
+            "instants that fit 64 bits",
+        ));
     }
     Ok(wide.as_primitive::<Int64Type>().values().clone())
 }
@@ -226,9 +253,12 @@ mod tests {
     #[test]
     fn every_numeric_type_reads_as_doubles() {
         let expected = [1.0, f64::NAN, 0.0];
-        let decimal = Decimal128Array::from(vec![Some(100), None, Some(0)]).with_precision_and_scale(5, 2).unwrap();
-        let keyed: DictionaryArray<Int32Type> =
-            DictionaryArray::new(vec![Some(1), None, Some(0)].into(), std::sync::Arc::new(Int64Array::from(vec![0, 1])));
+        let decimal =
+            Decimal128Array::from(vec![Some(100), None, Some(0)]).with_precision_and_scale(5, 2).unwrap();
+        let keyed: DictionaryArray<Int32Type> = DictionaryArray::new(
+            vec![Some(1), None, Some(0)].into(),
+            std::sync::Arc::new(Int64Array::from(vec![0, 1])),
+        );
         let arrays: [&dyn Array; 5] = [
             &Float32Array::from(vec![Some(1.0), None, Some(0.0)]),
             &UInt8Array::from(vec![Some(1), None, Some(0)]),

@@ -73,7 +73,12 @@ impl Columns {
             && let Some(name) = names.iter().find(|name| !layout.roles().is_feature(name))
         {
             let role = layout.roles().of(name).name();
-            return Err(crate::Error::invalid_value("columns", None, format!("`{name}` (role {role})"), "features"));
+            return Err(crate::Error::invalid_value(
+                "columns",
+                None,
+                format!("`{name}` (role {role})"),
+                "features",
+            ));
         }
         let chosen = |name: &str| -> Result<bool> {
             let kind = layout.kind(name)?;

@@ -139,10 +139,16 @@ impl Dataset<Train> {
         if ids.len() > batch.num_rows() {
             return Err(Error::shape("row ids", format!("at most {}", batch.num_rows()), ids.len()));
         }
-        let next = (0..self.n_rows()).map(|row| self.row_ids.get(row)).max().map_or(0, |id| id.saturating_add(1));
+        let next =
+            (0..self.n_rows()).map(|row| self.row_ids.get(row)).max().map_or(0, |id| id.saturating_add(1));
         let fresh = (batch.num_rows() - ids.len()) as u64;
         let ids: Vec<u64> = ids.into_iter().chain((0..fresh).map(|i| next.saturating_add(i))).collect();
-        Ok(Self { batch, layout: Arc::clone(&self.layout), row_ids: RowIds::Listed(ids.into()), partition: PhantomData })
+        Ok(Self {
+            batch,
+            layout: Arc::clone(&self.layout),
+            row_ids: RowIds::Listed(ids.into()),
+            partition: PhantomData,
+        })
     }
 }
 
@@ -353,7 +359,12 @@ impl<P: Partition> Dataset<P> {
         let Some(name) = self.layout.weight() else { return Ok(None) };
         let values = weights_of(name, self.column(name)?)?;
         if !values.is_empty() && values.iter().all(|&w| w == 0.0) {
-            return Err(Error::invalid_value(name, None, "zero in every row", "positive for at least one row"));
+            return Err(Error::invalid_value(
+                name,
+                None,
+                "zero in every row",
+                "positive for at least one row",
+            ));
         }
         Ok(Some(values))
     }
@@ -573,7 +584,9 @@ impl<P: Partition> fmt::Display for Dataset<P> {
         let mut table = vec![["column".to_owned(), "type".into(), "role".into(), "first rows".into()]];
         for (field, array) in self.batch.schema_ref().fields().iter().zip(self.batch.columns()) {
             let mut role = self.roles().of(field.name()).name().to_owned();
-            if matches!(self.roles().of(field.name()), Role::Time | Role::Group) && self.roles().is_feature(field.name()) {
+            if matches!(self.roles().of(field.name()), Role::Time | Role::Group)
+                && self.roles().is_feature(field.name())
+            {
                 role.push_str(", feature");
             }
             let formatter = ArrayFormatter::try_new(array.as_ref(), &options).map_err(|_| fmt::Error)?;

@@ -248,12 +248,14 @@ impl Error {
 
     /// [`ErrorKind::ColumnType`].
     pub fn column_type(column: &str, expected: impl Into<String>, found: impl fmt::Display) -> Self {
-        ErrorKind::ColumnType { column: column.into(), expected: expected.into(), found: found.to_string() }.into()
+        ErrorKind::ColumnType { column: column.into(), expected: expected.into(), found: found.to_string() }
+            .into()
     }
 
     /// [`ErrorKind::Shape`].
     pub fn shape(what: impl Into<String>, expected: impl fmt::Display, found: impl fmt::Display) -> Self {
-        ErrorKind::Shape { what: what.into(), expected: expected.to_string(), found: found.to_string() }.into()
+        ErrorKind::Shape { what: what.into(), expected: expected.to_string(), found: found.to_string() }
+            .into()
     }
 
     /// [`ErrorKind::TooFewRows`].
@@ -332,19 +334,33 @@ impl fmt::Display for ErrorKind {
                 write!(f, "`{name}` of {estimator} must be {expected}, got {value}")
             }
             Self::NonFinite { column, row, value } => {
-                write!(f, "column `{column}` has {value} in row {row}; expected finite values, so replace or drop it")
+                write!(
+                    f,
+                    "column `{column}` has {value} in row {row}; expected finite values, so replace or drop it"
+                )
             }
             Self::MissingValues { column, count, hint } => {
-                write!(f, "column `{column}` has {count} missing value{}; {hint}", if *count == 1 { "" } else { "s" })
+                write!(
+                    f,
+                    "column `{column}` has {count} missing value{}; {hint}",
+                    if *count == 1 { "" } else { "s" }
+                )
             }
             Self::TooFewRows { need, found, why } => {
-                write!(f, "{why} needs at least {need} row{}, found {found}", if *need == 1 { "" } else { "s" })
+                write!(
+                    f,
+                    "{why} needs at least {need} row{}, found {found}",
+                    if *need == 1 { "" } else { "s" }
+                )
             }
             Self::SingleClass { column, class } => {
                 write!(f, "column `{column}` has the single class `{class}`; expected at least two classes")
             }
             Self::UnseenCategory { column, row, value, hint } => {
-                write!(f, "column `{column}` has `{value}` in row {row}, which was not there when fitting; {hint}")
+                write!(
+                    f,
+                    "column `{column}` has `{value}` in row {row}, which was not there when fitting; {hint}"
+                )
             }
             Self::AllMissing { column, hint } => {
                 write!(f, "every value of column `{column}` is missing; {hint}")

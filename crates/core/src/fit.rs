@@ -5,8 +5,10 @@ use arrow::datatypes::{Schema, SchemaRef};
 
 use crate::artifact::Artifact;
 use crate::chain::{BoxedFit, BoxedStep, Chain, DynFit, Identity, On, Resampled};
-use crate::{Batches, Classes, Columns, Dataset, Error, Layout, Probabilities, Result, Statistic, Test, Train, Unsplit};
 use crate::statistic;
+use crate::{
+    Batches, Classes, Columns, Dataset, Error, Layout, Probabilities, Result, Statistic, Test, Train, Unsplit,
+};
 
 /// A recipe: a plain value, cheap to clone, validated when used. Only training rows can be fitted.
 #[diagnostic::on_unimplemented(
@@ -213,7 +215,11 @@ impl Fold {
     /// [`Shape`](crate::ErrorKind::Shape) when a row occurs twice.
     pub fn new(mut train: Vec<usize>, mut validation: Vec<usize>) -> Result<Self> {
         if train.is_empty() || validation.is_empty() {
-            return Err(Error::too_few_rows(2, train.len() + validation.len(), "a fold with rows on both sides"));
+            return Err(Error::too_few_rows(
+                2,
+                train.len() + validation.len(),
+                "a fold with rows on both sides",
+            ));
         }
         train.sort_unstable();
         validation.sort_unstable();
@@ -256,7 +262,8 @@ pub trait FitByStatistic {
     /// # Errors
     ///
     /// When the rows did not suit the recipe.
-    fn fitted(&self, layout: &Layout, output: <Self::Statistic as Statistic>::Output) -> Result<Self::Fitted>;
+    fn fitted(&self, layout: &Layout, output: <Self::Statistic as Statistic>::Output)
+    -> Result<Self::Fitted>;
 
     /// Fits from a stream, with the bits that [`Fit::fit`] gives for the whole table.
     ///

@@ -107,7 +107,13 @@ mod tests {
 
     #[test]
     fn golden_values() {
-        let values = [hash_bytes(b"", 0), hash_bytes(b"a", 0), hash_bytes(b"mlsys", 1), hash_u64(0, 0), hash_u64(1, 0)];
+        let values = [
+            hash_bytes(b"", 0),
+            hash_bytes(b"a", 0),
+            hash_bytes(b"mlsys", 1),
+            hash_u64(0, 0),
+            hash_u64(1, 0),
+        ];
         assert_eq!(values, GOLDEN);
     }
 

@@ -61,7 +61,8 @@ impl InputColumn {
     ///
     /// As [`find`](Self::find).
     pub fn check<'a>(&self, schema: &'a Schema) -> Result<&'a Field> {
-        let field = schema.field_with_name(&self.name).map_err(|_| column::missing_column(schema, &self.name))?;
+        let field =
+            schema.field_with_name(&self.name).map_err(|_| column::missing_column(schema, &self.name))?;
         let found = Kind::of(field.data_type());
         let number = |kind| matches!(kind, Kind::Integer | Kind::Float);
         if found == self.kind || number(found) && number(self.kind) {
@@ -80,7 +81,10 @@ pub type Replacements<'a, T> = BTreeMap<&'a str, Vec<T>>;
 /// # Errors
 ///
 /// [`DuplicateColumn`](ErrorKind::DuplicateColumn) when a new name is taken; an Arrow error when lengths differ.
-pub fn replace_columns(batch: &RecordBatch, mut with: Replacements<'_, (FieldRef, ArrayRef)>) -> Result<RecordBatch> {
+pub fn replace_columns(
+    batch: &RecordBatch,
+    mut with: Replacements<'_, (FieldRef, ArrayRef)>,
+) -> Result<RecordBatch> {
     let mut fields = Vec::with_capacity(batch.num_columns());
     let mut columns = Vec::with_capacity(batch.num_columns());
     for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {

@@ -33,7 +33,8 @@ pub use columns::Columns;
 pub use dataset::{Dataset, Missing};
 pub use error::{Error, ErrorKind, Result};
 pub use fit::{
-    Fit, FitByStatistic, FitTransform, Fold, Folds, PartialFit, Predict, PredictProba, Resample, Split, Transform,
+    Fit, FitByStatistic, FitTransform, Fold, Folds, PartialFit, Predict, PredictProba, Resample, Split,
+    Transform,
 };
 pub use input::InputColumn;
 pub use metric::{Direction, Estimate, Metric, Prediction};

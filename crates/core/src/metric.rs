@@ -84,9 +84,16 @@ impl Prediction {
     pub fn from_probabilities(classes: Classes, probabilities: Probabilities) -> Result<Self> {
         if classes.n_classes() != probabilities.n_classes() {
             let (expected, found) = (classes.n_classes(), probabilities.n_classes());
-            return Err(crate::Error::shape("columns of probabilities", format!("{expected} classes"), found));
+            return Err(crate::Error::shape(
+                "columns of probabilities",
+                format!("{expected} classes"),
+                found,
+            ));
         }
-        Ok(Self { labels: classes.take(probabilities.argmax()), probabilities: Some((classes, probabilities)) })
+        Ok(Self {
+            labels: classes.take(probabilities.argmax()),
+            probabilities: Some((classes, probabilities)),
+        })
     }
 
     /// The label or value of each row.
@@ -175,7 +182,10 @@ impl<M: Metric + ?Sized> Metric for Box<M> {
 /// # Errors
 ///
 /// As [`weights_of`](dataset::weights_of).
-pub fn batch_weights(batch: &RecordBatch, name: Option<&str>) -> Result<Option<arrow::buffer::ScalarBuffer<f64>>> {
+pub fn batch_weights(
+    batch: &RecordBatch,
+    name: Option<&str>,
+) -> Result<Option<arrow::buffer::ScalarBuffer<f64>>> {
     match name {
         None => Ok(None),
         Some(name) => Ok(Some(dataset::weights_of(name, column::find(batch, name)?)?)),

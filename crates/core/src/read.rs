@@ -9,7 +9,8 @@ pub use parquet::{ParquetReader, read_parquet};
 
 #[cfg(any(feature = "parquet", feature = "csv", feature = "ipc"))]
 fn open(path: &std::path::Path) -> crate::Result<std::fs::File> {
-    std::fs::File::open(path).map_err(|e| crate::Error::from(e).context(format!("reading {}", path.display())))
+    std::fs::File::open(path)
+        .map_err(|e| crate::Error::from(e).context(format!("reading {}", path.display())))
 }
 
 #[cfg(feature = "parquet")]
@@ -20,7 +21,9 @@ mod parquet {
     use arrow::compute::concat_batches;
     use arrow::datatypes::SchemaRef;
     use parquet::arrow::ProjectionMask;
-    use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+    use parquet::arrow::arrow_reader::{
+        ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+    };
 
     use crate::{Batches, Error, Result, column};
 
@@ -141,7 +144,8 @@ mod parquet {
             let groups: Vec<Vec<RecordBatch>> = (0..self.metadata.metadata().num_row_groups())
                 .into_par_iter()
                 .map(|group| {
-                    let reader = self.builder()?.with_row_groups(vec![group]).build().map_err(Error::external)?;
+                    let reader =
+                        self.builder()?.with_row_groups(vec![group]).build().map_err(Error::external)?;
                     reader.map(|batch| batch.map_err(Error::from)).collect::<Result<Vec<_>>>()
                 })
                 .collect::<Result<_>>()
@@ -217,8 +221,10 @@ mod csv {
             let place = || format!("reading {}", self.path.display());
             let mut file = super::open(&self.path)?;
             let nulls = regex(&self.nulls)?;
-            let format =
-                Format::default().with_header(true).with_delimiter(self.delimiter).with_null_regex(nulls.clone());
+            let format = Format::default()
+                .with_header(true)
+                .with_delimiter(self.delimiter)
+                .with_null_regex(nulls.clone());
             let (schema, _) = format
                 .infer_schema(std::io::BufReader::new(&mut file), self.infer_rows)
                 .map_err(|e| Error::from(e).context(place()))?;

@@ -113,7 +113,12 @@ pub fn state_of<S: Statistic>(statistic: &S, batch: &RecordBatch) -> Result<S::S
     state_of_chunks(statistic, batch, 0, chunks)
 }
 
-fn state_of_chunks<S: Statistic>(statistic: &S, batch: &RecordBatch, from: usize, chunks: usize) -> Result<S::State> {
+fn state_of_chunks<S: Statistic>(
+    statistic: &S,
+    batch: &RecordBatch,
+    from: usize,
+    chunks: usize,
+) -> Result<S::State> {
     if chunks == 1 {
         let start = from * GRID;
         let mut state = statistic.init(batch.schema_ref())?;
@@ -369,8 +374,13 @@ mod tests {
             let batch = table(rows);
             let whole = state_of(&Trace, &batch).unwrap();
             for size in [1_000, 8_192, GRID, 2 * GRID + 1] {
-                let parts = (0..rows.div_ceil(size)).map(|i| Ok(batch.slice(i * size, size.min(rows - i * size))));
-                assert_eq!(state_of_batches(&Trace, &batch.schema(), parts).unwrap(), whole, "{rows} by {size}");
+                let parts =
+                    (0..rows.div_ceil(size)).map(|i| Ok(batch.slice(i * size, size.min(rows - i * size))));
+                assert_eq!(
+                    state_of_batches(&Trace, &batch.schema(), parts).unwrap(),
+                    whole,
+                    "{rows} by {size}"
+                );
             }
         }
     }
@@ -387,7 +397,8 @@ mod tests {
     #[test]
     fn groups_keep_missing_apart() {
         let by = Arc::new(Int64Array::from(vec![Some(2), None, Some(1), Some(2)]));
-        let batch = RecordBatch::try_from_iter([("id", table(4).column(0).clone()), ("by", by as _)]).unwrap();
+        let batch =
+            RecordBatch::try_from_iter([("id", table(4).column(0).clone()), ("by", by as _)]).unwrap();
         let groups = summarize_by(&Trace, &Dataset::new(batch).unwrap(), "by").unwrap();
         let groups: Vec<_> = groups.into_iter().collect();
         assert_eq!(groups[0], (None, "Some(1)x1".into()));

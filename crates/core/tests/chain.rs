@@ -6,7 +6,9 @@ use mlsys_core::arrow::array::{ArrayRef, Float64Array, RecordBatch};
 use mlsys_core::arrow::datatypes::{Schema, SchemaRef};
 use mlsys_core::artifact::{self, Registry};
 use mlsys_core::input::{Replacements, replace_columns};
-use mlsys_core::{Classes, Dataset, Error, Fit, FitTransform, InputColumn, Predict, PredictProba, Probabilities};
+use mlsys_core::{
+    Classes, Dataset, Error, Fit, FitTransform, InputColumn, Predict, PredictProba, Probabilities,
+};
 use mlsys_core::{Resample, Result, Train, Transform, column};
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +32,8 @@ impl FittedAddMean {
         let mut with = Replacements::new();
         for (input, mean) in &self.0 {
             let values = column::floats(input.name(), input.find(batch)?)?;
-            let sums: ArrayRef = Arc::new(Float64Array::from_iter_values(values.iter().map(|x| x + mean + more)));
+            let sums: ArrayRef =
+                Arc::new(Float64Array::from_iter_values(values.iter().map(|x| x + mean + more)));
             let field = batch.schema().field_with_name(input.name())?.clone();
             with.insert(input.name(), vec![(Arc::new(field), sums)]);
         }
@@ -96,7 +99,11 @@ impl Fit for Sum {
     type Fitted = FittedSum;
 
     fn fit(&self, train: &Dataset<Train>) -> Result<FittedSum> {
-        let first = train.features().first().map(|name| name.to_string()).ok_or_else(|| Error::unsupported("none"))?;
+        let first = train
+            .features()
+            .first()
+            .map(|name| name.to_string())
+            .ok_or_else(|| Error::unsupported("none"))?;
         let sum = column::floats(&first, train.column(&first)?)?.iter().sum();
         Ok(FittedSum { sum, classes: Classes::new([false.into(), true.into()])? })
     }
@@ -180,11 +187,17 @@ fn chains_load_by_type_and_through_a_registry() {
     let fitted = AddMean.then(AddMean.on(["b"])).then(Sum).fit(&train()).unwrap();
     let bytes = artifact::to_bytes(&fitted).unwrap();
     let description = artifact::describe(&bytes).unwrap();
-    assert_eq!(description.steps.iter().map(|s| s.0.as_str()).collect::<Vec<_>>(), ["test.FittedAddMean", "test.FittedAddMean", "test.FittedSum"]);
+    assert_eq!(
+        description.steps.iter().map(|s| s.0.as_str()).collect::<Vec<_>>(),
+        ["test.FittedAddMean", "test.FittedAddMean", "test.FittedSum"]
+    );
     let registry = Registry::new().transform::<FittedAddMean>().predict_proba::<FittedSum>();
     let model = artifact::load_model(&bytes, &registry).unwrap();
     assert_eq!(artifact::to_bytes(&model).unwrap(), bytes, "a loaded chain saves to the same bytes");
-    assert_eq!(model.predict(train().batch()).unwrap().to_data(), fitted.predict(train().batch()).unwrap().to_data());
+    assert_eq!(
+        model.predict(train().batch()).unwrap().to_data(),
+        fitted.predict(train().batch()).unwrap().to_data()
+    );
     assert!(artifact::load_predictor(&bytes, &registry).is_ok());
     let error = artifact::load_model(&bytes, &Registry::new()).err().unwrap().to_string();
     assert_eq!(error, "artefact: holds test.FittedAddMean, which is no transform in the registry");

@@ -31,7 +31,10 @@ fn roles_decide_what_is_a_feature() {
     let id = data.clone().id("tailnum").unwrap();
     assert_eq!((id.features(), id.roles().of("tailnum")), (vec!["distance", "seats"], Role::Id));
     let error = data.target("lat").unwrap_err();
-    assert_eq!(error.to_string(), "column `lat` is not in the table, which has: distance, seats, tailnum, weight, late");
+    assert_eq!(
+        error.to_string(),
+        "column `lat` is not in the table, which has: distance, seats, tailnum, weight, late"
+    );
 }
 
 #[test]
@@ -40,7 +43,10 @@ fn duplicate_names_are_refused() {
     let column: ArrayRef = Arc::new(Int32Array::from(vec![1]));
     let schema = Arc::new(Schema::new(vec![field(), field()]));
     let batch = RecordBatch::try_new(schema, vec![column.clone(), column]).unwrap();
-    assert_eq!(Dataset::new(batch).unwrap_err().to_string(), "two columns are called `x`; rename one of them");
+    assert_eq!(
+        Dataset::new(batch).unwrap_err().to_string(),
+        "two columns are called `x`; rename one of them"
+    );
 }
 
 #[test]
@@ -72,7 +78,10 @@ fn concat_matches_columns_by_name() {
 fn the_matrix_names_what_it_cannot_take() {
     let data = data();
     let error = data.matrix::<f64>(Missing::AsNan).unwrap_err();
-    assert_eq!(error.to_string(), "column `tailnum` must be numeric (encode it first, or leave it out), found Utf8");
+    assert_eq!(
+        error.to_string(),
+        "column `tailnum` must be numeric (encode it first, or leave it out), found Utf8"
+    );
     let numbers = data.ignore(["tailnum"]).unwrap();
     let error = numbers.matrix::<f32>(Missing::Refuse).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::MissingValues { count: 1, .. }), "{error}");
@@ -87,7 +96,10 @@ fn targets_and_weights_are_checked() {
     assert_eq!(data.labels("a test").unwrap().codes, [1, 0, 0, 1]);
     assert_eq!(data.weights().unwrap().unwrap().to_vec(), [1.0, 2.0, 0.0, 1.0]);
     let two = data.clone().target("seats").unwrap();
-    assert!(matches!(two.labels("a test").unwrap_err().kind(), ErrorKind::MissingRole { role: "target", .. }));
+    assert!(matches!(
+        two.labels("a test").unwrap_err().kind(),
+        ErrorKind::MissingRole { role: "target", .. }
+    ));
     let with_null = data.clone().target("late").unwrap().with_role("late", Role::Feature).unwrap();
     let with_null = with_null.target("distance").unwrap();
     let error = with_null.target_values("a test").unwrap_err();
@@ -131,7 +143,12 @@ fn display_shows_schema_roles_and_rows() {
     let shown = data().to_string();
     let lines: Vec<&str> = shown.lines().collect();
     assert_eq!(lines[0], "Dataset<Unsplit>: 4 rows x 5 columns");
-    assert!(lines[2].contains("distance") && lines[2].contains("feature") && lines[2].ends_with("1400.0, null, 1089.0"), "{shown}");
+    assert!(
+        lines[2].contains("distance")
+            && lines[2].contains("feature")
+            && lines[2].ends_with("1400.0, null, 1089.0"),
+        "{shown}"
+    );
     assert!(lines[4].contains("group, feature") && lines[6].contains("target"), "{shown}");
 }
 

@@ -17,7 +17,8 @@ fn scratch(name: &str) -> PathBuf {
 
 fn table(rows: i64) -> RecordBatch {
     let id: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
-    let word: ArrayRef = Arc::new(StringArray::from_iter((0..rows).map(|i| (i % 3 > 0).then(|| format!("w{}", i % 5)))));
+    let word: ArrayRef =
+        Arc::new(StringArray::from_iter((0..rows).map(|i| (i % 3 > 0).then(|| format!("w{}", i % 5)))));
     RecordBatch::try_from_iter_with_nullable([("id", id, true), ("word", word, true)]).unwrap()
 }
 
@@ -26,7 +27,9 @@ fn parquet_whole_streamed_and_projected() {
     let path = scratch("table.parquet");
     let batch = table(10_000);
     let properties = WriterProperties::builder().set_max_row_group_row_count(Some(3_000)).build();
-    let mut writer = ArrowWriter::try_new(std::fs::File::create(&path).unwrap(), batch.schema(), Some(properties)).unwrap();
+    let mut writer =
+        ArrowWriter::try_new(std::fs::File::create(&path).unwrap(), batch.schema(), Some(properties))
+            .unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
 

@@ -263,7 +263,8 @@ impl FittedOneHotEncoder {
 
 fn missing_refused(e: &Expansion, coded: &mlsys_core::Coded) -> Error {
     let hint = "impute them first, or set `missing`".into();
-    ErrorKind::MissingValues { column: e.vocabulary.column.name().into(), count: coded.missing(), hint }.into()
+    ErrorKind::MissingValues { column: e.vocabulary.column.name().into(), count: coded.missing(), hint }
+        .into()
 }
 
 fn fields(e: &Expansion) -> Vec<FieldRef> {
@@ -275,7 +276,9 @@ impl Transform for FittedOneHotEncoder {
         let done: Vec<(&str, Vec<(FieldRef, ArrayRef)>)> = self
             .columns
             .par_iter()
-            .map(|e| Ok((e.vocabulary.column.name(), fields(e).into_iter().zip(self.encode(e, batch)?).collect())))
+            .map(|e| {
+                Ok((e.vocabulary.column.name(), fields(e).into_iter().zip(self.encode(e, batch)?).collect()))
+            })
             .collect::<Result<_>>()?;
         replace_columns(batch, done.into_iter().collect())
     }
@@ -333,7 +336,8 @@ impl OneHotEncoder {
             names.push(format!("{name}={label}"));
             names.len() as u32 - 1
         };
-        let own = |(value, rare): (&mlsys_stats::Count, &bool)| (!rare).then(|| slot(value.value.to_string()));
+        let own =
+            |(value, rare): (&mlsys_stats::Count, &bool)| (!rare).then(|| slot(value.value.to_string()));
         let slots: Vec<Option<u32>> = values.iter().zip(&rare).map(own).collect();
         let infrequent = rare.contains(&true).then(|| slot("<infrequent>".into()));
         let missing = (with_missing && rare.last() == Some(&false)).then(|| slot("<missing>".into()));
@@ -353,7 +357,10 @@ impl FitByStatistic for OneHotEncoder {
     }
 
     fn fitted(&self, layout: &Layout, counts: Vec<(String, CountsSummary)>) -> Result<FittedOneHotEncoder> {
-        let columns = counts.into_iter().map(|(name, counts)| self.expand(layout, &name, counts)).collect::<Result<_>>()?;
+        let columns = counts
+            .into_iter()
+            .map(|(name, counts)| self.expand(layout, &name, counts))
+            .collect::<Result<_>>()?;
         Ok(FittedOneHotEncoder { columns, unseen: self.unseen, missing: self.missing })
     }
 }

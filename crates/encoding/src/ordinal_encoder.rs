@@ -130,7 +130,12 @@ impl Transform for FittedOrdinalEncoder {
         let done: Vec<(&str, Vec<(FieldRef, ArrayRef)>)> = self
             .columns
             .par_iter()
-            .map(|v| Ok((v.column.name(), vec![(field(v.column.check(batch.schema_ref())?), self.encode(v, batch)?)])))
+            .map(|v| {
+                Ok((
+                    v.column.name(),
+                    vec![(field(v.column.check(batch.schema_ref())?), self.encode(v, batch)?)],
+                ))
+            })
             .collect::<Result<_>>()?;
         replace_columns(batch, done.into_iter().collect())
     }
@@ -158,6 +163,9 @@ impl FitByStatistic for OrdinalEncoder {
         let one = |(name, counts): &(String, CountsSummary)| {
             Vocabulary::new(layout, name, values_of(name, counts, self.max_distinct)?)
         };
-        Ok(FittedOrdinalEncoder { columns: counts.iter().map(one).collect::<Result<_>>()?, unseen: self.unseen })
+        Ok(FittedOrdinalEncoder {
+            columns: counts.iter().map(one).collect::<Result<_>>()?,
+            unseen: self.unseen,
+        })
     }
 }

@@ -134,7 +134,11 @@ impl FittedStandardScaler {
         self.columns.iter().find(|c| c.column.name() == column)
     }
 
-    fn map_columns(&self, batch: &RecordBatch, map: impl Fn(f64, &Scaling) -> f64 + Sync) -> Result<RecordBatch> {
+    fn map_columns(
+        &self,
+        batch: &RecordBatch,
+        map: impl Fn(f64, &Scaling) -> f64 + Sync,
+    ) -> Result<RecordBatch> {
         let done: Vec<(&str, Vec<(FieldRef, ArrayRef)>)> = self
             .columns
             .par_iter()
@@ -218,7 +222,11 @@ impl FitByStatistic for StandardScaler {
         Ok(Moments::new().infinite(Infinite::Refuse).over(columns).weighted_as(layout))
     }
 
-    fn fitted(&self, layout: &Layout, moments: Vec<(String, MomentsSummary)>) -> Result<FittedStandardScaler> {
+    fn fitted(
+        &self,
+        layout: &Layout,
+        moments: Vec<(String, MomentsSummary)>,
+    ) -> Result<FittedStandardScaler> {
         let one = |(name, moments): (String, MomentsSummary)| {
             if moments.count() == 0 {
                 let hint = "ignore it, or impute it first".into();
@@ -226,7 +234,12 @@ impl FitByStatistic for StandardScaler {
             }
             let std_dev = moments.std_dev(0.0);
             if !moments.mean().is_finite() || !std_dev.is_finite() {
-                return Err(Error::invalid_value(&name, None, "values whose variance overflows", "of a smaller scale"));
+                return Err(Error::invalid_value(
+                    &name,
+                    None,
+                    "values whose variance overflows",
+                    "of a smaller scale",
+                ));
             }
             Ok(Scaling {
                 column: InputColumn::new(layout, &name)?,

@@ -27,7 +27,9 @@ impl Vocabulary {
 
     /// Checks a vocabulary that was loaded.
     pub fn validate(&self) -> Result<()> {
-        if self.categories.windows(2).any(|pair| pair[0] >= pair[1]) || u32::try_from(self.categories.len()).is_err() {
+        if self.categories.windows(2).any(|pair| pair[0] >= pair[1])
+            || u32::try_from(self.categories.len()).is_err()
+        {
             return Err(Error::artifact(format!("categories of `{}` do not ascend", self.column.name())));
         }
         Ok(())
@@ -54,7 +56,11 @@ impl Vocabulary {
 }
 
 /// Counts of the columns to encode: text by default, anything with categories where it was chosen.
-pub(crate) fn count_columns(estimator: &str, layout: &Layout, max_distinct: usize) -> Result<PerColumn<Counts>> {
+pub(crate) fn count_columns(
+    estimator: &str,
+    layout: &Layout,
+    max_distinct: usize,
+) -> Result<PerColumn<Counts>> {
     if max_distinct == 0 {
         return Err(Error::invalid_parameter(estimator, "max_distinct", 0, "1 or more"));
     }
@@ -67,7 +73,12 @@ pub(crate) fn count_columns(estimator: &str, layout: &Layout, max_distinct: usiz
 /// The error that a column has too many distinct values to encode.
 pub(crate) fn too_many(name: &str, max_distinct: usize) -> Error {
     let found = format!("a column with more than {max_distinct} distinct values");
-    Error::invalid_value(name, None, found, "a column with fewer (leave it out, group it, or raise `max_distinct`)")
+    Error::invalid_value(
+        name,
+        None,
+        found,
+        "a column with fewer (leave it out, group it, or raise `max_distinct`)",
+    )
 }
 
 /// The values of a column's counts.

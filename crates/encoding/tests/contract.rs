@@ -1,14 +1,18 @@
 //! Every encoder keeps the contract, and fits from a stream to the same bytes.
 
 use mlsys_core::{Fit, Role};
-use mlsys_encoding::{Center, MissingAs, OneHotEncoder, OrdinalEncoder, Scale, StandardScaler, Unseen, UnseenCode};
+use mlsys_encoding::{
+    Center, MissingAs, OneHotEncoder, OrdinalEncoder, Scale, StandardScaler, Unseen, UnseenCode,
+};
 use mlsys_testkit::{Contract, Features, streamed_fit, table};
 
 #[test]
 fn standard_scaler() {
     Contract::new("StandardScaler", StandardScaler::new()).transform();
     Contract::new("StandardScaler, centred only", StandardScaler::new().scale(Scale::One)).transform();
-    Contract::new("StandardScaler, scaled only", StandardScaler::new().center(Center::Zero)).features(Features::Any).transform();
+    Contract::new("StandardScaler, scaled only", StandardScaler::new().center(Center::Zero))
+        .features(Features::Any)
+        .transform();
 }
 
 #[test]
@@ -30,7 +34,8 @@ fn one_hot_encoder() {
         .bad("min_frequency", recipe.clone().min_frequency(1.5))
         .bad("min_frequency", recipe.min_frequency(-1))
         .transform();
-    let grouped = OneHotEncoder::new().min_frequency(0.1).unseen(Unseen::Infrequent).missing(MissingAs::Zeros);
+    let grouped =
+        OneHotEncoder::new().min_frequency(0.1).unseen(Unseen::Infrequent).missing(MissingAs::Zeros);
     Contract::new("OneHotEncoder, grouped", grouped).features(Features::Text).transform();
     let few = OneHotEncoder::new().max_categories(3).on(["word", "flag", "count"]);
     Contract::new("OneHotEncoder on three", few).features(Features::Any).transform();

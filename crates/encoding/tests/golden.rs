@@ -46,7 +46,11 @@ fn standard_scaler() {
         for (&found, expected) in output.iter().zip(&case.output) {
             match expected {
                 None => assert!(found.is_nan(), "{}", case.name),
-                Some(x) => assert!((found - x).abs() <= case.atol + case.rtol * x.abs(), "{}: {found} {x}", case.name),
+                Some(x) => assert!(
+                    (found - x).abs() <= case.atol + case.rtol * x.abs(),
+                    "{}: {found} {x}",
+                    case.name
+                ),
             }
         }
     }
@@ -107,7 +111,8 @@ fn encoders() {
             encoder = encoder.max_categories(max.as_u64().unwrap() as usize);
         }
         let fitted = encoder.on(Columns::all()).fit(&train).unwrap();
-        let other = if case.x.iter().all(Value::is_number) { Value::from(999) } else { Value::from("unseen") };
+        let other =
+            if case.x.iter().all(Value::is_number) { Value::from(999) } else { Value::from("unseen") };
         let rows = fitted.transform(&batch).unwrap();
         let unseen = fitted.transform(&table(&[other])).unwrap();
         let expected: Vec<Vec<f64>> = serde_json::from_value(case.output).unwrap();
@@ -115,7 +120,11 @@ fn encoders() {
         for (i, name) in case.names.iter().enumerate() {
             let name = renamed(name);
             let read = |batch: &RecordBatch| {
-                column::floats(&name, column::find(batch, &name).unwrap_or_else(|e| panic!("{}: {e}", case.name))).unwrap()
+                column::floats(
+                    &name,
+                    column::find(batch, &name).unwrap_or_else(|e| panic!("{}: {e}", case.name)),
+                )
+                .unwrap()
             };
             let expected: Vec<f64> = expected.iter().map(|row| row[i]).collect();
             assert_eq!(read(&rows).to_vec(), expected, "{}: {name}", case.name);

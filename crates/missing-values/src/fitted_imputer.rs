@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use mlsys_core::arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, UInt8Array, make_array};
-use mlsys_core::arrow::compute::{cast, kernels::zip::zip};
 use mlsys_core::arrow::array::{BooleanArray, Scalar};
 use mlsys_core::arrow::buffer::{BooleanBuffer, NullBuffer};
+use mlsys_core::arrow::compute::{cast, kernels::zip::zip};
 use mlsys_core::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use mlsys_core::input::{Replacements, replace_columns, replace_fields};
-use mlsys_core::{Category, Error, ErrorKind, InputColumn, Kind, Layout, Result, Transform, category, column};
+use mlsys_core::{
+    Category, Error, ErrorKind, InputColumn, Kind, Layout, Result, Transform, category, column,
+};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -63,8 +65,11 @@ impl FittedImputer {
     }
 
     fn validate(&self) -> Result<()> {
-        match self.fills.iter().find(|fill| self.widen && fill.value.as_f64().is_none_or(|x| !x.is_finite())) {
-            Some(fill) => Err(Error::artifact(format!("`{}` is filled with no finite number", fill.column.name()))),
+        match self.fills.iter().find(|fill| self.widen && fill.value.as_f64().is_none_or(|x| !x.is_finite()))
+        {
+            Some(fill) => {
+                Err(Error::artifact(format!("`{}` is filled with no finite number", fill.column.name())))
+            }
             None => Ok(()),
         }
     }
@@ -101,7 +106,9 @@ impl FittedImputer {
             (Some(_), DataType::Float64) => {
                 let value = fill.value.as_f64().unwrap_or(f64::NAN);
                 let values = column::floats(name, array)?;
-                Arc::new(Float64Array::from_iter_values(values.iter().map(|&x| if x.is_nan() { value } else { x })))
+                Arc::new(Float64Array::from_iter_values(
+                    values.iter().map(|&x| if x.is_nan() { value } else { x }),
+                ))
             }
             (Some(valid), _) => {
                 let value = category::scalar_array(name, Some(&fill.value), &rounded_to(&target))?;
@@ -169,7 +176,13 @@ pub(crate) fn all_missing(column: &str) -> Error {
 }
 
 /// The fill of a column.
-pub(crate) fn fill(layout: &Layout, name: &str, value: Category, indicators: Indicators, missing: bool) -> Result<Fill> {
+pub(crate) fn fill(
+    layout: &Layout,
+    name: &str,
+    value: Category,
+    indicators: Indicators,
+    missing: bool,
+) -> Result<Fill> {
     let indicator = match indicators {
         Indicators::None => false,
         Indicators::WhereMissing => missing,

@@ -80,7 +80,12 @@ impl FitByStatistic for MeanImputer {
                 return Err(all_missing(&name));
             }
             if !moments.mean().is_finite() {
-                return Err(Error::invalid_value(&name, None, "values whose mean overflows", "of a smaller scale"));
+                return Err(Error::invalid_value(
+                    &name,
+                    None,
+                    "values whose mean overflows",
+                    "of a smaller scale",
+                ));
             }
             fill(layout, &name, Category::Float(moments.mean()), self.indicators, missing.missing() > 0)
         };

@@ -1,7 +1,9 @@
 //! Imputation by the median.
 
 use mlsys_core::{Category, FitByStatistic, Kind, Layout, Result};
-use mlsys_stats::{ColumnStatistic, Infinite, Missing, MissingSummary, PerColumn, Quantiles, QuantilesSummary};
+use mlsys_stats::{
+    ColumnStatistic, Infinite, Missing, MissingSummary, PerColumn, Quantiles, QuantilesSummary,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::fitted_imputer::{all_missing, fill};
@@ -82,10 +84,11 @@ impl FitByStatistic for MedianImputer {
         layout: &Layout,
         (quantiles, missing): (Vec<(String, QuantilesSummary)>, Vec<(String, MissingSummary)>),
     ) -> Result<FittedImputer> {
-        let one = |((name, quantiles), (_, missing)): ((String, QuantilesSummary), (String, MissingSummary))| {
-            let median = quantiles.median().ok_or_else(|| all_missing(&name))?;
-            fill(layout, &name, Category::Float(median), self.indicators, missing.missing() > 0)
-        };
+        let one =
+            |((name, quantiles), (_, missing)): ((String, QuantilesSummary), (String, MissingSummary))| {
+                let median = quantiles.median().ok_or_else(|| all_missing(&name))?;
+                fill(layout, &name, Category::Float(median), self.indicators, missing.missing() > 0)
+            };
         Ok(FittedImputer::new(quantiles.into_iter().zip(missing).map(one).collect::<Result<_>>()?, true))
     }
 }

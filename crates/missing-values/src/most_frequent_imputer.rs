@@ -81,7 +81,12 @@ impl FitByStatistic for MostFrequentImputer {
             return Err(Error::invalid_parameter("MostFrequentImputer", "max_distinct", 0, "1 or more"));
         }
         let accepts = |kind| kind != Kind::Other;
-        let columns = layout.features_for("MostFrequentImputer", accepts, accepts, "text, booleans, numbers or times")?;
+        let columns = layout.features_for(
+            "MostFrequentImputer",
+            accepts,
+            accepts,
+            "text, booleans, numbers or times",
+        )?;
         Ok(Counts::new().cap(self.max_distinct).infinite(Infinite::Refuse).over(columns).weighted_as(layout))
     }
 
@@ -89,7 +94,12 @@ impl FitByStatistic for MostFrequentImputer {
         let one = |(name, counts): (String, CountsSummary)| {
             if counts.values.is_none() {
                 let found = format!("more than {} distinct values", self.max_distinct);
-                return Err(Error::invalid_value(&name, None, found, "a column with fewer (or raise `max_distinct`)"));
+                return Err(Error::invalid_value(
+                    &name,
+                    None,
+                    found,
+                    "a column with fewer (or raise `max_distinct`)",
+                ));
             }
             let value = counts.most_frequent().ok_or_else(|| all_missing(&name))?.value.clone();
             fill(layout, &name, value, self.indicators, counts.missing > 0)

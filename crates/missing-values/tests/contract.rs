@@ -10,7 +10,9 @@ fn mean() {
     Contract::new("MeanImputer", MeanImputer::new()).transform();
     let with_indicators = MeanImputer::new().indicators(Indicators::All);
     Contract::new("MeanImputer on any", with_indicators).features(Features::Any).transform();
-    Contract::new("MeanImputer on two", MeanImputer::new().on(["number", "flag"])).features(Features::Any).transform();
+    Contract::new("MeanImputer on two", MeanImputer::new().on(["number", "flag"]))
+        .features(Features::Any)
+        .transform();
 }
 
 #[test]
@@ -47,7 +49,8 @@ fn chains() {
 #[test]
 fn streams() {
     let batch = table::mixed(140_003, true);
-    let text = [("word", Role::Ignored), ("kind", Role::Ignored), ("label", Role::Target), ("weight", Role::Weight)];
+    let text =
+        [("word", Role::Ignored), ("kind", Role::Ignored), ("label", Role::Target), ("weight", Role::Weight)];
     streamed_fit("MeanImputer", &MeanImputer::new(), &batch, &text);
     streamed_fit("MedianImputer", &MedianImputer::new(), &batch, &text);
     streamed_fit("MostFrequentImputer", &MostFrequentImputer::new(), &batch, &[("label", Role::Target)]);

@@ -51,6 +51,9 @@ fn simple_imputers() {
         let output = fitted.transform(&batch).unwrap();
         let output = column::floats("x", output.column(0)).unwrap();
         assert_eq!(output.len(), case.output.len());
-        output.iter().zip(&case.output).for_each(|(&found, &x)| assert_close(&case.name, found, x, case.rtol));
+        output
+            .iter()
+            .zip(&case.output)
+            .for_each(|(&found, &x)| assert_close(&case.name, found, x, case.rtol));
     }
 }

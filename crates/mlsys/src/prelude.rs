@@ -4,13 +4,15 @@ pub use mlsys_core::artifact;
 pub use mlsys_core::read;
 pub use mlsys_core::statistic::{summarize, summarize_batches, summarize_by};
 pub use mlsys_core::{
-    Batches, Category, Classes, Columns, Dataset, Error, ErrorKind, Fit, FitByStatistic, FitTransform, Fold, Folds, Metric,
-    Partition, Predict, PredictProba, Prediction, Probabilities, Resample, Result, Role, Split, Statistic, Test, Train,
-    Transform, Unsplit, Validation,
+    Batches, Category, Classes, Columns, Dataset, Error, ErrorKind, Fit, FitByStatistic, FitTransform, Fold,
+    Folds, Metric, Partition, Predict, PredictProba, Prediction, Probabilities, Resample, Result, Role,
+    Split, Statistic, Test, Train, Transform, Unsplit, Validation,
 };
 #[cfg(feature = "encoding")]
 pub use mlsys_encoding::{MissingAs, OneHotEncoder, OrdinalEncoder, StandardScaler, Unseen};
 #[cfg(feature = "missing-values")]
-pub use mlsys_missing_values::{ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer};
+pub use mlsys_missing_values::{
+    ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer,
+};
 #[cfg(feature = "stats")]
 pub use mlsys_stats::{ColumnStatistic, Counts, MinMax, Missing, Moments, Profile, Quantiles};

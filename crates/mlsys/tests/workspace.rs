@@ -26,7 +26,15 @@ fn host() -> String {
 
 fn metadata() -> Metadata {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--all-features", "--locked", "--filter-platform", &host()])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--all-features",
+            "--locked",
+            "--filter-platform",
+            &host(),
+        ])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .output()
         .unwrap();
@@ -81,7 +89,9 @@ fn crates_import_only_what_the_house_allows() {
     let metadata = metadata();
     for id in &metadata.members {
         let name = metadata.name(id);
-        let Some(allowed) = allowed.get(name.as_str()) else { panic!("{name} has no place in ARCHITECTURE.md's arrows") };
+        let Some(allowed) = allowed.get(name.as_str()) else {
+            panic!("{name} has no place in ARCHITECTURE.md's arrows")
+        };
         for dep in metadata.edges[id].iter().filter(|dep| metadata.members.contains(*dep)) {
             let dep = metadata.name(dep);
             assert!(allowed.contains(dep.as_str()), "{name} must not depend on {dep}");
@@ -98,8 +108,18 @@ fn crates_import_only_what_the_house_allows() {
 #[test]
 fn licences_and_sources_are_known() {
     let allowed = [
-        "MIT", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Unicode-3.0", "Zlib",
-        "0BSD", "CC0-1.0", "BSL-1.0", "Unlicense",
+        "MIT",
+        "Apache-2.0",
+        "Apache-2.0 WITH LLVM-exception",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "ISC",
+        "Unicode-3.0",
+        "Zlib",
+        "0BSD",
+        "CC0-1.0",
+        "BSL-1.0",
+        "Unlicense",
     ];
     let metadata = metadata();
     assert!(metadata.packages.len() > 50, "found {} packages only", metadata.packages.len());
@@ -107,11 +127,14 @@ fn licences_and_sources_are_known() {
         let licence = text(&package["license"]);
         // Either side of an `OR` will do; every side of an `AND` must.
         let ok = licence.replace('/', " OR ").split(" OR ").any(|one| {
-            one.trim_matches(['(', ')', ' ']).split(" AND ").all(|l| allowed.contains(&l.trim_matches(['(', ')', ' '])))
+            one.trim_matches(['(', ')', ' '])
+                .split(" AND ")
+                .all(|l| allowed.contains(&l.trim_matches(['(', ')', ' '])))
         });
         assert!(ok, "{id} has the licence `{licence}`");
         let source = text(&package["source"]);
-        let known = metadata.members.contains(id) || source == "registry+https://github.com/rust-lang/crates.io-index";
+        let known = metadata.members.contains(id)
+            || source == "registry+https://github.com/rust-lang/crates.io-index";
         assert!(known, "{id} comes from `{source}`");
     }
 }
@@ -123,7 +146,17 @@ fn nothing_is_linked_twice_that_must_not_be() {
     for package in metadata.packages.values() {
         versions.entry(text(&package["name"])).or_default().insert(text(&package["version"]));
     }
-    for name in ["arrow", "arrow-array", "arrow-schema", "parquet", "ndarray", "serde", "rayon", "chrono", "chrono-tz"] {
+    for name in [
+        "arrow",
+        "arrow-array",
+        "arrow-schema",
+        "parquet",
+        "ndarray",
+        "serde",
+        "rayon",
+        "chrono",
+        "chrono-tz",
+    ] {
         if let Some(found) = versions.get(name) {
             assert_eq!(found.len(), 1, "{name} is there in several versions: {found:?}");
         }
@@ -137,7 +170,10 @@ fn nothing_is_linked_twice_that_must_not_be() {
         for (user, deps) in &metadata.edges {
             if deps.contains(id) {
                 let user = metadata.name(user);
-                assert!(["ndarray-stats", "phf_generator"].contains(&user.as_str()), "{user} brings in rand 0.8");
+                assert!(
+                    ["ndarray-stats", "phf_generator"].contains(&user.as_str()),
+                    "{user} brings in rand 0.8"
+                );
             }
         }
     }

@@ -87,7 +87,9 @@ impl<'a> Column<'a> {
         }
         let values = self.floats()?;
         match values.iter().position(|x| x.is_infinite()) {
-            Some(row) => Err(ErrorKind::NonFinite { column: self.name.into(), row, value: values[row] }.into()),
+            Some(row) => {
+                Err(ErrorKind::NonFinite { column: self.name.into(), row, value: values[row] }.into())
+            }
             None => Ok(()),
         }
     }
@@ -186,7 +188,10 @@ impl<S: ColumnStatistic> Statistic for PerColumn<S> {
 
     fn init(&self, schema: &Schema) -> Result<Self::State> {
         let field = |name: &String| {
-            schema.field_with_name(name).map_err(|_| column::missing_column(schema, name)).and_then(|f| self.each.init(f))
+            schema
+                .field_with_name(name)
+                .map_err(|_| column::missing_column(schema, name))
+                .and_then(|f| self.each.init(f))
         };
         self.columns.iter().map(field).collect()
     }

@@ -233,7 +233,10 @@ mod tests {
         let counts = Counts::new().cap(2).of("x", &x, None).unwrap();
         assert_eq!((counts.distinct(), counts.rows, counts.missing), (None, 5, 1));
         let counts = Counts::new().cap(3).of("x", &x, None).unwrap();
-        assert_eq!(counts.top(2).iter().map(|c| c.value.clone()).collect::<Vec<_>>(), [Category::Int(1), Category::Int(2)]);
+        assert_eq!(
+            counts.top(2).iter().map(|c| c.value.clone()).collect::<Vec<_>>(),
+            [Category::Int(1), Category::Int(2)]
+        );
     }
 
     #[test]

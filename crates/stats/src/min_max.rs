@@ -82,7 +82,9 @@ fn extremes<T: PartialOrd + Copy>(values: impl Iterator<Item = (usize, T)>) -> O
 fn extreme_rows(column: &Column<'_>) -> Result<Option<(usize, usize)>> {
     let array = column.array();
     let counts = |row: &usize| column.weights().is_none_or(|w| w[*row] > 0.0);
-    let valid = |array: &ArrayRef| -> Vec<usize> { (0..array.len()).filter(|&r| array.is_valid(r)).filter(counts).collect() };
+    let valid = |array: &ArrayRef| -> Vec<usize> {
+        (0..array.len()).filter(|&r| array.is_valid(r)).filter(counts).collect()
+    };
     Ok(match Kind::of(array.data_type()) {
         Kind::Float => {
             let values = column.floats()?;
@@ -120,9 +122,11 @@ impl ColumnStatistic for MinMax {
 
     fn init(&self, field: &Field) -> Result<MinMaxState> {
         match Kind::of(field.data_type()) {
-            Kind::Other if field.data_type() != &DataType::Null => {
-                Err(Error::column_type(field.name(), "numbers, text, booleans or times to have an order", field.data_type()))
-            }
+            Kind::Other if field.data_type() != &DataType::Null => Err(Error::column_type(
+                field.name(),
+                "numbers, text, booleans or times to have an order",
+                field.data_type(),
+            )),
             _ => Ok(MinMaxState::default()),
         }
     }

@@ -95,7 +95,8 @@ impl MomentsState {
                 let mean = lane_sum_2(values, w, |x, w| w * (x - shift)) / total;
                 let center = shift + mean;
                 let left = (shift - center) + mean;
-                let sums = [1, 2, 3, 4].map(|k| lane_sum_2(values, w, |x, w| w * power((x - center) - left, k)));
+                let sums =
+                    [1, 2, 3, 4].map(|k| lane_sum_2(values, w, |x, w| w * power((x - center) - left, k)));
                 Self::from_central(total, sums, shift, mean, values.len() as u64)
             }
         };

@@ -8,8 +8,12 @@ use mlsys_core::{Category, Error, Kind, Result, Statistic};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{Column, ColumnStatistic, Counts, CountsState, CountsSummary, MinMax, MinMaxState, Missing, MissingState};
-use crate::{MissingSummary, Moments, MomentsState, MomentsSummary, Quantiles, QuantilesState, QuantilesSummary};
+use crate::{
+    Column, ColumnStatistic, Counts, CountsState, CountsSummary, MinMax, MinMaxState, Missing, MissingState,
+};
+use crate::{
+    MissingSummary, Moments, MomentsState, MomentsSummary, Quantiles, QuantilesState, QuantilesSummary,
+};
 
 /// Missing values, extremes, moments, quantiles and counts of every column, in one scan.
 ///
@@ -167,7 +171,11 @@ impl Profile {
 }
 
 /// Merges two optional parts, which both states have or neither.
-fn merge_part<S: ColumnStatistic>(each: &S, into: &mut Option<S::State>, from: Option<S::State>) -> Result<()> {
+fn merge_part<S: ColumnStatistic>(
+    each: &S,
+    into: &mut Option<S::State>,
+    from: Option<S::State>,
+) -> Result<()> {
     match (into, from) {
         (Some(into), Some(from)) => each.merge(into, from),
         (None, None) => Ok(()),
@@ -189,9 +197,14 @@ impl Statistic for Profile {
             let found = format!("{}", batch.num_columns());
             return Err(Error::state(format!("{} columns", state.columns.len()), found));
         }
-        state.columns.par_iter_mut().zip(batch.columns()).zip(batch.schema_ref().fields()[..].par_iter()).try_for_each(
-            |((state, array), field)| self.update_column(state, &Column::new(field.name(), array, None)?),
-        )
+        state
+            .columns
+            .par_iter_mut()
+            .zip(batch.columns())
+            .zip(batch.schema_ref().fields()[..].par_iter())
+            .try_for_each(|((state, array), field)| {
+                self.update_column(state, &Column::new(field.name(), array, None)?)
+            })
     }
 
     fn merge(&self, into: &mut ProfileState, from: ProfileState) -> Result<()> {
@@ -231,7 +244,11 @@ fn short_type(data_type: &DataType) -> String {
     match data_type {
         DataType::Dictionary(_, values) => format!("{values} (dict)"),
         DataType::Timestamp(unit, zone) => {
-            format!("Timestamp[{}{}]", format!("{unit:?}").to_lowercase(), zone.as_ref().map_or(String::new(), |z| format!(", {z}")))
+            format!(
+                "Timestamp[{}{}]",
+                format!("{unit:?}").to_lowercase(),
+                zone.as_ref().map_or(String::new(), |z| format!(", {z}"))
+            )
         }
         other => other.to_string(),
     }
@@ -257,7 +274,13 @@ fn short(x: f64) -> String {
     } else if x == x.trunc() {
         format!("{x}")
     } else {
-        let digits = if size >= 1_000.0 { 1 } else if size >= 10.0 { 2 } else { 4 };
+        let digits = if size >= 1_000.0 {
+            1
+        } else if size >= 10.0 {
+            2
+        } else {
+            4
+        };
         format!("{x:.digits$}")
     }
 }
@@ -299,7 +322,8 @@ impl ColumnSummary {
 impl fmt::Display for ProfileReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} rows x {} columns", self.n_rows(), self.columns.len())?;
-        let head = ["column", "type", "missing", "distinct", "mean", "std", "min", "25%", "50%", "75%", "max"];
+        let head =
+            ["column", "type", "missing", "distinct", "mean", "std", "min", "25%", "50%", "75%", "max"];
         let mut rows = vec![head.map(str::to_owned)];
         rows.extend(self.columns.iter().map(ColumnSummary::cells));
         let width = |i: usize| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0);
@@ -319,7 +343,12 @@ impl fmt::Display for ProfileReport {
             let Some(counts) = &column.counts else { continue };
             let top = counts.top(3).into_iter().map(|c| format!("{} {}", cut(&c.value.to_string()), c.rows));
             let top = top.collect::<Vec<_>>().join(", ");
-            writeln!(f, "  most frequent {}: {}", cut(&column.name), if top.is_empty() { "-" } else { &top })?;
+            writeln!(
+                f,
+                "  most frequent {}: {}",
+                cut(&column.name),
+                if top.is_empty() { "-" } else { &top }
+            )?;
         }
         Ok(())
     }

@@ -227,11 +227,12 @@ impl ColumnStatistic for Quantiles {
     fn finish(&self, state: &QuantilesState) -> Result<QuantilesSummary> {
         let cumulate = |weights: &mut dyn Iterator<Item = f64>| {
             let mut sum = 0.0;
-            weights.map(|w| {
-                sum += w;
-                sum
-            })
-            .collect::<Vec<f64>>()
+            weights
+                .map(|w| {
+                    sum += w;
+                    sum
+                })
+                .collect::<Vec<f64>>()
         };
         Ok(match state {
             QuantilesState::Exact { values, weights, .. } => {
@@ -355,7 +356,10 @@ mod tests {
         assert_eq!(summary.quantile(1.1), None);
         assert_eq!(of(Quantiles::new(), vec![], None).median(), None);
         assert_eq!(of(Quantiles::new(), vec![-1e308, 1e308], None).median(), Some(0.0));
-        assert_eq!(of(Quantiles::new(), vec![f64::NEG_INFINITY, 1.0, f64::INFINITY], None).median(), Some(1.0));
+        assert_eq!(
+            of(Quantiles::new(), vec![f64::NEG_INFINITY, 1.0, f64::INFINITY], None).median(),
+            Some(1.0)
+        );
     }
 
     #[test]

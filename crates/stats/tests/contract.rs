@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use mlsys_stats::{ColumnStatistic, Counts, CountsSummary, MinMax, Missing, Moments, MomentsSummary, Profile};
+use mlsys_stats::{
+    ColumnStatistic, Counts, CountsSummary, MinMax, Missing, Moments, MomentsSummary, Profile,
+};
 use mlsys_stats::{Quantiles, QuantilesSummary};
 use mlsys_testkit::StatisticContract;
 
@@ -10,12 +12,14 @@ const NUMBERS: [&str; 3] = ["number", "count", "flag"];
 const ALL: [&str; 6] = ["number", "count", "größe 量", "flag", "word", "when"];
 
 fn moments(output: &[(String, MomentsSummary)]) -> Vec<f64> {
-    let each = |(_, m): &(String, MomentsSummary)| [m.count() as f64, m.weight(), m.mean(), m.m2(), m.m3(), m.m4()];
+    let each =
+        |(_, m): &(String, MomentsSummary)| [m.count() as f64, m.weight(), m.mean(), m.m2(), m.m3(), m.m4()];
     output.iter().flat_map(each).collect()
 }
 
 fn quantiles(output: &[(String, QuantilesSummary)]) -> Vec<f64> {
-    let each = |(_, q): &(String, QuantilesSummary)| [0.0, 0.1, 0.5, 0.99, 1.0].map(|p| q.quantile(p).unwrap());
+    let each =
+        |(_, q): &(String, QuantilesSummary)| [0.0, 0.1, 0.5, 0.99, 1.0].map(|p| q.quantile(p).unwrap());
     output.iter().flat_map(each).collect()
 }
 
@@ -45,7 +49,9 @@ fn quantiles_merge() {
 fn sketched_quantiles_keep_their_bits_in_the_drivers() {
     let sketch = Quantiles::new().exact_up_to(50).k(200).over(NUMBERS);
     let contract = StatisticContract::new("Quantiles sketched", sketch);
-    contract.skip("merge", "a sketch's result depends on the order of merges, within its rank error").run(|o| quantiles(o));
+    contract
+        .skip("merge", "a sketch's result depends on the order of merges, within its rank error")
+        .run(|o| quantiles(o));
 }
 
 #[test]
@@ -76,7 +82,6 @@ fn profile_and_tuples_merge() {
         each.collect()
     });
     let pair = (Missing::new().over(ALL), Counts::new().over(ALL));
-    StatisticContract::new("(Missing, Counts)", pair).run(|(m, c)| {
-        m.iter().map(|(_, m)| m.missing() as f64).chain(counts(c)).collect()
-    });
+    StatisticContract::new("(Missing, Counts)", pair)
+        .run(|(m, c)| m.iter().map(|(_, m)| m.missing() as f64).chain(counts(c)).collect());
 }

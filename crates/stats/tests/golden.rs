@@ -32,7 +32,12 @@ fn moments_and_quantiles() {
         assert_close(&case.name, moments.variance(0.0), case.variance, case.moments_rtol);
         assert_close(&case.name, moments.std_dev(1.0), case.sample_std, case.moments_rtol);
         assert_close(&case.name, moments.skewness(), case.skewness.unwrap_or(f64::NAN), case.moments_rtol);
-        assert_close(&case.name, moments.excess_kurtosis(), case.kurtosis.unwrap_or(f64::NAN), case.moments_rtol);
+        assert_close(
+            &case.name,
+            moments.excess_kurtosis(),
+            case.kurtosis.unwrap_or(f64::NAN),
+            case.moments_rtol,
+        );
         let quantiles = Quantiles::new().of("x", &x, None).unwrap();
         for (q, expected) in case.quantiles {
             assert_close(&case.name, quantiles.quantile(q.parse().unwrap()).unwrap(), expected, case.rtol);

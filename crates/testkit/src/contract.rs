@@ -6,7 +6,9 @@ use std::fmt::Debug;
 use mlsys_core::arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use mlsys_core::arrow::compute::concat_batches;
 use mlsys_core::arrow::datatypes::{DataType, Field, Schema};
-use mlsys_core::{Artifact, Dataset, ErrorKind, Fit, LoadArtifact, Predict, PredictProba, Result, Role, Train, Transform};
+use mlsys_core::{
+    Artifact, Dataset, ErrorKind, Fit, LoadArtifact, Predict, PredictProba, Result, Role, Train, Transform,
+};
 use mlsys_core::{artifact, column};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -60,8 +62,21 @@ impl Target {
 }
 
 const CHECKS: [&str; 15] = [
-    "input_unchanged", "refit", "threads", "column_order", "encodings", "hostile_tables", "bad_parameters", "serde",
-    "artifact", "columns_at_apply", "rows_apart", "schema", "weights", "probabilities", "null_target",
+    "input_unchanged",
+    "refit",
+    "threads",
+    "column_order",
+    "encodings",
+    "hostile_tables",
+    "bad_parameters",
+    "serde",
+    "artifact",
+    "columns_at_apply",
+    "rows_apart",
+    "schema",
+    "weights",
+    "probabilities",
+    "null_target",
 ];
 
 /// The contract of a recipe: each check either holds or panics with what does not hold.
@@ -171,7 +186,8 @@ where
         let batch = self.table(self.rows);
         let fitted = self.fit(&batch);
         let bytes = self.bytes(&fitted);
-        let expected = output(&fitted, &batch).unwrap_or_else(|e| panic!("{}: fails on its own rows: {e}", self.name));
+        let expected =
+            output(&fitted, &batch).unwrap_or_else(|e| panic!("{}: fails on its own rows: {e}", self.name));
         self.repeats(report, &batch, &bytes);
         self.encodings(report, &batch, &bytes, &expected, output);
         self.survives(report, &batch, &fitted, output);
@@ -193,7 +209,8 @@ where
         if report.runs("threads") {
             let large = self.table(70_001);
             let at = |threads: usize| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a thread pool");
+                let pool =
+                    rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a thread pool");
                 pool.install(|| self.bytes(&self.fit(&large)))
             };
             let one = at(1);
@@ -215,15 +232,22 @@ where
             let other = self.fit(&reversed);
             for (which, batch) in [("the same", batch), ("the reversed", &reversed)] {
                 let found = output(&other, batch);
-                let found = found.unwrap_or_else(|e| panic!("{name}: fails after fitting reversed columns: {e}"));
-                assert_same(name, &format!("fitting reversed columns changes the output on {which} table"), &found, expected);
+                let found =
+                    found.unwrap_or_else(|e| panic!("{name}: fails after fitting reversed columns: {e}"));
+                assert_same(
+                    name,
+                    &format!("fitting reversed columns changes the output on {which} table"),
+                    &found,
+                    expected,
+                );
             }
         }
         if report.runs("encodings") {
             for (encoding, other) in table::encodings(batch).expect("encoded tables") {
                 let fitted = self.fit(&other);
                 assert!(self.bytes(&fitted) == bytes, "{name}: fitting {encoding} gives different bytes");
-                let found = output(&fitted, &other).unwrap_or_else(|e| panic!("{name}: fails on {encoding}: {e}"));
+                let found =
+                    output(&fitted, &other).unwrap_or_else(|e| panic!("{name}: fails on {encoding}: {e}"));
                 assert_same(name, &format!("{encoding} changes the output"), &found, expected);
             }
         }
@@ -241,7 +265,8 @@ where
             for (what, hostile) in table::hostile(batch).expect("hostile tables") {
                 let fit = || self.recipe.fit(&self.dataset(hostile.clone(), false)?);
                 if let Ok(other) = no_panic(&format!("{name}: fitting {what}"), fit) {
-                    let _ = no_panic(&format!("{name}: applying after fitting {what}"), || output(&other, batch));
+                    let _ =
+                        no_panic(&format!("{name}: applying after fitting {what}"), || output(&other, batch));
                     let _ = no_panic(&format!("{name}: applying to {what}"), || output(&other, &hostile));
                 }
                 let _ = no_panic(&format!("{name}: applying to {what}"), || output(fitted, &hostile));
@@ -278,17 +303,21 @@ where
         let name = &self.name;
         if report.runs("serde") {
             let json = serde_json::to_string(&self.recipe).expect("a recipe as JSON");
-            let recipe: R = serde_json::from_str(&json).unwrap_or_else(|e| panic!("{name}: {json} does not load: {e}"));
+            let recipe: R =
+                serde_json::from_str(&json).unwrap_or_else(|e| panic!("{name}: {json} does not load: {e}"));
             let again = Self { recipe, ..self.clone() };
             assert!(again.bytes(&again.fit(batch)) == bytes, "{name}: a recipe from JSON fits differently");
         }
         if report.runs("artifact") {
-            let loaded: R::Fitted = artifact::from_bytes(bytes).unwrap_or_else(|e| panic!("{name}: does not load: {e}"));
+            let loaded: R::Fitted =
+                artifact::from_bytes(bytes).unwrap_or_else(|e| panic!("{name}: does not load: {e}"));
             assert!(self.bytes(&loaded) == bytes, "{name}: loading and saving changes the bytes");
             let found = output(&loaded, batch).unwrap_or_else(|e| panic!("{name}: fails after loading: {e}"));
             assert_same(name, "loading changes the output", &found, expected);
             for cut in 0..bytes.len() {
-                let cut_off = no_panic(&format!("{name}: {cut} bytes"), || artifact::from_bytes::<R::Fitted>(&bytes[..cut]));
+                let cut_off = no_panic(&format!("{name}: {cut} bytes"), || {
+                    artifact::from_bytes::<R::Fitted>(&bytes[..cut])
+                });
                 assert!(cut_off.is_err(), "{name}: loads from the first {cut} bytes");
             }
         }
@@ -309,12 +338,20 @@ where
                 let Ok(index) = batch.schema().index_of(input.name()) else { continue };
                 let without = keep(batch, |i| i != index);
                 match no_panic(&format!("{name}: without `{}`", input.name()), || output(fitted, &without)) {
-                    Err(e) => assert_eq!(e.column(), Some(input.name()), "{name}: must name the missing column: {e}"),
+                    Err(e) => assert_eq!(
+                        e.column(),
+                        Some(input.name()),
+                        "{name}: must name the missing column: {e}"
+                    ),
                     Ok(_) => panic!("{name}: does not miss its column `{}`", input.name()),
                 }
                 let retyped = retype(batch, index);
                 match no_panic(&format!("{name}: `{}` retyped", input.name()), || output(fitted, &retyped)) {
-                    Err(e) => assert_eq!(e.column(), Some(input.name()), "{name}: must name the retyped column: {e}"),
+                    Err(e) => assert_eq!(
+                        e.column(),
+                        Some(input.name()),
+                        "{name}: must name the retyped column: {e}"
+                    ),
                     Ok(_) => panic!("{name}: takes `{}` of another type", input.name()),
                 }
             }
@@ -329,7 +366,9 @@ where
             for size in [1, 1, 5, 0, 64, usize::MAX] {
                 let size = size.min(batch.num_rows() - start);
                 let part = output(fitted, &batch.slice(start, size));
-                parts.push(part.unwrap_or_else(|e| panic!("{name}: fails on rows {start} to {}: {e}", start + size)));
+                parts.push(
+                    part.unwrap_or_else(|e| panic!("{name}: fails on rows {start} to {}: {e}", start + size)),
+                );
                 start += size;
             }
             let together = concat_batches(&expected.schema(), &parts);
@@ -354,14 +393,20 @@ where
                 return;
             }
         };
-        let weights = column::floats("weight", column::find(&batch, "weight").expect("weights")).expect("numbers");
-        let rows: Vec<usize> = weights.iter().enumerate().flat_map(|(row, &w)| vec![row; w as usize]).collect();
-        let repeated = self.dataset(batch.clone(), false).and_then(|data| data.take(&rows)).expect("repeated rows");
-        let repeated = self.recipe.fit(&repeated).unwrap_or_else(|e| panic!("{name}: repeated rows do not fit: {e}"));
+        let weights =
+            column::floats("weight", column::find(&batch, "weight").expect("weights")).expect("numbers");
+        let rows: Vec<usize> =
+            weights.iter().enumerate().flat_map(|(row, &w)| vec![row; w as usize]).collect();
+        let repeated =
+            self.dataset(batch.clone(), false).and_then(|data| data.take(&rows)).expect("repeated rows");
+        let repeated =
+            self.recipe.fit(&repeated).unwrap_or_else(|e| panic!("{name}: repeated rows do not fit: {e}"));
         let pair = (output(&fitted, &batch), output(&repeated, &batch));
         match pair {
             (Ok(a), Ok(b)) => assert_close(name, &a, &b, self.tolerance),
-            (a, b) => assert_eq!(a.is_ok(), b.is_ok(), "{name}: weighted rows fail where repeated rows do not"),
+            (a, b) => {
+                assert_eq!(a.is_ok(), b.is_ok(), "{name}: weighted rows fail where repeated rows do not")
+            }
         }
     }
 
@@ -383,7 +428,8 @@ where
             for (what, batch) in tables {
                 let out = fitted.transform(&batch).unwrap_or_else(|e| panic!("{name}: fails on {what}: {e}"));
                 let promised = fitted.output_schema(&batch.schema());
-                let promised = promised.unwrap_or_else(|e| panic!("{name}: promises no schema for {what}: {e}"));
+                let promised =
+                    promised.unwrap_or_else(|e| panic!("{name}: promises no schema for {what}: {e}"));
                 assert_eq!(out.schema(), promised, "{name}: another schema than promised for {what}");
                 assert_eq!(out.num_rows(), batch.num_rows(), "{name}: another number of rows for {what}");
                 let inputs: Vec<String> = fitted.inputs().iter().map(|i| i.name().to_owned()).collect();
@@ -448,8 +494,10 @@ where
         let mut columns = batch.columns().to_vec();
         let null = mlsys_core::arrow::array::new_null_array(columns[index].data_type(), 1);
         let rest = columns[index].slice(1, batch.num_rows() - 1);
-        columns[index] = mlsys_core::arrow::compute::concat(&[null.as_ref(), rest.as_ref()]).expect("a column with a null");
-        let with_null = RecordBatch::try_new(batch.schema(), columns).expect("a table with a null in the target");
+        columns[index] = mlsys_core::arrow::compute::concat(&[null.as_ref(), rest.as_ref()])
+            .expect("a column with a null");
+        let with_null =
+            RecordBatch::try_new(batch.schema(), columns).expect("a table with a null in the target");
         let fit = || self.recipe.fit(&self.dataset(with_null.clone(), false)?);
         match no_panic(&format!("{name}: a null in the target"), fit) {
             Ok(_) => panic!("{name}: accepts a null in the target"),
@@ -510,7 +558,9 @@ fn assert_same(name: &str, what: &str, found: &RecordBatch, expected: &RecordBat
     assert_eq!(found.num_columns(), expected.num_columns(), "{name}: {what}: another number of columns");
     for field in expected.schema().fields() {
         // Role columns and pass-through columns may be encoded in another way; values must agree.
-        let Some(column) = found.column_by_name(field.name()) else { panic!("{name}: {what}: no `{}`", field.name()) };
+        let Some(column) = found.column_by_name(field.name()) else {
+            panic!("{name}: {what}: no `{}`", field.name())
+        };
         let same = table::same_values(column, &expected[field.name().as_str()]);
         assert!(same, "{name}: {what}: `{}` differs", field.name());
     }
@@ -519,7 +569,9 @@ fn assert_same(name: &str, what: &str, found: &RecordBatch, expected: &RecordBat
 fn assert_close(name: &str, a: &RecordBatch, b: &RecordBatch, tolerance: f64) {
     assert_eq!(a.num_columns(), b.num_columns(), "{name}: weights change the columns");
     for (field, column) in b.schema().fields().iter().zip(b.columns()) {
-        let Some(found) = a.column_by_name(field.name()) else { panic!("{name}: weights change the columns") };
+        let Some(found) = a.column_by_name(field.name()) else {
+            panic!("{name}: weights change the columns")
+        };
         match (column::floats("a", found), column::floats("b", column)) {
             (Ok(x), Ok(y)) => {
                 for (row, (x, y)) in x.iter().zip(y.iter()).enumerate() {
@@ -527,7 +579,9 @@ fn assert_close(name: &str, a: &RecordBatch, b: &RecordBatch, tolerance: f64) {
                     assert!(close, "{name}: `{}` row {row}: {x} weighted, {y} repeated", field.name());
                 }
             }
-            _ => assert!(table::same_values(found, column), "{name}: `{}` differs with weights", field.name()),
+            _ => {
+                assert!(table::same_values(found, column), "{name}: `{}` differs with weights", field.name())
+            }
         }
     }
 }

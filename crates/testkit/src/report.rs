@@ -42,7 +42,11 @@ impl Report {
     pub(crate) fn close(self, known: &[&str]) -> Self {
         assert!(!self.exercised.is_empty(), "{}: no check ran", self.name);
         for skip in self.skipped.keys() {
-            assert!(known.contains(skip), "{}: skips `{skip}`, which is no check; there are {known:?}", self.name);
+            assert!(
+                known.contains(skip),
+                "{}: skips `{skip}`, which is no check; there are {known:?}",
+                self.name
+            );
         }
         self
     }

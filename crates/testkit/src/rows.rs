@@ -69,7 +69,8 @@ impl<S: Split> SplitContract<S> {
         let mut report = Report::new(name, self.skipped.clone());
         let data = dataset(table()).expect("a dataset");
         let split = || self.splitter.split(data.clone());
-        let (train, test) = split().unwrap_or_else(|e| panic!("{name}: does not split the ordinary table: {e}"));
+        let (train, test) =
+            split().unwrap_or_else(|e| panic!("{name}: does not split the ordinary table: {e}"));
         let (train_ids, test_ids) = (train.row_ids(), test.row_ids());
         let all: BTreeSet<u64> = train_ids.iter().chain(&test_ids).copied().collect();
         if report.runs("disjoint") {
@@ -158,7 +159,8 @@ impl<F: Folds> FoldsContract<F> {
         let name = &self.name;
         let mut report = Report::new(name, self.skipped.clone());
         let data = dataset(table()).expect("a dataset").into_train_all();
-        let folds = self.folds.folds(&data).unwrap_or_else(|e| panic!("{name}: no folds of the ordinary table: {e}"));
+        let folds =
+            self.folds.folds(&data).unwrap_or_else(|e| panic!("{name}: no folds of the ordinary table: {e}"));
         assert_eq!(folds.len(), self.n_folds, "{name}: another number of folds");
         let mut validated = BTreeMap::new();
         for fold in &folds {
@@ -167,9 +169,13 @@ impl<F: Folds> FoldsContract<F> {
         if report.runs("disjoint") {
             assert!(validated.values().all(|&times| times == 1), "{name}: a row is validated twice");
             for fold in &folds {
-                let (train, validation) = data.fold(fold).unwrap_or_else(|e| panic!("{name}: rows out of range: {e}"));
+                let (train, validation) =
+                    data.fold(fold).unwrap_or_else(|e| panic!("{name}: rows out of range: {e}"));
                 let seen: BTreeSet<u64> = train.row_ids().into_iter().collect();
-                assert!(validation.row_ids().iter().all(|id| !seen.contains(id)), "{name}: a row is on both sides");
+                assert!(
+                    validation.row_ids().iter().all(|id| !seen.contains(id)),
+                    "{name}: a row is on both sides"
+                );
             }
         }
         if !self.time_ordered && report.runs("exhaustive") {
@@ -178,7 +184,11 @@ impl<F: Folds> FoldsContract<F> {
             assert!(whole, "{name}: a fold loses rows");
         }
         if report.runs("repeatable") {
-            assert_eq!(self.folds.folds(&data).expect("folds again"), folds, "{name}: other folds the second time");
+            assert_eq!(
+                self.folds.folds(&data).expect("folds again"),
+                folds,
+                "{name}: other folds the second time"
+            );
         }
         if self.time_ordered && report.runs("time_order") {
             let times = data.instants(name).expect("times");
@@ -190,7 +200,9 @@ impl<F: Folds> FoldsContract<F> {
         }
         if report.runs("hostile_tables") {
             for (what, batch) in table::hostile(&table()).expect("hostile tables") {
-                let _ = no_panic(&format!("{name}: {what}"), || self.folds.folds(&dataset(batch.clone())?.into_train_all()));
+                let _ = no_panic(&format!("{name}: {what}"), || {
+                    self.folds.folds(&dataset(batch.clone())?.into_train_all())
+                });
             }
         }
         if report.runs("bad_parameters") {
@@ -235,7 +247,8 @@ impl<R: Resample> ResampleContract<R> {
         let mut report = Report::new(name, self.skipped.clone());
         let before = dataset(table()).expect("a dataset").into_train_all();
         let resample = || self.resampler.resample(before.clone());
-        let after = resample().unwrap_or_else(|e| panic!("{name}: does not resample the ordinary table: {e}"));
+        let after =
+            resample().unwrap_or_else(|e| panic!("{name}: does not resample the ordinary table: {e}"));
         assert!(promised(&before, &after), "{name}: the rows are not as promised");
         if report.runs("schema") {
             assert_eq!(after.schema(), before.schema(), "{name}: another schema");
@@ -251,7 +264,8 @@ impl<R: Resample> ResampleContract<R> {
             for (row, id) in after.row_ids().into_iter().enumerate() {
                 let Some(&old) = known.get(&id) else { continue };
                 let same = after.batch().columns().iter().zip(before.batch().columns());
-                let same = same.into_iter().all(|(a, b)| table::same_values(&a.slice(row, 1), &b.slice(old, 1)));
+                let same =
+                    same.into_iter().all(|(a, b)| table::same_values(&a.slice(row, 1), &b.slice(old, 1)));
                 assert!(same, "{name}: row id {id} has other values than before");
             }
         }
@@ -263,7 +277,11 @@ impl<R: Resample> ResampleContract<R> {
         }
         if report.runs("bad_parameters") {
             for (parameter, resampler) in &self.bad {
-                invalid_parameter(name, parameter, no_panic(name, || resampler.resample(before.clone()).map(drop)));
+                invalid_parameter(
+                    name,
+                    parameter,
+                    no_panic(name, || resampler.resample(before.clone()).map(drop)),
+                );
             }
         }
         report.close(&CHECKS)

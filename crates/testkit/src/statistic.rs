@@ -73,7 +73,9 @@ impl<S: Statistic> StatisticContract<S> {
 
     fn state(&self, batch: &RecordBatch) -> S::State {
         let mut state = self.statistic.init(batch.schema_ref()).expect("an initial state");
-        self.statistic.update(&mut state, batch).unwrap_or_else(|e| panic!("{}: fails on the ordinary table: {e}", self.name));
+        self.statistic
+            .update(&mut state, batch)
+            .unwrap_or_else(|e| panic!("{}: fails on the ordinary table: {e}", self.name));
         state
     }
 
@@ -81,7 +83,8 @@ impl<S: Statistic> StatisticContract<S> {
         let name = &self.name;
         assert_eq!(found.len(), expected.len(), "{name}: {what}: another number of results");
         for (i, (x, y)) in found.iter().zip(expected).enumerate() {
-            let close = x == y || (x - y).abs() <= self.tolerance * (1.0 + y.abs()) || x.is_nan() && y.is_nan();
+            let close =
+                x == y || (x - y).abs() <= self.tolerance * (1.0 + y.abs()) || x.is_nan() && y.is_nan();
             assert!(close, "{name}: {what}: result {i} is {x}, expected {y}");
         }
     }
@@ -92,7 +95,8 @@ impl<S: Statistic> StatisticContract<S> {
         let mut report = Report::new(name, self.skipped.clone());
         let statistic = &self.statistic;
         let batch = table::mixed(311, true);
-        let finish = |state: &S::State| numbers(&statistic.finish(state).unwrap_or_else(|e| panic!("{name}: {e}")));
+        let finish =
+            |state: &S::State| numbers(&statistic.finish(state).unwrap_or_else(|e| panic!("{name}: {e}")));
         let merge = |mut a: S::State, b: S::State| {
             statistic.merge(&mut a, b).unwrap_or_else(|e| panic!("{name}: does not merge: {e}"));
             a
@@ -103,8 +107,14 @@ impl<S: Statistic> StatisticContract<S> {
         let empty = || statistic.init(batch.schema_ref()).expect("an initial state");
         if report.runs("identity") {
             let bytes = encode(&whole);
-            assert!(encode(&merge(empty(), whole.clone())) == bytes, "{name}: the empty state is not neutral on the left");
-            assert!(encode(&merge(whole.clone(), empty())) == bytes, "{name}: the empty state is not neutral on the right");
+            assert!(
+                encode(&merge(empty(), whole.clone())) == bytes,
+                "{name}: the empty state is not neutral on the left"
+            );
+            assert!(
+                encode(&merge(whole.clone(), empty())) == bytes,
+                "{name}: the empty state is not neutral on the right"
+            );
         }
         let mut rng = seed::stream(5, 5);
         for _ in 0..20 {
@@ -115,13 +125,18 @@ impl<S: Statistic> StatisticContract<S> {
             if report.runs("merge") {
                 let left = parts().reduce(&merge).expect("parts");
                 self.close("merged from the left", &finish(&left), &expected);
-                let right = parts().collect::<Vec<_>>().into_iter().rev().reduce(|a, b| merge(b, a)).expect("parts");
+                let right =
+                    parts().collect::<Vec<_>>().into_iter().rev().reduce(|a, b| merge(b, a)).expect("parts");
                 self.close("merged from the right", &finish(&right), &expected);
             }
             if report.runs("round_trip") {
                 let direct = parts().reduce(&merge).expect("parts");
-                let travelled = parts().map(|s| decode::<S::State>(&encode(&s))).reduce(&merge).expect("parts");
-                assert!(encode(&travelled) == encode(&direct), "{name}: states change on their way through bytes");
+                let travelled =
+                    parts().map(|s| decode::<S::State>(&encode(&s))).reduce(&merge).expect("parts");
+                assert!(
+                    encode(&travelled) == encode(&direct),
+                    "{name}: states change on their way through bytes"
+                );
             }
         }
         if report.runs("finish") {
@@ -129,7 +144,9 @@ impl<S: Statistic> StatisticContract<S> {
         }
         if report.runs("drivers") {
             let large = table::mixed(140_003, true);
-            let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a thread pool");
+            let pool = |threads| {
+                rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a thread pool")
+            };
             let one = pool(1).install(|| encode(&state_of(statistic, &large).expect("a state")));
             for threads in [2, 7] {
                 let many = pool(threads).install(|| encode(&state_of(statistic, &large).expect("a state")));

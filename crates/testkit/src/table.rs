@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use mlsys_core::arrow::array::{
-    Array, ArrayRef, BooleanArray, Float64Array, Int32Array, RecordBatch, StringArray, TimestampMillisecondArray,
+    Array, ArrayRef, BooleanArray, Float64Array, Int32Array, RecordBatch, StringArray,
+    TimestampMillisecondArray,
 };
 use mlsys_core::arrow::compute::{cast, concat, concat_batches};
 use mlsys_core::arrow::datatypes::{DataType, Field, Schema};
@@ -34,7 +35,8 @@ pub fn mixed(rows: usize, missing: bool) -> RecordBatch {
         let s = (draw() * 1000.0).round() / 8.0;
         let w = (draw() * draw() * 5.0) as usize;
         let f = draw() < 0.3;
-        let score = x / 5.0 + f64::from(n - 20) / 20.0 + f64::from(u8::from(f)) + w as f64 / 4.0 + draw() * 2.0 - 2.0;
+        let score =
+            x / 5.0 + f64::from(n - 20) / 20.0 + f64::from(u8::from(f)) + w as f64 / 4.0 + draw() * 2.0 - 2.0;
         let gone = draw();
         number.push(match gone {
             g if missing && g < 0.05 => None,
@@ -49,7 +51,13 @@ pub fn mixed(rows: usize, missing: bool) -> RecordBatch {
         when.push(1_357_000_000_000 + (row as i64 / 3) * 60_000);
         weight.push((draw() * 4.0).floor());
         label.push(score > 0.0);
-        kind.push(if score < -0.8 { "low" } else if score < 0.8 { "middle" } else { "top" });
+        kind.push(if score < -0.8 {
+            "low"
+        } else if score < 0.8 {
+            "middle"
+        } else {
+            "top"
+        });
         value.push(score * 10.0 + 3.0);
     }
     let columns: [(&str, ArrayRef, bool); 11] = [
@@ -82,7 +90,8 @@ pub fn encodings(batch: &RecordBatch) -> Result<Vec<(&'static str, RecordBatch)>
         })
     };
     let text = [DataType::Utf8];
-    let mut longer = vec![batch.slice(0, batch.num_rows().min(3)), batch.clone(), batch.slice(0, batch.num_rows().min(2))];
+    let mut longer =
+        vec![batch.slice(0, batch.num_rows().min(3)), batch.clone(), batch.slice(0, batch.num_rows().min(2))];
     longer.retain(|part| part.num_rows() > 0);
     let whole = concat_batches(&batch.schema(), &longer)?;
     let dictionary_of_numbers = DataType::Dictionary(Box::new(DataType::Int16), Box::new(DataType::Int32));
@@ -100,7 +109,9 @@ pub fn encodings(batch: &RecordBatch) -> Result<Vec<(&'static str, RecordBatch)>
 /// NaN in floating columns becomes null.
 fn null_for_nan(array: &ArrayRef) -> Result<ArrayRef> {
     match array.as_any().downcast_ref::<Float64Array>() {
-        Some(floats) => Ok(Arc::new(Float64Array::from_iter(floats.iter().map(|x| x.filter(|x| !x.is_nan()))))),
+        Some(floats) => {
+            Ok(Arc::new(Float64Array::from_iter(floats.iter().map(|x| x.filter(|x| !x.is_nan())))))
+        }
         None => Ok(Arc::clone(array)),
     }
 }
@@ -130,8 +141,9 @@ pub fn hostile(batch: &RecordBatch) -> Result<Vec<(&'static str, RecordBatch)>> 
         let copies: Vec<&dyn Array> = (0..array.len()).map(|_| first.as_ref()).collect();
         if copies.is_empty() { Ok(Arc::clone(array)) } else { Ok(concat(&copies)?) }
     })?;
-    let all_null =
-        map_columns(batch, |array| Ok(mlsys_core::arrow::array::new_null_array(array.data_type(), array.len())))?;
+    let all_null = map_columns(batch, |array| {
+        Ok(mlsys_core::arrow::array::new_null_array(array.data_type(), array.len()))
+    })?;
     let alternating = map_columns(batch, |array| match array.data_type() {
         DataType::Float64 => {
             let signs = (0..array.len()).map(|i| if i % 2 == 0 { 1e300 } else { -1e300 });
@@ -172,7 +184,9 @@ pub fn same_values(a: &ArrayRef, b: &ArrayRef) -> bool {
     let number = |array: &ArrayRef| Kind::of(array.data_type()).is_number();
     if number(a) && number(b) {
         return match (column::floats("a", a), column::floats("b", b)) {
-            (Ok(a), Ok(b)) => a.iter().zip(b.iter()).all(|(x, y)| x.to_bits() == y.to_bits() || x.is_nan() && y.is_nan()),
+            (Ok(a), Ok(b)) => {
+                a.iter().zip(b.iter()).all(|(x, y)| x.to_bits() == y.to_bits() || x.is_nan() && y.is_nan())
+            }
             _ => false,
         };
     }
