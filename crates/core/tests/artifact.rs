@@ -1,4 +1,5 @@
 //! Damaged and hostile artefacts are errors.
+#![allow(clippy::unwrap_used)]
 
 use mlsys_core::artifact::{self, describe, from_bytes, to_bytes, to_bytes_with};
 use mlsys_core::{Artifact, InputColumn, Result, hash, seed};

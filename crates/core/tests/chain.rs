@@ -1,4 +1,5 @@
 //! Chains: order, `.on`, resampling, out-of-fold steps, boxing, and loading through a registry.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
 //! Datasets: roles, columns, rows, and what they refuse.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 

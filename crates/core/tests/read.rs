@@ -1,5 +1,6 @@
 //! Readers: whole, streamed, projected; and files that are not what they say.
 #![cfg(all(feature = "parquet", feature = "csv", feature = "ipc"))]
+#![allow(clippy::unwrap_used)]
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! Scaled and encoded values equal scikit-learn's.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -75,7 +76,7 @@ fn table(x: &[Value]) -> RecordBatch {
         true => Arc::new(Int64Array::from_iter(x.iter().map(Value::as_i64))),
         false => Arc::new(StringArray::from_iter(x.iter().map(|v| v.as_str().map(str::to_owned)))),
     };
-    RecordBatch::try_from_iter_with_nullable([("x", column, true)]).unwrap()
+    RecordBatch::try_from_iter_with_nullable([("x", column, true)]).expect("one column")
 }
 
 /// scikit-learn's name of an output column in mlsys.

@@ -1,4 +1,5 @@
 //! Fitted values and outputs equal scikit-learn's `SimpleImputer`.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! The house keeps its arrows, licences, sources and size, whether or not cargo-deny is there.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 

@@ -1,6 +1,6 @@
 //! The features of a model: unlike a step, a model cannot let a column pass, so each must suit it.
 
-use mlsys_core::{Dataset, Error, InputColumn, Kind, Result, Train};
+use mlsys_core::{Dataset, InputColumn, Kind, Result, Train};
 
 /// The features by name, so that sums have one order whatever the order in the table.
 pub(crate) fn features(
@@ -9,13 +9,7 @@ pub(crate) fn features(
     accepts: impl Fn(Kind) -> bool,
     expected: &str,
 ) -> Result<Vec<InputColumn>> {
-    let mut names = train.layout().features_for(estimator, |_| true, |_| true, expected)?;
-    for name in &names {
-        if !accepts(train.layout().kind(name)?) {
-            let found = train.column(name)?.data_type();
-            return Err(Error::column_type(name, format!("{expected} for {estimator}"), found));
-        }
-    }
+    let mut names = train.layout().features_where(estimator, accepts, expected)?;
     names.sort();
     InputColumn::all(train.layout(), &names)
 }

@@ -1,4 +1,5 @@
 //! Moments and quantiles equal numpy's and scipy's.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
