@@ -22,7 +22,7 @@ const FORMAT: u32 = 1;
 /// A chain with more steps than this is not one.
 const MAX_STEPS: usize = 10_000;
 
-/// A value that can be saved. Implement it with [`artifact!`](crate::artifact); the empty implementation
+/// A value that can be saved. Implement it with [`artifact!`](crate::artifact!); the empty implementation
 /// says that a value cannot be saved, for example because it holds a closure.
 pub trait Artifact {
     /// Adds the value's steps: one, or those of its parts.

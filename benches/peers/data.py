@@ -1,0 +1,44 @@
+"""Makes the input files that both sides of every job read. Usage: data.py FLIGHTS.parquet DIRECTORY"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+NUMERIC = [
+    "month", "day", "sched_dep_time", "sched_arr_time", "distance", "hour", "minute", "temp", "dewp", "humid", "wind_dir",
+    "wind_speed", "wind_gust", "precip", "pressure", "visib",
+]
+
+source, directory = Path(sys.argv[1]), Path(sys.argv[2])
+directory.mkdir(parents=True, exist_ok=True)
+
+
+def write(frame, name):
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    pq.write_table(table, directory / name, row_group_size=65_536)
+
+
+flights = pd.read_parquet(source)
+flights = flights[flights.arr_delay.notna()].reset_index(drop=True)
+flights["late"] = flights.arr_delay > 15
+write(flights, "flights.parquet")
+numeric = flights[NUMERIC].astype("float64")
+write(numeric, "numeric.parquet")
+
+rng = np.random.default_rng(11)
+label = rng.random(3_000_000) < 0.2
+score = 1 / (1 + np.exp(-(rng.normal(size=len(label)) + label)))
+write(pd.DataFrame({"label": label, "score": score}), "scores.parquet")
+
+filled = numeric.fillna(numeric.median())
+filled["gust_missing"] = numeric.wind_gust.isna().astype("float64")
+spread = filled.std(ddof=0)
+scaled = (filled - filled.mean()) / spread.where(spread > 0, 1.0)
+dummies = pd.get_dummies(flights[["carrier", "origin", "dest"]], dtype="uint8")
+encoded = pd.concat([scaled, dummies, flights[["late"]]], axis=1)
+train = flights.time_hour < pd.Timestamp("2013-10-01", tz="America/New_York")
+write(encoded[train].reset_index(drop=True), "encoded.parquet")

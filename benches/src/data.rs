@@ -1,0 +1,24 @@
+//! The input files, as `benches/peers/data.py` makes them.
+
+use mlsys::arrow::array::RecordBatch;
+use mlsys::core::{Result, read::read_parquet};
+
+/// Flights that arrived, with `late`.
+pub fn flights(directory: &str) -> Result<RecordBatch> {
+    read_parquet(format!("{directory}/flights.parquet"))
+}
+
+/// The 16 numeric columns, doubles, with missing values.
+pub fn numeric(directory: &str) -> Result<RecordBatch> {
+    read_parquet(format!("{directory}/numeric.parquet"))
+}
+
+/// Three million scores and labels.
+pub fn scores(directory: &str) -> Result<RecordBatch> {
+    read_parquet(format!("{directory}/scores.parquet"))
+}
+
+/// Imputed and scaled numbers beside one-hot columns, and the target.
+pub fn encoded(directory: &str) -> Result<RecordBatch> {
+    read_parquet(format!("{directory}/encoded.parquet"))
+}

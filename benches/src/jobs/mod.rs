@@ -1,0 +1,41 @@
+//! A file per job, named as the job.
+
+mod logistic_regression;
+mod median_imputer;
+mod one_hot;
+mod profile;
+mod roc_auc;
+mod standard_scaler;
+
+use mlsys::core::{Error, Result};
+
+use crate::Job;
+
+/// Loads a job's data.
+pub fn load(name: &str, data: &str) -> Result<Box<dyn Job>> {
+    Ok(match name {
+        "profile" => Box::new(profile::Profiling::load(data)?),
+        "standard_scaler" => Box::new(standard_scaler::Scaling::load(data)?),
+        "one_hot" => Box::new(one_hot::OneHot::load(data)?),
+        "median_imputer" | "median_imputer_polars" => Box::new(median_imputer::Imputing::load(data)?),
+        "roc_auc" => Box::new(roc_auc::Area::load(data)?),
+        "logistic_regression" => Box::new(logistic_regression::Logistic::load(data)?),
+        other => return Err(Error::unsupported(format!("no job is called {other}"))),
+    })
+}
+
+/// Sums per column, with missing values left out: what both sides can compute of an output table.
+pub fn column_sums(batch: &mlsys::arrow::array::RecordBatch) -> Result<Vec<(String, f64)>> {
+    let sum = |(field, array): (&mlsys::arrow::datatypes::FieldRef, _)| {
+        let values = mlsys::core::column::floats(field.name(), array)?;
+        // Weighted by the row, so that rows in another order would not agree.
+        let sum = values
+            .iter()
+            .enumerate()
+            .filter(|(_, x)| !x.is_nan())
+            .map(|(row, x)| x * (row % 7 + 1) as f64)
+            .sum();
+        Ok((field.name().clone(), sum))
+    };
+    batch.schema_ref().fields().iter().zip(batch.columns()).map(sum).collect()
+}

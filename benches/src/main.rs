@@ -1,0 +1,63 @@
+//! mlsys's side of the comparison with peers: a process that loads a job's data, says so, and then runs the job once for
+//! every line on its standard input. `benches/peers/compare` starts it; see there.
+
+mod data;
+mod jobs;
+mod memory;
+
+use std::io::{BufRead, Write};
+use std::time::Instant;
+
+use mlsys::core::{Error, Result};
+use serde_json::{Value, json};
+
+/// One run's result: numbers that the other side must agree with, and what quality there is.
+pub struct Outcome {
+    /// Compared with the peer's, name by name.
+    pub digest: Vec<(String, f64)>,
+    /// The figure of merit, such as an objective.
+    pub quality: Option<f64>,
+}
+
+/// A job with its data loaded.
+pub trait Job {
+    /// Does the work that is timed.
+    fn run(&mut self) -> Result<()>;
+    /// What the last run gave; not timed.
+    fn outcome(&self) -> Result<Outcome>;
+    /// Rows of the input.
+    fn rows(&self) -> usize;
+}
+
+fn answer(value: &Value) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{value}")?;
+    Ok(out.flush()?)
+}
+
+fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let usage = || Error::unsupported("usage: mlsys-benches JOB DATA-DIRECTORY");
+    let (name, data) = arguments.next().zip(arguments.next()).ok_or_else(usage)?;
+    let mut job = jobs::load(&name, &data)?;
+    answer(&json!({ "ready": true, "rows": job.rows(), "version": env!("CARGO_PKG_VERSION") }))?;
+    for line in std::io::stdin().lock().lines() {
+        match line?.trim() {
+            "run" => {
+                let start = memory::reset();
+                let clock = Instant::now();
+                job.run()?;
+                let seconds = clock.elapsed().as_secs_f64();
+                answer(&json!({ "seconds": seconds, "peak_mb": memory::peak_over(start) }))?;
+            }
+            "outcome" => {
+                let outcome = job.outcome()?;
+                let digest: serde_json::Map<String, Value> =
+                    outcome.digest.into_iter().map(|(name, value)| (name, json!(value))).collect();
+                answer(&json!({ "digest": digest, "quality": outcome.quality }))?;
+            }
+            _ => break,
+        }
+    }
+    Ok(())
+}
