@@ -7,6 +7,8 @@ mod profile;
 mod roc_auc;
 mod standard_scaler;
 
+use mlsys::arrow::array::{ArrayRef, RecordBatch};
+use mlsys::arrow::datatypes::FieldRef;
 use mlsys::core::{Error, Result};
 
 use crate::Job;
@@ -25,8 +27,8 @@ pub fn load(name: &str, data: &str) -> Result<Box<dyn Job>> {
 }
 
 /// Sums per column, with missing values left out: what both sides can compute of an output table.
-pub fn column_sums(batch: &mlsys::arrow::array::RecordBatch) -> Result<Vec<(String, f64)>> {
-    let sum = |(field, array): (&mlsys::arrow::datatypes::FieldRef, _)| {
+pub fn column_sums(batch: &RecordBatch) -> Result<Vec<(String, f64)>> {
+    let sum = |(field, array): (&FieldRef, &ArrayRef)| {
         let values = mlsys::core::column::floats(field.name(), array)?;
         // Weighted by the row, so that rows in another order would not agree.
         let sum = values

@@ -81,7 +81,7 @@ impl Fit for Clip {
                 return Err(Error::too_few_rows(1, 0, format!("the range of `{name}`")));
             };
             let mean = values.iter().filter(|x| !x.is_nan()).sum::<f64>() / values.len() as f64;
-            let low = if self.fault == Fault::IgnoresWeights { mean } else { low };
+            let low = if self.fault == Fault::IgnoresWeights { mean.min(high) } else { low };
             Ok((InputColumn::new(train.layout(), name)?, low - self.margin, high + self.margin))
         };
         let noise = match self.fault {
