@@ -12,7 +12,6 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use serde::{Deserialize, Serialize};
 
-use crate::hash::StableMap;
 use crate::{Error, Result};
 
 /// One categorical value. Booleans order before numbers, numbers before text.
@@ -27,7 +26,7 @@ pub enum Category {
     Int(i64),
     /// A floating number.
     Float(f64),
-    /// Text; dates and times are written in ISO 8601.
+    /// Text; dates and times are written in ISO 8601, instants in UTC and without a zone, so that they sort in time.
     Text(Arc<str>),
 }
 
@@ -51,11 +50,15 @@ impl Category {
     }
 }
 
-/// Compares an integer with a float exactly: rounding the integer to a float would merge neighbours.
+/// 2^63: the first double that is no `i64`.
+const TWO_63: f64 = 9_223_372_036_854_775_808.0;
+
+/// Compares an integer with a float exactly: rounding the integer to a float would merge neighbours. NaN orders
+/// after all numbers.
 fn compare_int_float(i: i64, x: f64) -> Ordering {
-    if x >= 9_223_372_036_854_775_808.0 {
+    if x >= TWO_63 || x.is_nan() {
         Ordering::Less
-    } else if x < -9_223_372_036_854_775_808.0 {
+    } else if x < -TWO_63 {
         Ordering::Greater
     } else {
         let whole = x.trunc();
@@ -69,7 +72,10 @@ impl Ord for Category {
             (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
             (Self::Int(a), Self::Int(b)) => a.cmp(b),
             // Adding zero turns -0.0 into 0.0, so that both are one category.
-            (Self::Float(a), Self::Float(b)) => (a + 0.0).total_cmp(&(b + 0.0)),
+            (Self::Float(a), Self::Float(b)) => match (a.is_nan(), b.is_nan()) {
+                (false, false) => (a + 0.0).total_cmp(&(b + 0.0)),
+                (a, b) => a.cmp(&b),
+            },
             (Self::Int(a), Self::Float(b)) => compare_int_float(*a, *b),
             (Self::Float(a), Self::Int(b)) => compare_int_float(*b, *a).reverse(),
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
@@ -98,7 +104,7 @@ impl Hash for Category {
             Self::Bool(b) => b.hash(state),
             Self::Int(i) => i.hash(state),
             // Equal integers and floats must hash alike.
-            Self::Float(x) if *x == x.trunc() && x.abs() < 9.0e18 => (*x as i64).hash(state),
+            Self::Float(x) if *x == x.trunc() && (-TWO_63..TWO_63).contains(x) => (*x as i64).hash(state),
             Self::Float(x) => x.to_bits().hash(state),
             Self::Text(s) => s.hash(state),
         }
@@ -212,6 +218,7 @@ impl Coded {
             | DataType::Decimal128(..)
             | DataType::Decimal256(..) => {
                 let values = crate::column::floats(column, array)?;
+                check_decimals(column, array.data_type(), &values)?;
                 let mut coder = Coder::with_capacity(array.len());
                 for &x in values.iter() {
                     let key = (!x.is_nan()).then(|| (x + 0.0).to_bits());
@@ -219,12 +226,20 @@ impl Coded {
                 }
                 Ok(coder.finish())
             }
+            DataType::Timestamp(unit, Some(_)) => {
+                // The same instants without their zone: UTC, whatever zone they are shown in.
+                let utc = cast(&cast(array, &DataType::Int64)?, &DataType::Timestamp(*unit, None))?;
+                Self::new(column, &utc)
+            }
             DataType::Date32
             | DataType::Date64
             | DataType::Timestamp(..)
             | DataType::Time32(_)
             | DataType::Time64(_) => {
                 let text = cast(array, &DataType::Utf8)?;
+                if text.null_count() > array.null_count() {
+                    return Err(Error::column_type(column, "dates in the years 0 to 9999", "others"));
+                }
                 Ok(Self::from_text(text.as_string::<i32>().iter()))
             }
             DataType::Null => Ok(Self { codes: vec![Self::MISSING; array.len()], distinct: Vec::new() }),
@@ -243,6 +258,10 @@ impl Coded {
     /// Codes the dictionary's values once and translates the keys; unused values disappear.
     fn from_dictionary(column: &str, array: &dyn Array) -> Result<Self> {
         let dictionary = array.as_any_dictionary();
+        // Arrow's keys of a dictionary without values cannot be normalised.
+        if dictionary.values().is_empty() {
+            return Ok(Self { codes: vec![Self::MISSING; array.len()], distinct: Vec::new() });
+        }
         let values = Self::new(column, dictionary.values().as_ref())?;
         let keys = dictionary.normalized_keys();
         let mut coder = Coder::with_capacity(array.len());
@@ -297,16 +316,56 @@ impl Coded {
     }
 }
 
+/// Doubles hold 15 digits of a decimal: with more, two decimals could become one category.
+fn check_decimals(column: &str, data_type: &DataType, values: &[f64]) -> Result<()> {
+    let scale = match data_type {
+        DataType::Decimal32(_, scale)
+        | DataType::Decimal64(_, scale)
+        | DataType::Decimal128(_, scale)
+        | DataType::Decimal256(_, scale) => *scale,
+        _ => return Ok(()),
+    };
+    let unit = 10f64.powi(i32::from(scale));
+    match values.iter().position(|x| (x * unit).abs() >= 9_007_199_254_740_992.0) {
+        None => Ok(()),
+        Some(row) => {
+            let expected = "decimals of at most 15 digits to be categories";
+            Err(Error::invalid_value(column, Some(row), values[row], expected))
+        }
+    }
+}
+
+/// The hash of the coder's keys. Its seed differs from process to process, so that nobody can prepare a column
+/// whose keys collide; codes follow the first appearance, so that the seed reaches no result.
+#[derive(Debug, Clone, Copy)]
+struct Guarded(u64);
+
+impl Default for Guarded {
+    fn default() -> Self {
+        use std::hash::BuildHasher;
+        static SEED: std::sync::OnceLock<u64> = std::sync::OnceLock::new();
+        Self(*SEED.get_or_init(|| std::hash::RandomState::new().hash_one(0)))
+    }
+}
+
+impl std::hash::BuildHasher for Guarded {
+    type Hasher = crate::hash::StableHasher;
+
+    fn build_hasher(&self) -> Self::Hasher {
+        crate::hash::StableHasher::seeded(self.0)
+    }
+}
+
 /// Gives each new key the next code.
 struct Coder<K> {
-    seen: StableMap<K, u32>,
+    seen: std::collections::HashMap<K, u32, Guarded>,
     coded: Coded,
 }
 
 impl<K: Hash + Eq + Copy> Coder<K> {
     fn with_capacity(rows: usize) -> Self {
         Self {
-            seen: StableMap::default(),
+            seen: std::collections::HashMap::default(),
             coded: Coded { codes: Vec::with_capacity(rows), distinct: Vec::new() },
         }
     }
@@ -341,12 +400,22 @@ pub fn scalar_array(column: &str, value: Option<&Category>, data_type: &DataType
         return Ok(new_null_array(data_type, 1));
     };
     let plain = to_array(&[Some(value.clone())]);
-    let array = cast(&plain, data_type)?;
+    let array = match data_type {
+        // Categories of instants are in UTC; a plain cast would read them as local time.
+        DataType::Timestamp(unit, Some(_)) => {
+            let utc = cast(&plain, &DataType::Timestamp(*unit, None))?;
+            cast(&cast(&utc, &DataType::Int64)?, data_type)?
+        }
+        _ => cast(&plain, data_type)?,
+    };
     // A cast may round (2.5 to 2) or wrap to null: neither is the value that was asked for.
     let back = Coded::new(column, array.as_ref())?;
-    let kept = back.value(0).is_some_and(|kept| {
-        kept == value || matches!((kept.as_f64(), value.as_f64()), (Some(a), Some(b)) if (a as f32) == (b as f32) && data_type == &DataType::Float32)
-    });
+    let narrow = matches!(data_type, DataType::Float16 | DataType::Float32);
+    let near = |kept: &Category| match (kept.as_f64(), value.as_f64()) {
+        (Some(a), Some(b)) => narrow && a.is_finite() && b.is_finite() && (a - b).abs() <= 1e-3 * b.abs(),
+        _ => false,
+    };
+    let kept = back.value(0).is_some_and(|kept| kept == value || near(kept));
     if kept {
         Ok(array)
     } else {

@@ -43,6 +43,9 @@ impl Classes {
         if self.0.is_empty() {
             return Err(Error::shape("classes", "at least one", 0));
         }
+        if self.0.iter().any(|c| matches!(c, Category::Float(x) if x.is_nan())) {
+            return Err(Error::shape("classes", "values", "NaN"));
+        }
         match self.0.windows(2).find(|pair| pair[0] >= pair[1]) {
             Some(pair) => Err(Error::shape(
                 "classes",

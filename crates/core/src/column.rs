@@ -1,5 +1,7 @@
 //! What a column holds, whatever Arrow type it has: numbers, categories, times; and where it is missing.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use arrow::compute::{cast, is_null};
@@ -21,7 +23,9 @@ pub enum Kind {
     Boolean,
     /// Text.
     Text,
-    /// Dates, times and timestamps.
+    /// Dates without a time of day.
+    Date,
+    /// Timestamps and times of day.
     Time,
     /// Anything else: nested, binary, null.
     Other,
@@ -40,11 +44,8 @@ impl Kind {
             t if t.is_floating() => Self::Float,
             DataType::Boolean => Self::Boolean,
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Text,
-            DataType::Date32
-            | DataType::Date64
-            | DataType::Timestamp(..)
-            | DataType::Time32(_)
-            | DataType::Time64(_) => Self::Time,
+            DataType::Date32 | DataType::Date64 => Self::Date,
+            DataType::Timestamp(..) | DataType::Time32(_) | DataType::Time64(_) => Self::Time,
             _ => Self::Other,
         }
     }
@@ -59,13 +60,19 @@ impl Kind {
         matches!(self, Self::Integer | Self::Float)
     }
 
+    /// Whether it says when: a date or a time.
+    pub fn is_temporal(self) -> bool {
+        matches!(self, Self::Date | Self::Time)
+    }
+
     /// The noun for messages.
     pub fn describe(self) -> &'static str {
         match self {
             Self::Integer | Self::Float => "numeric",
             Self::Boolean => "boolean",
             Self::Text => "text",
-            Self::Time => "a date or time",
+            Self::Date => "a date",
+            Self::Time => "a time",
             Self::Other => "another type",
         }
     }
@@ -175,13 +182,9 @@ pub fn check_no_infinite(column: &str, array: &dyn Array) -> Result<()> {
 /// # Errors
 ///
 /// [`ColumnType`](ErrorKind::ColumnType) for a decimal that no double can hold.
-///
-/// # Errors
-///
-/// An Arrow error for a type whose nulls it cannot find, such as some nested ones.
-pub fn missing(array: &dyn Array) -> Result<Option<NullBuffer>> {
+pub fn missing(column: &str, array: &dyn Array) -> Result<Option<NullBuffer>> {
     if Kind::of(array.data_type()) == Kind::Float {
-        let values = floats("", array)?;
+        let values = floats(column, array)?;
         if !values.iter().any(|x| x.is_nan()) {
             return Ok(None);
         }
@@ -206,7 +209,13 @@ pub fn missing(array: &dyn Array) -> Result<Option<NullBuffer>> {
 pub fn instants(column: &str, array: &dyn Array) -> Result<ScalarBuffer<i64>> {
     let wide = match array.data_type() {
         DataType::Dictionary(_, values) => return instants(column, &cast(array, values)?),
-        DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => {
+        DataType::Date64 => {
+            // Arrow's own cast to nanoseconds does not check for overflow.
+            let milliseconds = cast(array, &DataType::Int64)?;
+            let milliseconds = milliseconds.as_primitive::<Int64Type>();
+            Arc::new(milliseconds.unary_opt::<_, Int64Type>(|ms| ms.checked_mul(1_000_000))) as ArrayRef
+        }
+        DataType::Date32 | DataType::Timestamp(..) => {
             let nanoseconds = cast(array, &DataType::Timestamp(TimeUnit::Nanosecond, None));
             cast(
                 &nanoseconds.map_err(|_| {
@@ -269,7 +278,7 @@ mod tests {
         for array in arrays {
             let values = floats("x", array).unwrap();
             assert!(values.iter().zip(expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{values:?}");
-            assert_eq!(missing(array).unwrap().unwrap().null_count(), 1);
+            assert_eq!(missing("x", array).unwrap().unwrap().null_count(), 1);
         }
         let text = floats("x", &StringArray::from(vec!["1"])).unwrap_err().to_string();
         assert_eq!(text, "column `x` must be numeric (encode it first, or leave it out), found Utf8");
@@ -278,7 +287,7 @@ mod tests {
     #[test]
     fn nan_is_missing_and_infinity_is_refused() {
         let array = Float64Array::from(vec![Some(1.0), Some(f64::NAN), None, Some(f64::INFINITY)]);
-        assert_eq!(missing(&array).unwrap().unwrap().null_count(), 2);
+        assert_eq!(missing("x", &array).unwrap().unwrap().null_count(), 2);
         let error = finite_or_missing("x", &array).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::NonFinite { row: 3, .. }), "{error}");
     }

@@ -86,7 +86,7 @@ impl Columns {
                 Choice::All => true,
                 Choice::Numeric => kind.is_number(),
                 Choice::Categorical => matches!(kind, Kind::Text | Kind::Boolean),
-                Choice::Time => kind == Kind::Time,
+                Choice::Time => kind.is_temporal(),
                 Choice::Named(names) => names.iter().any(|n| n == name),
                 Choice::Except(names) => !names.iter().any(|n| n == name),
             })

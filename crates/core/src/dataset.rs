@@ -13,7 +13,7 @@ use ndarray::{Array2, ArrayViewMut1, Axis};
 use rayon::prelude::*;
 
 use crate::partition::{Partition, Test, Train, Unsplit, Validation};
-use crate::{Coded, Error, ErrorKind, Fold, Layout, Result, Role, Roles, Transform, column};
+use crate::{Coded, Error, ErrorKind, Fold, Layout, Result, Role, Roles, Transform, column, first_error};
 
 /// A table and the part each column plays. `P` says what the rows may be used for.
 ///
@@ -408,7 +408,7 @@ impl<P: Partition> Dataset<P> {
         let names = self.features();
         let mut matrix = Array2::from_elem((self.n_rows(), names.len()), T::from_f64(0.0));
         let columns: Vec<_> = matrix.axis_iter_mut(Axis(1)).zip(names).collect();
-        columns.into_par_iter().try_for_each(|(mut out, name): (ArrayViewMut1<'_, T>, &str)| {
+        let filled = columns.into_par_iter().map(|(mut out, name): (ArrayViewMut1<'_, T>, &str)| {
             let values = column::floats(name, self.column(name)?)?;
             let count = values.iter().filter(|x| x.is_nan()).count();
             if count > 0 && missing == Missing::Refuse {
@@ -417,7 +417,8 @@ impl<P: Partition> Dataset<P> {
             }
             out.iter_mut().zip(values.iter()).for_each(|(to, &x)| *to = T::from_f64(x));
             Ok(())
-        })?;
+        });
+        first_error::<(), ()>(filled.collect())?;
         Ok(matrix)
     }
 }

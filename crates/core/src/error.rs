@@ -307,6 +307,15 @@ impl fmt::Debug for Error {
     }
 }
 
+/// All values, or the error of the first that failed: the first in order, whatever finished first.
+///
+/// # Errors
+///
+/// The first of the errors.
+pub fn first_error<T, C: FromIterator<T>>(results: Vec<Result<T>>) -> Result<C> {
+    results.into_iter().collect()
+}
+
 /// At most this many names are listed in a message; a wide table would bury it otherwise.
 const LISTED: usize = 20;
 

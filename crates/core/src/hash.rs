@@ -3,7 +3,7 @@
 //! Splits, samples, fingerprints and seeds by name rest on it, so its values are fixed by golden tests.
 //! It is not for secrets.
 
-use std::hash::{BuildHasher, Hasher};
+use std::hash::Hasher;
 
 const K0: u64 = 0xa076_1d64_78bd_642f;
 const K1: u64 = 0xe703_7ed1_a0b4_28db;
@@ -56,9 +56,16 @@ pub fn hash_bytes_128(bytes: &[u8], seed: u64) -> u128 {
     u128::from(hash_bytes(bytes, seed)) << 64 | u128::from(hash_bytes(bytes, hash_u64(seed, K1)))
 }
 
-/// [`Hasher`] over the same function, for hash maps whose order never reaches a result.
+/// [`Hasher`] over the same function.
 #[derive(Debug, Clone, Default)]
 pub struct StableHasher(u64);
+
+impl StableHasher {
+    /// A hasher with a start of its own.
+    pub fn seeded(seed: u64) -> Self {
+        Self(seed)
+    }
+}
 
 impl Hasher for StableHasher {
     fn finish(&self) -> u64 {
@@ -85,21 +92,6 @@ impl Hasher for StableHasher {
         self.write_u64(value as u64);
     }
 }
-
-/// Builds [`StableHasher`]s.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct StableState;
-
-impl BuildHasher for StableState {
-    type Hasher = StableHasher;
-
-    fn build_hasher(&self) -> StableHasher {
-        StableHasher::default()
-    }
-}
-
-/// A `HashMap` with the stable hash. Its iteration order must not reach a result.
-pub type StableMap<K, V> = std::collections::HashMap<K, V, StableState>;
 
 #[cfg(test)]
 mod tests {

@@ -73,7 +73,13 @@ impl InputColumn {
     }
 }
 
-/// What takes the place of columns, by their names: each may become none, one or several.
+/// A column that is put into a batch.
+pub type NewColumn = (FieldRef, ArrayRef);
+
+/// The name of a column, and what takes its place: nothing, one or several.
+pub type Replacement<'a, T> = (&'a str, Vec<T>);
+
+/// What takes the place of columns, by their names.
 pub type Replacements<'a, T> = BTreeMap<&'a str, Vec<T>>;
 
 /// The batch with columns replaced in place; all others pass through.
@@ -81,10 +87,7 @@ pub type Replacements<'a, T> = BTreeMap<&'a str, Vec<T>>;
 /// # Errors
 ///
 /// [`DuplicateColumn`](ErrorKind::DuplicateColumn) when a new name is taken; an Arrow error when lengths differ.
-pub fn replace_columns(
-    batch: &RecordBatch,
-    mut with: Replacements<'_, (FieldRef, ArrayRef)>,
-) -> Result<RecordBatch> {
+pub fn replace_columns(batch: &RecordBatch, mut with: Replacements<'_, NewColumn>) -> Result<RecordBatch> {
     let mut fields = Vec::with_capacity(batch.num_columns());
     let mut columns = Vec::with_capacity(batch.num_columns());
     for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {

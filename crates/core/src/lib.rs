@@ -31,7 +31,7 @@ pub use classes::{Classes, Probabilities};
 pub use column::Kind;
 pub use columns::Columns;
 pub use dataset::{Dataset, Missing};
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Result, first_error};
 pub use fit::{
     Fit, FitByStatistic, FitTransform, Fold, Folds, PartialFit, Predict, PredictProba, Resample, Split,
     Transform,

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use mlsys_core::arrow::array::{ArrayRef, RecordBatch, UInt8Array};
 use mlsys_core::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use mlsys_core::input::{Replacements, replace_columns, replace_fields};
-use mlsys_core::{Category, Error, ErrorKind, FitByStatistic, InputColumn, Layout, Result, Transform};
+use mlsys_core::input::{NewColumn, Replacement, Replacements, replace_columns, replace_fields};
+use mlsys_core::{
+    Category, Error, ErrorKind, FitByStatistic, InputColumn, Layout, Result, Transform, first_error,
+};
 use mlsys_stats::{Counts, CountsSummary, PerColumn};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -32,6 +34,8 @@ use crate::vocabulary::{Place, Vocabulary, count_columns, too_many};
 /// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter);
 /// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) past `max_distinct`;
 /// [`DuplicateColumn`](mlsys_core::ErrorKind::DuplicateColumn) when a new name is taken.
+///
+/// A category that only rows of weight zero have counts as unseen.
 ///
 /// One pass, mergeable; state about 48 bytes per category.
 ///
@@ -273,14 +277,14 @@ fn fields(e: &Expansion) -> Vec<FieldRef> {
 
 impl Transform for FittedOneHotEncoder {
     fn transform(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let done: Vec<(&str, Vec<(FieldRef, ArrayRef)>)> = self
+        let done: Vec<Result<Replacement<'_, NewColumn>>> = self
             .columns
             .par_iter()
             .map(|e| {
                 Ok((e.vocabulary.column.name(), fields(e).into_iter().zip(self.encode(e, batch)?).collect()))
             })
-            .collect::<Result<_>>()?;
-        replace_columns(batch, done.into_iter().collect())
+            .collect();
+        replace_columns(batch, first_error(done)?)
     }
 
     fn output_schema(&self, input: &Schema) -> Result<SchemaRef> {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use mlsys_core::arrow::array::{ArrayRef, Int32Array, RecordBatch};
 use mlsys_core::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use mlsys_core::input::{Replacements, replace_columns, replace_fields};
-use mlsys_core::{Category, FitByStatistic, InputColumn, Layout, Result, Transform};
+use mlsys_core::input::{NewColumn, Replacement, Replacements, replace_columns, replace_fields};
+use mlsys_core::{Category, FitByStatistic, InputColumn, Layout, Result, Transform, first_error};
 use mlsys_stats::{Counts, CountsSummary, PerColumn};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,8 @@ use crate::vocabulary::{Place, Vocabulary, count_columns, values_of};
 /// **Errors**: [`UnseenCategory`](mlsys_core::ErrorKind::UnseenCategory) when transforming, unless said otherwise;
 /// [`ColumnType`](mlsys_core::ErrorKind::ColumnType) for nested columns;
 /// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) past `max_distinct`.
+///
+/// A category that only rows of weight zero have counts as unseen.
 ///
 /// One pass, mergeable; state about 48 bytes per category.
 ///
@@ -127,7 +129,7 @@ fn field(input: &Field) -> FieldRef {
 
 impl Transform for FittedOrdinalEncoder {
     fn transform(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let done: Vec<(&str, Vec<(FieldRef, ArrayRef)>)> = self
+        let done: Vec<Result<Replacement<'_, NewColumn>>> = self
             .columns
             .par_iter()
             .map(|v| {
@@ -136,8 +138,8 @@ impl Transform for FittedOrdinalEncoder {
                     vec![(field(v.column.check(batch.schema_ref())?), self.encode(v, batch)?)],
                 ))
             })
-            .collect::<Result<_>>()?;
-        replace_columns(batch, done.into_iter().collect())
+            .collect();
+        replace_columns(batch, first_error(done)?)
     }
 
     fn output_schema(&self, input: &Schema) -> Result<SchemaRef> {

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use mlsys_core::arrow::array::{Array, ArrayRef, Float32Array, Float64Array, RecordBatch};
 use mlsys_core::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use mlsys_core::input::{Replacements, replace_columns, replace_fields};
-use mlsys_core::{Error, ErrorKind, FitByStatistic, InputColumn, Kind, Layout, Result, Transform, column};
+use mlsys_core::input::{NewColumn, Replacement, Replacements, replace_columns, replace_fields};
+use mlsys_core::{
+    Error, ErrorKind, FitByStatistic, InputColumn, Kind, Layout, Result, Transform, column, first_error,
+};
 use mlsys_stats::{ColumnStatistic, Infinite, Moments, MomentsSummary, PerColumn};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -22,8 +24,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// **Input**: the features that are numbers, or with `.on(..)` exactly those, booleans included. Missing values do
 /// not count and stay missing. Weights are used. **Output**: Float32 stays Float32, all others become Float64.
-/// A constant column becomes zeros; one whose spread is only rounding (below 10 ε of its mean, per scikit-learn's
-/// rule) counts as constant.
+/// A constant column becomes zeros; one whose deviation is at most 10 ε of its mean counts as constant.
 ///
 /// **Errors**: [`ColumnType`](mlsys_core::ErrorKind::ColumnType) for a chosen column that is not numeric,
 /// [`NonFinite`](mlsys_core::ErrorKind::NonFinite) for infinities while fitting,
@@ -127,23 +128,25 @@ impl FittedStandardScaler {
     ///
     /// As [`transform`](Transform::transform).
     pub fn inverse_transform(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        self.map_columns(batch, |x, c| x * c.scale + c.center)
+        // What was boolean is a number by now.
+        self.map_columns(batch, |c| column::find(batch, c.column.name()), |x, c| x * c.scale + c.center)
     }
 
     fn find(&self, column: &str) -> Option<&Scaling> {
         self.columns.iter().find(|c| c.column.name() == column)
     }
 
-    fn map_columns(
+    fn map_columns<'a>(
         &self,
-        batch: &RecordBatch,
+        batch: &'a RecordBatch,
+        find: impl Fn(&Scaling) -> Result<&'a ArrayRef> + Sync,
         map: impl Fn(f64, &Scaling) -> f64 + Sync,
     ) -> Result<RecordBatch> {
-        let done: Vec<(&str, Vec<(FieldRef, ArrayRef)>)> = self
+        let done: Vec<Result<Replacement<'_, NewColumn>>> = self
             .columns
             .par_iter()
             .map(|c| {
-                let array = number_column(&c.column, batch)?;
+                let array = find(c)?;
                 let field = scaled_field(batch.schema_ref().field_with_name(c.column.name())?);
                 let values = column::floats(c.column.name(), array)?;
                 let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
@@ -159,8 +162,8 @@ impl FittedStandardScaler {
                 };
                 Ok((c.column.name(), vec![(field, scaled)]))
             })
-            .collect::<Result<_>>()?;
-        replace_columns(batch, done.into_iter().collect())
+            .collect();
+        replace_columns(batch, first_error(done)?)
     }
 
     fn validate(&self) -> Result<()> {
@@ -175,11 +178,6 @@ impl FittedStandardScaler {
     }
 }
 
-/// Any numeric column will do for a numeric one; a boolean and a number are not exchanged.
-fn number_column<'a>(input: &InputColumn, batch: &'a RecordBatch) -> Result<&'a ArrayRef> {
-    input.find(batch)
-}
-
 fn scaled_field(input: &Field) -> FieldRef {
     let scaled = match input.data_type() {
         DataType::Float32 => DataType::Float32,
@@ -191,7 +189,7 @@ fn scaled_field(input: &Field) -> FieldRef {
 
 impl Transform for FittedStandardScaler {
     fn transform(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        self.map_columns(batch, |x, c| (x - c.center) / c.scale)
+        self.map_columns(batch, |c| c.column.find(batch), |x, c| (x - c.center) / c.scale)
     }
 
     fn output_schema(&self, input: &Schema) -> Result<SchemaRef> {
@@ -205,12 +203,10 @@ impl Transform for FittedStandardScaler {
 
 mlsys_core::artifact!(FittedStandardScaler, "mlsys.FittedStandardScaler", 1);
 
-/// Whether the spread is rounding error (scikit-learn's `_is_constant_feature`).
+/// Whether the spread is the rounding error of equal values. scikit-learn's bound grows with the number of rows, since its
+/// sums lose digits; the moments here do not, so that a small spread at a large offset is scaled.
 fn is_constant(moments: &MomentsSummary) -> bool {
-    let n = moments.weight();
-    let variance = moments.variance(0.0);
-    let bound = n * f64::EPSILON * variance + (n * moments.mean() * f64::EPSILON).powi(2);
-    variance <= bound
+    moments.std_dev(0.0) <= 10.0 * f64::EPSILON * moments.mean().abs()
 }
 
 impl FitByStatistic for StandardScaler {

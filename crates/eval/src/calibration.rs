@@ -19,7 +19,8 @@ pub enum BinStrategy {
     /// Equal widths from 0 to 1.
     #[default]
     Uniform,
-    /// Equal numbers of rows: edges at quantiles of the probabilities (linear; weights count as repetitions).
+    /// Equal numbers of rows: edges at quantiles of the probabilities (linear; whole weights count as
+    /// repetitions; with others, the first probability beyond the share of the weight).
     ///
     /// Where an edge falls on a row, the row is in the bin below; numpy's percentages may round it above.
     Quantile,
@@ -205,8 +206,13 @@ pub(crate) fn edges(
         .collect();
     // The value at place `h` of the rows, each repeated as its weight says.
     let at = |h: f64| sorted[ends.partition_point(|end| *end <= h).min(sorted.len() - 1)].0;
+    let whole = sorted.iter().all(|(_, w)| w.fract() == 0.0);
     let last = (upto - 1.0).max(0.0);
     let quantile = |i: usize| {
+        if !whole {
+            // Weights that are not whole repeat nothing: the first value beyond the share, whatever their scale.
+            return at(upto * (i as f64 / bins as f64));
+        }
         let h = last * (i as f64 / bins as f64);
         let (low, high) = (at(h.floor()), at(h.floor() + 1.0));
         low + (high - low) * h.fract()

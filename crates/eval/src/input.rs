@@ -145,7 +145,7 @@ fn same_family(truth: &dyn Array, predicted: &dyn Array) -> Result<()> {
     let family = |array: &dyn Array| match Kind::of(array.data_type()) {
         Kind::Integer | Kind::Float => Some("numeric"),
         Kind::Boolean => Some("boolean"),
-        Kind::Text | Kind::Time => Some("text"),
+        Kind::Text | Kind::Date | Kind::Time => Some("text"),
         _ => None,
     };
     match (family(truth), family(predicted)) {

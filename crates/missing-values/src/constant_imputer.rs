@@ -1,5 +1,6 @@
 //! Imputation by a given value.
 
+use mlsys_core::arrow::datatypes::DataType;
 use mlsys_core::{Category, Error, FitByStatistic, Kind, Layout, Result, category};
 use mlsys_stats::{ColumnStatistic, Missing, MissingSummary, PerColumn};
 use serde::{Deserialize, Serialize};
@@ -108,15 +109,18 @@ impl FitByStatistic for ConstantImputer {
         if self.value.as_f64().is_some_and(|x| !x.is_finite()) {
             return Err(Error::invalid_parameter("ConstantImputer", "value", &self.value, "finite"));
         }
-        let fits = |kind| match self.value {
-            Category::Text(_) => matches!(kind, Kind::Text | Kind::Time),
+        let fits = |kind: Kind| match self.value {
+            Category::Text(_) => kind == Kind::Text || kind.is_temporal(),
             Category::Bool(_) => kind == Kind::Boolean,
             Category::Int(_) | Category::Float(_) => kind.is_number(),
         };
         let expected = format!("of a type that can hold `{}`", self.value);
         let columns = layout.features_for("ConstantImputer", fits, fits, &expected)?;
         for name in &columns {
-            let data_type = layout.schema().field_with_name(name)?.data_type();
+            let data_type = match layout.schema().field_with_name(name)?.data_type() {
+                DataType::Dictionary(_, values) => values,
+                other => other,
+            };
             category::scalar_array(name, Some(&self.value), data_type)?;
         }
         Ok(Missing::new().over(columns))

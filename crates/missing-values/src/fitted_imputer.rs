@@ -7,9 +7,9 @@ use mlsys_core::arrow::array::{BooleanArray, Scalar};
 use mlsys_core::arrow::buffer::{BooleanBuffer, NullBuffer};
 use mlsys_core::arrow::compute::{cast, kernels::zip::zip};
 use mlsys_core::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use mlsys_core::input::{Replacements, replace_columns, replace_fields};
+use mlsys_core::input::{NewColumn, Replacement, Replacements, replace_columns, replace_fields};
 use mlsys_core::{
-    Category, Error, ErrorKind, InputColumn, Kind, Layout, Result, Transform, category, column,
+    Category, Error, ErrorKind, InputColumn, Kind, Layout, Result, Transform, category, column, first_error,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -100,7 +100,7 @@ impl FittedImputer {
     fn fill(&self, fill: &Fill, array: &ArrayRef) -> Result<Vec<ArrayRef>> {
         let name = fill.column.name();
         let target = self.output_type(array.data_type());
-        let missing = column::missing(array)?;
+        let missing = column::missing(name, array)?;
         let filled: ArrayRef = match (&missing, &target) {
             (None, _) => cast(array, &target)?,
             (Some(_), DataType::Float64) => {
@@ -145,7 +145,7 @@ fn without_nulls(array: &ArrayRef) -> ArrayRef {
 
 impl Transform for FittedImputer {
     fn transform(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let done: Vec<(&str, Vec<(FieldRef, ArrayRef)>)> = self
+        let done: Vec<Result<Replacement<'_, NewColumn>>> = self
             .fills
             .par_iter()
             .map(|fill| {
@@ -154,8 +154,8 @@ impl Transform for FittedImputer {
                 let columns = self.fill(fill, array)?;
                 Ok((fill.column.name(), fields.into_iter().zip(columns).collect()))
             })
-            .collect::<Result<_>>()?;
-        replace_columns(batch, done.into_iter().collect())
+            .collect();
+        replace_columns(batch, first_error(done)?)
     }
 
     fn output_schema(&self, input: &Schema) -> Result<SchemaRef> {

@@ -6,7 +6,7 @@ use mlsys_core::arrow::array::{ArrayRef, RecordBatch};
 use mlsys_core::arrow::buffer::ScalarBuffer;
 use mlsys_core::arrow::datatypes::{Field, Schema};
 use mlsys_core::metric::batch_weights;
-use mlsys_core::{Coded, Error, ErrorKind, Kind, Layout, Result, Statistic, column};
+use mlsys_core::{Coded, Error, ErrorKind, Kind, Layout, Result, Statistic, column, first_error};
 use rayon::prelude::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -199,10 +199,11 @@ impl<S: ColumnStatistic> Statistic for PerColumn<S> {
     fn update(&self, state: &mut Self::State, batch: &RecordBatch) -> Result<()> {
         self.check(state)?;
         let weights = batch_weights(batch, self.weight.as_deref())?;
-        state.par_iter_mut().zip(&self.columns).try_for_each(|(state, name)| {
+        let updated = state.par_iter_mut().zip(&self.columns).map(|(state, name)| {
             let array = column::find(batch, name)?;
             self.each.update(state, &Column::new(name, array, weights.as_deref())?)
-        })
+        });
+        first_error(updated.collect())
     }
 
     fn merge(&self, into: &mut Self::State, from: Self::State) -> Result<()> {

@@ -101,7 +101,7 @@ impl CountsState {
                 std::cmp::Ordering::Greater => merged.extend(from.next()),
                 std::cmp::Ordering::Equal => {
                     if let (Some(mut a), Some(b)) = (own.next(), from.next()) {
-                        a.rows += b.rows;
+                        a.rows = a.rows.saturating_add(b.rows);
                         a.weight += b.weight;
                         merged.push(a);
                     }
@@ -204,8 +204,8 @@ impl ColumnStatistic for Counts {
     }
 
     fn merge(&self, into: &mut CountsState, from: CountsState) -> Result<()> {
-        into.rows += from.rows;
-        into.missing += from.missing;
+        into.rows = into.rows.saturating_add(from.rows);
+        into.missing = into.missing.saturating_add(from.missing);
         into.missing_weight += from.missing_weight;
         into.add(from.values, self.cap);
         Ok(())

@@ -46,7 +46,7 @@ impl Kll {
         if value.is_nan() || times == 0 {
             return;
         }
-        self.count += times;
+        self.count = self.count.saturating_add(times);
         self.min = self.min.min(value);
         self.max = self.max.max(value);
         for level in 0..(u64::BITS - times.leading_zeros()) as usize {
@@ -62,11 +62,13 @@ impl Kll {
     ///
     /// # Errors
     ///
-    /// [`State`](mlsys_core::ErrorKind::State) when the accuracies differ.
+    /// [`State`](mlsys_core::ErrorKind::State) when the accuracies differ, or a sketch is damaged.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         if self.k != other.k {
             return Err(Error::state(format!("a sketch with k = {}", self.k), format!("k = {}", other.k)));
         }
+        other.validate()?;
+        self.validate()?;
         if other.count == 0 {
             return Ok(());
         }
@@ -74,7 +76,10 @@ impl Kll {
             *self = other.clone();
             return Ok(());
         }
-        self.count += other.count;
+        self.count = self
+            .count
+            .checked_add(other.count)
+            .ok_or_else(|| Error::state("fewer than 2^64 values", "more"))?;
         self.variance += other.variance;
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);

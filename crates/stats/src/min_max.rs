@@ -2,7 +2,7 @@
 
 use mlsys_core::arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
 use mlsys_core::arrow::compute::{cast, take};
-use mlsys_core::arrow::datatypes::{DataType, Field, Int64Type};
+use mlsys_core::arrow::datatypes::{DataType, Field, Int64Type, UInt64Type};
 use mlsys_core::{Category, Coded, Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::{Column, ColumnStatistic};
 
 /// The smallest and the largest value; exact, for numbers (infinities included), text, booleans and times.
 ///
-/// Missing values do not count, nor rows of weight zero.
+/// Missing values do not count, nor rows of weight zero. Unsigned integers above 2^63 are given as doubles.
 ///
 /// ```
 /// use mlsys_core::{Category, arrow::array::{ArrayRef, Int32Array}};
@@ -90,7 +90,12 @@ fn extreme_rows(column: &Column<'_>) -> Result<Option<(usize, usize)>> {
             let values = column.floats()?;
             extremes(values.iter().copied().enumerate().filter(|(row, x)| !x.is_nan() && counts(row)))
         }
-        Kind::Integer | Kind::Boolean | Kind::Time => {
+        Kind::Integer if plain(array)?.data_type() == &DataType::UInt64 => {
+            let wide = plain(array)?;
+            let values = wide.as_primitive::<UInt64Type>().values();
+            extremes(valid(&wide).into_iter().map(|row| (row, values[row])))
+        }
+        Kind::Integer | Kind::Boolean | Kind::Date | Kind::Time => {
             let wide = cast(&plain(array)?, &DataType::Int64)?;
             let values = wide.as_primitive::<Int64Type>().values();
             extremes(valid(&wide).into_iter().map(|row| (row, values[row])))
@@ -134,8 +139,16 @@ impl ColumnStatistic for MinMax {
     fn update(&self, state: &mut MinMaxState, column: &Column<'_>) -> Result<()> {
         if let Some((low, high)) = extreme_rows(column)? {
             let pair = take(column.array(), &UInt32Array::from(vec![low as u32, high as u32]), None)?;
-            let coded = Coded::new(column.name(), &pair)?;
-            state.add(coded.value(0).cloned().zip(coded.value(1).cloned()));
+            let value = |row: usize| -> Result<Option<Category>> {
+                match plain(&pair)?.as_primitive_opt::<UInt64Type>() {
+                    // The largest integers have no signed width: they are kept as doubles.
+                    Some(values) if values.value(row) > i64::MAX as u64 => {
+                        Ok(Some(Category::Float(values.value(row) as f64)))
+                    }
+                    _ => Ok(Coded::new(column.name(), &pair.slice(row, 1))?.value(0).cloned()),
+                }
+            };
+            state.add(value(0)?.zip(value(1)?));
         }
         Ok(())
     }

@@ -52,7 +52,7 @@ pub struct MissingSummary {
 impl MissingSummary {
     /// Nulls and NaN.
     pub fn missing(&self) -> u64 {
-        self.nulls + self.nans
+        self.nulls.saturating_add(self.nans)
     }
 
     /// The missing share of the rows; 0 without rows.
@@ -81,9 +81,9 @@ impl ColumnStatistic for Missing {
     }
 
     fn merge(&self, into: &mut MissingState, from: MissingState) -> Result<()> {
-        into.rows += from.rows;
-        into.nulls += from.nulls;
-        into.nans += from.nans;
+        into.rows = into.rows.saturating_add(from.rows);
+        into.nulls = into.nulls.saturating_add(from.nulls);
+        into.nans = into.nans.saturating_add(from.nans);
         Ok(())
     }
 

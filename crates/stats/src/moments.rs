@@ -120,8 +120,8 @@ impl MomentsState {
     }
 
     fn combine(&mut self, from: &Self) {
-        self.positive_infinite += from.positive_infinite;
-        self.negative_infinite += from.negative_infinite;
+        self.positive_infinite = self.positive_infinite.saturating_add(from.positive_infinite);
+        self.negative_infinite = self.negative_infinite.saturating_add(from.negative_infinite);
         if from.count == 0 {
             return;
         }
@@ -143,7 +143,7 @@ impl MomentsState {
         self.m2 += from.m2 + d * a * b * d_n;
         self.mean += b * d_n;
         self.weight = n;
-        self.count += from.count;
+        self.count = self.count.saturating_add(from.count);
     }
 }
 
@@ -201,7 +201,7 @@ impl MomentsSummary {
 
     /// How many values are +inf or -inf.
     pub fn infinite(&self) -> u64 {
-        self.0.positive_infinite + self.0.negative_infinite
+        self.0.positive_infinite.saturating_add(self.0.negative_infinite)
     }
 
     /// The mean; NaN without values.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use mlsys_core::arrow::array::RecordBatch;
 use mlsys_core::arrow::datatypes::{DataType, Field, Schema};
-use mlsys_core::{Category, Error, Kind, Result, Statistic};
+use mlsys_core::{Category, Error, Kind, Result, Statistic, first_error};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +75,7 @@ pub struct ProfileState {
 struct ColumnState {
     name: String,
     type_name: String,
+    integers: bool,
     missing: MissingState,
     min_max: Option<MinMaxState>,
     moments: Option<MomentsState>,
@@ -102,11 +103,21 @@ pub struct ColumnSummary {
     pub quantiles: Option<QuantilesSummary>,
     /// Counts of another column.
     pub counts: Option<CountsSummary>,
+    integers: bool,
 }
 
+/// Doubles hold every integer up to here.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 impl ColumnSummary {
-    /// The number of distinct values; `None` past the limit of exact counting.
+    /// The number of distinct values; `None` past the limit of exact counting, and for integers that doubles cannot
+    /// tell apart.
     pub fn distinct(&self) -> Option<usize> {
+        let beyond =
+            |end: &Option<Category>| end.as_ref().and_then(Category::as_f64).is_some_and(|x| x.abs() > EXACT);
+        if self.quantiles.is_some() && self.integers && (beyond(&self.min) || beyond(&self.max)) {
+            return None;
+        }
         match (&self.quantiles, &self.counts) {
             (Some(quantiles), _) => quantiles.distinct(),
             (None, Some(counts)) => counts.distinct(),
@@ -144,6 +155,7 @@ impl Profile {
         Ok(ColumnState {
             name: field.name().clone(),
             type_name: short_type(field.data_type()),
+            integers: kind == Kind::Integer,
             missing: Missing::new().init(field)?,
             min_max: (!other).then(|| MinMax::new().init(field)).transpose()?,
             moments: numeric.then(|| Moments::new().init(field)).transpose()?,
@@ -197,14 +209,11 @@ impl Statistic for Profile {
             let found = format!("{}", batch.num_columns());
             return Err(Error::state(format!("{} columns", state.columns.len()), found));
         }
-        state
-            .columns
-            .par_iter_mut()
-            .zip(batch.columns())
-            .zip(batch.schema_ref().fields()[..].par_iter())
-            .try_for_each(|((state, array), field)| {
-                self.update_column(state, &Column::new(field.name(), array, None)?)
-            })
+        let columns = batch.columns().par_iter().zip(batch.schema_ref().fields()[..].par_iter());
+        let updated = state.columns.par_iter_mut().zip(columns).map(|(state, (array, field))| {
+            self.update_column(state, &Column::new(field.name(), array, None)?)
+        });
+        first_error(updated.collect())
     }
 
     fn merge(&self, into: &mut ProfileState, from: ProfileState) -> Result<()> {
@@ -228,6 +237,7 @@ impl Statistic for Profile {
             Ok(ColumnSummary {
                 name: state.name.clone(),
                 type_name: state.type_name.clone(),
+                integers: state.integers,
                 missing: Missing::new().finish(&state.missing)?,
                 min: range.as_ref().and_then(|r| r.min.clone()),
                 max: range.and_then(|r| r.max),

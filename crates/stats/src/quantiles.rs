@@ -1,6 +1,7 @@
 //! Quantiles: exact by counting sorted values, then by a sketch.
 
 use mlsys_core::arrow::datatypes::Field;
+use mlsys_core::hash::hash_u64;
 use mlsys_core::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,9 @@ use crate::{Column, ColumnStatistic, Infinite, Kll};
 /// ```text
 /// h = (W - 1) q      quantile = x[⌊h⌋] + (h - ⌊h⌋) (x[⌊h⌋ + 1] - x[⌊h⌋])      (type 7 of Hyndman and Fan)
 /// ```
-/// where `x` is the sorted sample, in which a value of weight w stands w times, and `W` is the sum of the weights.
+/// where `x` is the sorted sample, in which a value of weight w stands w times, and `W` is the sum of the weights. When
+/// some weight is not whole, it is the first value whose cumulated weight exceeds `q W` (the mean with the one before
+/// where they are equal), which does not depend on the scale of the weights.
 ///
 /// | parameter | default | range | effect |
 /// |---|---|---|---|
@@ -20,8 +23,8 @@ use crate::{Column, ColumnStatistic, Infinite, Kll};
 /// | `seed` | 0 | any | the sketch's coin |
 /// | `infinite` | `Count` | | infinite values are ordered like others, or refused |
 ///
-/// **Input**: a numeric or boolean column; missing values do not count. Weighted columns stay exact whatever the number of
-/// distinct values, since a sketch counts whole rows. **Merging** is exact until a sketch begins.
+/// **Input**: a numeric or boolean column; missing values do not count. Columns with weights that are not whole stay exact
+/// whatever the number of distinct values, since a sketch counts whole rows. **Merging** is exact until a sketch begins.
 ///
 /// ```
 /// use mlsys_core::arrow::array::{ArrayRef, Float64Array};
@@ -82,11 +85,15 @@ impl Quantiles {
         self
     }
 
-    fn sketch_if_long(&self, state: &mut QuantilesState, weighted: bool) {
+    fn sketch_if_long(&self, state: &mut QuantilesState, whole_weights: bool) {
         if let QuantilesState::Exact { values, weights, whole } = state {
-            *whole &= !weighted;
+            *whole &= whole_weights;
             if values.len() > self.exact_up_to && *whole {
-                let mut sketch = Kll::new(self.k, self.seed);
+                // Sketches of different rows must toss different coins, or their errors would add up.
+                let ends = [values.first(), values.last(), values.get(values.len() / 2)];
+                let content =
+                    ends.into_iter().flatten().fold(self.seed, |seed, x| hash_u64(x.to_bits(), seed));
+                let mut sketch = Kll::new(self.k, content);
                 values.iter().zip(weights.iter()).for_each(|(&x, &w)| sketch.insert(x, w as u64));
                 *state = QuantilesState::Sketch(sketch);
             }
@@ -111,6 +118,9 @@ pub enum QuantilesState {
     Sketch(Kll),
 }
 
+/// Whole weights up to here add up exactly.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// Whether quantiles are exact.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
@@ -130,6 +140,7 @@ pub struct QuantilesSummary {
     values: Vec<f64>,
     /// Cumulated weights.
     upto: Vec<f64>,
+    whole: bool,
     exactness: Exactness,
 }
 
@@ -139,6 +150,13 @@ impl QuantilesSummary {
         let (total, last) = (*self.upto.last()?, *self.values.last()?);
         if !(0.0..=1.0).contains(&q) {
             return None;
+        }
+        if !self.whole {
+            let target = total * q;
+            let place = self.upto.partition_point(|&w| w <= target).min(self.values.len() - 1);
+            let between = place > 0 && self.upto[place - 1] == target && q < 1.0;
+            let low = if between { self.values[place - 1] } else { self.values[place] };
+            return Some(low / 2.0 + self.values[place] / 2.0);
         }
         let h = ((total - 1.0) * q).max(0.0);
         let floor = h.floor();
@@ -191,7 +209,9 @@ impl ColumnStatistic for Quantiles {
         column.refuse_infinite(self.infinite)?;
         let (values, weights) = counted(column.floats()?, column.weights());
         add_counts(state, &values, &weights)?;
-        self.sketch_if_long(state, column.weights().is_some());
+        let whole =
+            column.weights().is_none_or(|weights| weights.iter().all(|w| w.fract() == 0.0 && *w < EXACT));
+        self.sketch_if_long(state, whole);
         Ok(())
     }
 
@@ -202,7 +222,7 @@ impl ColumnStatistic for Quantiles {
                     return Err(Error::state("a weight per value", "another number of them"));
                 }
                 add_counts(into, &values, &weights)?;
-                self.sketch_if_long(into, !whole);
+                self.sketch_if_long(into, whole);
             }
             QuantilesState::Sketch(sketch) => {
                 sketch.validate()?;
@@ -235,12 +255,12 @@ impl ColumnStatistic for Quantiles {
                 .collect::<Vec<f64>>()
         };
         Ok(match state {
-            QuantilesState::Exact { values, weights, .. } => {
+            QuantilesState::Exact { values, weights, whole } => {
                 if values.len() != weights.len() {
                     return Err(Error::state("a weight per value", "another number of them"));
                 }
                 let upto = cumulate(&mut weights.iter().copied());
-                QuantilesSummary { values: values.clone(), upto, exactness: Exactness::Exact }
+                QuantilesSummary { values: values.clone(), upto, whole: *whole, exactness: Exactness::Exact }
             }
             QuantilesState::Sketch(sketch) => {
                 sketch.validate()?;
@@ -248,6 +268,7 @@ impl ColumnStatistic for Quantiles {
                 QuantilesSummary {
                     values: items.iter().map(|item| item.0).collect(),
                     upto: cumulate(&mut items.iter().map(|item| item.1)),
+                    whole: true,
                     exactness: Exactness::Approximate { rank_error: sketch.rank_error() },
                 }
             }
@@ -369,6 +390,20 @@ mod tests {
         for q in [0.0, 0.3, 0.5, 0.77, 1.0] {
             assert_eq!(weighted.quantile(q), repeated.quantile(q));
         }
+    }
+
+    #[test]
+    fn fractional_weights_have_no_scale() {
+        let values = vec![1.0, 2.0, 9.0];
+        for scale in [1.0 / 3.0, 1.5, 0.25] {
+            let summary = of(Quantiles::new(), values.clone(), Some(&[scale; 3]));
+            assert_eq!(
+                (summary.median(), summary.quantile(0.0), summary.quantile(1.0)),
+                (Some(2.0), Some(1.0), Some(9.0))
+            );
+        }
+        let even = of(Quantiles::new(), vec![1.0, 2.0], Some(&[0.75, 0.75]));
+        assert_eq!((even.median(), even.quantile(1.0)), (Some(1.5), Some(2.0)));
     }
 
     #[test]

@@ -156,13 +156,23 @@ pub fn hostile(batch: &RecordBatch) -> Result<Vec<(&'static str, RecordBatch)>> 
         ("one row", batch.slice(0, batch.num_rows().min(1))),
         ("two rows", batch.slice(0, batch.num_rows().min(2))),
         ("one row again and again", repeat_first),
-        ("all null", all_null),
+        ("all null", all_null.clone()),
+        ("all null dictionaries", recast_text(&all_null)?),
+        ("no rows of dictionaries", RecordBatch::new_empty(recast_text(batch)?.schema())),
         ("all NaN", constant(f64::NAN)?),
         ("infinite", constant(f64::INFINITY)?),
         ("1e300", constant(1e300)?),
         ("1e300 and -1e300", alternating),
         ("subnormal", constant(5e-324)?),
     ])
+}
+
+/// Text as dictionaries.
+fn recast_text(batch: &RecordBatch) -> Result<RecordBatch> {
+    let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    map_columns(batch, |array| {
+        Ok(if array.data_type() == &DataType::Utf8 { cast(array, &dictionary)? } else { Arc::clone(array) })
+    })
 }
 
 /// The columns in reverse order.
