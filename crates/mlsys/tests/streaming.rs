@@ -90,7 +90,6 @@ fn a_file_ten_times_the_table_is_fitted_below_200_mb() {
     OneHotEncoder::new().fit_batches(stream()).unwrap();
     let peak = status("VmHWM");
     std::fs::remove_file(&path).unwrap();
-    println!("peak {peak:.0} MB");
     assert!(peak < 200.0, "fitting took {peak:.0} MB");
 
     let whole = Dataset::new(read::read_parquet(flights()).unwrap()).unwrap().into_train_all();
