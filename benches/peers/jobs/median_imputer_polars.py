@@ -9,7 +9,7 @@ class Polars:
     version = pl.__version__
 
     def load(self, directory):
-        self.frame = pl.read_parquet(directory / "numeric.parquet", rechunk=True)
+        self.frame = pl.read_parquet(directory / "numeric.parquet").rechunk()
         return self.frame.height
 
     def run(self):

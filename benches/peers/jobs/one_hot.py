@@ -31,7 +31,7 @@ class Polars:
     version = pl.__version__
 
     def load(self, directory):
-        self.frame = pl.read_parquet(directory / "flights.parquet", columns=COLUMNS, rechunk=True)
+        self.frame = pl.read_parquet(directory / "flights.parquet", columns=COLUMNS).rechunk()
         return self.frame.height
 
     def run(self):

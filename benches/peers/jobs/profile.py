@@ -34,7 +34,7 @@ class Polars:
     version = pl.__version__
 
     def load(self, directory):
-        self.frame = pl.read_parquet(directory / "flights.parquet", rechunk=True)
+        self.frame = pl.read_parquet(directory / "flights.parquet").rechunk()
         return self.frame.height
 
     def run(self):
