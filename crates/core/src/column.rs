@@ -126,14 +126,33 @@ pub fn floats(column: &str, array: &dyn Array) -> Result<ScalarBuffer<f64>> {
     };
     let wide = array.as_primitive::<Float64Type>();
     match wide.nulls() {
-        Some(nulls) if nulls.null_count() > 0 => Ok(wide
-            .values()
-            .iter()
-            .zip(nulls.iter())
-            .map(|(&x, valid)| if valid { x } else { f64::NAN })
-            .collect()),
+        Some(nulls) if nulls.null_count() > 0 => {
+            let mut values = wide.values().to_vec();
+            fill_nulls(&mut values, nulls, f64::NAN);
+            Ok(values.into())
+        }
         _ => Ok(wide.values().clone()),
     }
+}
+
+/// Puts a value where there are nulls.
+///
+/// # Panics
+///
+/// When there are more nulls than values.
+pub fn fill_nulls<T: Copy>(values: &mut [T], nulls: &NullBuffer, value: T) {
+    for row in (!nulls.inner()).set_indices() {
+        values[row] = value;
+    }
+}
+
+/// The first value that is infinite.
+pub fn first_infinite(values: &[f64]) -> Option<usize> {
+    // Blocks are tested without a branch per value, which the compiler vectorises.
+    let block = 1024;
+    let found =
+        values.chunks(block).position(|part| part.iter().fold(false, |any, x| any | x.is_infinite()))?;
+    values[found * block..].iter().position(|x| x.is_infinite()).map(|row| found * block + row)
 }
 
 /// As [`floats`], and refuses infinite values; NaN stands for missing.
@@ -143,7 +162,7 @@ pub fn floats(column: &str, array: &dyn Array) -> Result<ScalarBuffer<f64>> {
 /// As [`floats`]; [`NonFinite`](ErrorKind::NonFinite) naming the first infinite row.
 pub fn finite_or_missing(column: &str, array: &dyn Array) -> Result<ScalarBuffer<f64>> {
     let values = floats(column, array)?;
-    match values.iter().position(|x| x.is_infinite()) {
+    match first_infinite(&values) {
         Some(row) => Err(ErrorKind::NonFinite { column: column.into(), row, value: values[row] }.into()),
         None => Ok(values),
     }
@@ -250,6 +269,19 @@ pub fn instants(column: &str, array: &dyn Array) -> Result<ScalarBuffer<i64>> {
     Ok(wide.as_primitive::<Int64Type>().values().clone())
 }
 
+/// An integer that orders as the double does, for sorting and counting; -0 and 0 have one, and NaN has one.
+#[inline]
+pub fn order_key(x: f64) -> u64 {
+    let bits = if x.is_nan() { f64::NAN.to_bits() } else { (x + 0.0).to_bits() };
+    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
+}
+
+/// The double of an [`order_key`].
+#[inline]
+pub fn from_order_key(key: u64) -> f64 {
+    f64::from_bits(if key >> 63 == 1 { key & !(1 << 63) } else { !key })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,5 +332,13 @@ mod tests {
         assert!(instants("t", &null).is_err());
         let far = TimestampSecondArray::from(vec![i64::MAX / 2]);
         assert!(instants("t", &far).is_err());
+    }
+
+    #[test]
+    fn keys_order_like_doubles() {
+        let values = [f64::NEG_INFINITY, -1e300, -2.0, -1e-310, 0.0, 1e-310, 2.0, f64::INFINITY];
+        assert!(values.windows(2).all(|pair| order_key(pair[0]) < order_key(pair[1])));
+        assert!(values.iter().all(|&x| from_order_key(order_key(x)) == x));
+        assert_eq!(order_key(-0.0), order_key(0.0));
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use mlsys_core::arrow::array::{Array, ArrayRef, Float32Array, Float64Array, RecordBatch};
-use mlsys_core::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use mlsys_core::arrow::array::{Array, ArrayRef, AsArray, Float32Array, Float64Array, RecordBatch};
+use mlsys_core::arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Schema, SchemaRef};
 use mlsys_core::input::{NewColumn, Replacement, Replacements, replace_columns, replace_fields};
 use mlsys_core::{
     Error, ErrorKind, FitByStatistic, InputColumn, Kind, Layout, Result, Transform, column, first_error,
@@ -148,7 +148,11 @@ impl FittedStandardScaler {
             .map(|c| {
                 let array = find(c)?;
                 let field = scaled_field(batch.schema_ref().field_with_name(c.column.name())?);
-                let values = column::floats(c.column.name(), array)?;
+                // Null slots may hold anything, so that raw values do where they are there.
+                let values = match array.as_primitive_opt::<Float64Type>() {
+                    Some(raw) => raw.values().clone(),
+                    None => column::floats(c.column.name(), array)?,
+                };
                 let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
                 let scaled: ArrayRef = match field.data_type() {
                     DataType::Float32 => {

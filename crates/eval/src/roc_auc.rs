@@ -1,11 +1,13 @@
 //! The area under the ROC curve.
 
 use mlsys_core::arrow::array::Array;
+use mlsys_core::column::order_key;
 use mlsys_core::{Category, Direction, Estimate, Metric, Prediction, Result};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::interval::interval_setters;
-use crate::kernel::Weights;
+use crate::kernel::{Weights, check_finite, same_length, single_class};
 use crate::ranking::{Measure, RankMetric};
 use crate::{Average, Interval, delong};
 
@@ -109,5 +111,52 @@ impl Metric for RocAuc {
 /// positive weight), [`NonFinite`](mlsys_core::ErrorKind::NonFinite) naming the row of a NaN or infinite score,
 /// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for negative or all-zero weights.
 pub fn roc_auc(truth: &[bool], score: &[f64], weights: Option<&[f64]>) -> Result<f64> {
-    RankMetric::of_slices(Measure::RocAuc, truth, score, Weights::new(NAME, truth.len(), weights)?)
+    let weights = Weights::new(NAME, truth.len(), weights)?;
+    if weights.is_uniform() {
+        return uniform_area(truth, score);
+    }
+    RankMetric::of_slices(Measure::RocAuc, truth, score, weights)
+}
+
+/// The share of pairs ordered rightly, when all rows count alike: the scores of each class are sorted as integers, on
+/// their own and in parallel, and merged once. Pairs are counted in integers, so that the area is rounded once.
+fn uniform_area(truth: &[bool], score: &[f64]) -> Result<f64> {
+    same_length("score", truth.len(), score.len())?;
+    check_finite("score", score)?;
+    let keys = |class: bool| -> Vec<u64> {
+        truth.iter().zip(score).filter(|(t, _)| **t == class).map(|(_, &s)| order_key(s)).collect()
+    };
+    let sorted = |class: bool| {
+        let mut keys = keys(class);
+        keys.par_sort_unstable();
+        keys
+    };
+    let (positive, negative) = rayon::join(|| sorted(true), || sorted(false));
+    if positive.is_empty() || negative.is_empty() {
+        return Err(single_class(!positive.is_empty()));
+    }
+    let half = positive.len() / 2;
+    let (low, high) = positive.split_at(half);
+    let (a, b) = rayon::join(|| twice_above(low, &negative), || twice_above(high, &negative));
+    let pairs = 2.0 * positive.len() as f64 * negative.len() as f64;
+    Ok((a + b) as f64 / pairs)
+}
+
+/// Twice the number of negatives below each positive, those that are equal counted once; both ascending.
+fn twice_above(positive: &[u64], negative: &[u64]) -> u128 {
+    let Some(&first) = positive.first() else { return 0 };
+    let mut below = negative.partition_point(|&n| n < first);
+    let mut upto = below;
+    let mut twice = 0u128;
+    for &p in positive {
+        while below < negative.len() && negative[below] < p {
+            below += 1;
+        }
+        upto = upto.max(below);
+        while upto < negative.len() && negative[upto] <= p {
+            upto += 1;
+        }
+        twice += (below + upto) as u128;
+    }
+    twice
 }

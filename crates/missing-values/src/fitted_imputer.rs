@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use mlsys_core::arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, UInt8Array, make_array};
+use mlsys_core::arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, UInt8Array, make_array};
 use mlsys_core::arrow::array::{BooleanArray, Scalar};
 use mlsys_core::arrow::buffer::{BooleanBuffer, NullBuffer};
 use mlsys_core::arrow::compute::{cast, kernels::zip::zip};
-use mlsys_core::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use mlsys_core::arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Schema, SchemaRef};
 use mlsys_core::input::{NewColumn, Replacement, Replacements, replace_columns, replace_fields};
 use mlsys_core::{
     Category, Error, ErrorKind, InputColumn, Kind, Layout, Result, Transform, category, column, first_error,
@@ -100,15 +100,30 @@ impl FittedImputer {
     fn fill(&self, fill: &Fill, array: &ArrayRef) -> Result<Vec<ArrayRef>> {
         let name = fill.column.name();
         let target = self.output_type(array.data_type());
-        let missing = column::missing(name, array)?;
+        let missing = match array.as_primitive_opt::<Float64Type>() {
+            // Without an indicator nobody asks where the gaps were: the values are filled in one pass.
+            Some(raw) if !fill.indicator => Some(NullBuffer::new_valid(raw.len())),
+            _ => column::missing(name, array)?,
+        };
         let filled: ArrayRef = match (&missing, &target) {
             (None, _) => cast(array, &target)?,
             (Some(_), DataType::Float64) => {
                 let value = fill.value.as_f64().unwrap_or(f64::NAN);
-                let values = column::floats(name, array)?;
-                Arc::new(Float64Array::from_iter_values(
-                    values.iter().map(|&x| if x.is_nan() { value } else { x }),
-                ))
+                match array.as_primitive_opt::<Float64Type>() {
+                    Some(raw) => {
+                        let mut values: Vec<f64> =
+                            raw.values().iter().map(|&x| if x.is_nan() { value } else { x }).collect();
+                        if let Some(nulls) = raw.nulls() {
+                            column::fill_nulls(&mut values, nulls, value);
+                        }
+                        Arc::new(Float64Array::new(values.into(), None))
+                    }
+                    None => {
+                        let values = column::floats(name, array)?;
+                        let filled = values.iter().map(|&x| if x.is_nan() { value } else { x });
+                        Arc::new(Float64Array::from_iter_values(filled))
+                    }
+                }
             }
             (Some(valid), _) => {
                 let value = category::scalar_array(name, Some(&fill.value), &rounded_to(&target))?;

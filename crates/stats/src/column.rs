@@ -86,7 +86,7 @@ impl<'a> Column<'a> {
             return Ok(());
         }
         let values = self.floats()?;
-        match values.iter().position(|x| x.is_infinite()) {
+        match column::first_infinite(values) {
             Some(row) => {
                 Err(ErrorKind::NonFinite { column: self.name.into(), row, value: values[row] }.into())
             }

@@ -189,13 +189,20 @@ impl ColumnStatistic for Counts {
     fn update(&self, state: &mut CountsState, column: &Column<'_>) -> Result<()> {
         column.refuse_infinite(self.infinite)?;
         let coded = column.coded()?;
-        for (row, &code) in coded.codes.iter().enumerate() {
-            let weight = column.weight(row);
-            if weight > 0.0 {
-                state.rows += 1;
-                if code == Coded::MISSING {
-                    state.missing += 1;
-                    state.missing_weight += weight;
+        match column.weights() {
+            None => {
+                let missing = coded.missing() as u64;
+                state.rows = state.rows.saturating_add(coded.len() as u64);
+                state.missing = state.missing.saturating_add(missing);
+                state.missing_weight += missing as f64;
+            }
+            Some(weights) => {
+                for (&code, &weight) in coded.codes.iter().zip(weights).filter(|(_, w)| **w > 0.0) {
+                    state.rows = state.rows.saturating_add(1);
+                    if code == Coded::MISSING {
+                        state.missing = state.missing.saturating_add(1);
+                        state.missing_weight += weight;
+                    }
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Mean, variance, skewness and kurtosis.
 
 use mlsys_core::arrow::datatypes::Field;
-use mlsys_core::{Error, Kind, Result};
+use mlsys_core::{Error, Kind, Result, column};
 use serde::{Deserialize, Serialize};
 
 use crate::{Column, ColumnStatistic, Infinite};
@@ -81,10 +81,9 @@ impl MomentsState {
                 let center = shift + mean;
                 // `center` is rounded; what the rounding moved is put back through `left`.
                 let left = (shift - center) + mean;
-                let about = |x: f64| (x - center) - left;
                 Self::from_central(
                     n,
-                    [1, 2, 3, 4].map(|k| lane_sum(values, |x| power(about(x), k))),
+                    lane_powers(values, |x| (x - center) - left),
                     shift,
                     mean,
                     values.len() as u64,
@@ -173,6 +172,27 @@ fn lane_sum(values: &[f64], term: impl Fn(f64) -> f64) -> f64 {
     lanes.iter().sum::<f64>() + rest
 }
 
+/// The sums of the first four powers, in one pass and eight lanes.
+#[inline]
+fn lane_powers(values: &[f64], about: impl Fn(f64) -> f64) -> [f64; 4] {
+    let mut lanes = [[0.0; LANES]; 4];
+    let chunks = values.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for (i, &x) in chunk.iter().enumerate() {
+            let d = about(x);
+            let square = d * d;
+            lanes[0][i] += d;
+            lanes[1][i] += square;
+            lanes[2][i] += square * d;
+            lanes[3][i] += square * square;
+        }
+    }
+    let tail = |k: i32| rest.iter().map(|&x| power(about(x), k)).sum::<f64>();
+    let total = |lane: [f64; LANES], k: i32| lane.iter().sum::<f64>() + tail(k);
+    [total(lanes[0], 1), total(lanes[1], 2), total(lanes[2], 3), total(lanes[3], 4)]
+}
+
 #[inline]
 fn lane_sum_2(values: &[f64], weights: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
     let mut lanes = [0.0; LANES];
@@ -182,6 +202,10 @@ fn lane_sum_2(values: &[f64], weights: &[f64], term: impl Fn(f64, f64) -> f64) -
         }
     }
     lanes.iter().sum()
+}
+
+fn all_finite(values: &[f64]) -> bool {
+    values.chunks(1024).all(|part| part.iter().fold(true, |all, x| all & x.is_finite()))
 }
 
 /// What [`Moments`] found.
@@ -265,8 +289,13 @@ impl ColumnStatistic for Moments {
     fn update(&self, state: &mut MomentsState, column: &Column<'_>) -> Result<()> {
         column.refuse_infinite(self.infinite)?;
         let values = column.floats()?;
-        if column.weights().is_none() && values.iter().all(|x| x.is_finite()) {
+        if column.weights().is_none() && all_finite(values) {
             state.add(values, None);
+            return Ok(());
+        }
+        if column.weights().is_none() && column::first_infinite(values).is_none() {
+            let kept: Vec<f64> = values.iter().copied().filter(|x| !x.is_nan()).collect();
+            state.add(&kept, None);
             return Ok(());
         }
         let mut kept = Vec::with_capacity(values.len());

@@ -1,6 +1,7 @@
 //! Quantiles: exact by counting sorted values, then by a sketch.
 
 use mlsys_core::arrow::datatypes::Field;
+use mlsys_core::column::{from_order_key, order_key};
 use mlsys_core::hash::hash_u64;
 use mlsys_core::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
@@ -288,30 +289,68 @@ fn counted(values: &[f64], weights: Option<&[f64]>) -> (Vec<f64>, Vec<f64>) {
         }
     };
     match weights {
-        None => {
-            let mut keys: Vec<u64> = values.iter().filter(|x| !x.is_nan()).map(|&x| order_key(x)).collect();
-            keys.sort_unstable();
-            keys.into_iter().for_each(|key| add(from_key(key), 1.0));
-        }
+        None => match few_distinct(values) {
+            Some(counts) => {
+                counts.into_iter().for_each(|(key, count)| add(from_order_key(key), count as f64))
+            }
+            None => {
+                let mut keys: Vec<u64> =
+                    values.iter().filter(|x| !x.is_nan()).map(|&x| order_key(x)).collect();
+                keys.sort_unstable();
+                keys.into_iter().for_each(|key| add(from_order_key(key), 1.0));
+            }
+        },
         Some(weights) => {
             let pairs = values.iter().zip(weights).filter(|(x, w)| !x.is_nan() && **w > 0.0);
             let mut pairs: Vec<(u64, f64)> = pairs.map(|(&x, &w)| (order_key(x), w)).collect();
             // Stable, so that equal values add up in the order of the rows.
             pairs.sort_by_key(|pair| pair.0);
-            pairs.into_iter().for_each(|(key, w)| add(from_key(key), w));
+            pairs.into_iter().for_each(|(key, w)| add(from_order_key(key), w));
         }
     }
     (distinct, totals)
 }
 
-/// An integer that orders as the double does: sorting integers is much faster.
-fn order_key(x: f64) -> u64 {
-    let bits = (x + 0.0).to_bits();
-    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
-}
+/// Slots of the table of [`few_distinct`]; half of them may be taken.
+const SLOTS: usize = 1 << 13;
 
-fn from_key(key: u64) -> f64 {
-    f64::from_bits(if key >> 63 == 1 { key & !(1 << 63) } else { !key })
+/// The keys of the distinct values, ascending, with their counts, if there are few: counting beats sorting then, and
+/// measured columns mostly repeat. `None` when there are many.
+fn few_distinct(values: &[f64]) -> Option<Vec<(u64, u64)>> {
+    if values.len() < 256 {
+        return None;
+    }
+    // NaN has a key that no other value has; it marks a free slot.
+    let free = order_key(f64::NAN);
+    let mut keys = vec![free; SLOTS];
+    let mut counts = vec![0u64; SLOTS];
+    let mut taken = 0;
+    let mut rest = values;
+    while let Some(&first) = rest.first() {
+        // Tables in time order repeat values in runs.
+        let run = rest.iter().take_while(|x| x.to_bits() == first.to_bits()).count();
+        rest = &rest[run..];
+        if first.is_nan() {
+            continue;
+        }
+        let key = order_key(first);
+        let mut slot = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 51) as usize;
+        while keys[slot] != key {
+            if keys[slot] == free {
+                taken += 1;
+                if taken > SLOTS / 2 {
+                    return None;
+                }
+                keys[slot] = key;
+                break;
+            }
+            slot = (slot + 1) % SLOTS;
+        }
+        counts[slot] += run as u64;
+    }
+    let mut found: Vec<(u64, u64)> = keys.into_iter().zip(counts).filter(|(key, _)| *key != free).collect();
+    found.sort_unstable();
+    Some(found)
 }
 
 /// Merges two ascending lists of counts.
@@ -415,13 +454,5 @@ mod tests {
         assert!(rank_error < 0.02);
         assert!((summary.median().unwrap() / 50_000.0 - 0.5).abs() < rank_error);
         assert_eq!((summary.quantile(0.0), summary.quantile(1.0)), (Some(0.0), Some(49_999.0)));
-    }
-
-    #[test]
-    fn keys_order_like_doubles() {
-        let values = [f64::NEG_INFINITY, -1e300, -2.0, -1e-310, 0.0, 1e-310, 2.0, f64::INFINITY];
-        assert!(values.windows(2).all(|pair| order_key(pair[0]) < order_key(pair[1])));
-        assert!(values.iter().all(|&x| from_key(order_key(x)) == x));
-        assert_eq!(order_key(-0.0), order_key(0.0));
     }
 }
