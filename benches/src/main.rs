@@ -11,6 +11,10 @@ use std::time::Instant;
 use mlsys::core::{Error, Result};
 use serde_json::{Value, json};
 
+/// Polars and numpy bring allocators that keep freed pages; a service in Rust would choose one too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// One run's result: numbers that the other side must agree with, and what quality there is.
 pub struct Outcome {
     /// Compared with the peer's, name by name.

@@ -123,11 +123,10 @@ pub fn roc_auc(truth: &[bool], score: &[f64], weights: Option<&[f64]>) -> Result
 fn uniform_area(truth: &[bool], score: &[f64]) -> Result<f64> {
     same_length("score", truth.len(), score.len())?;
     check_finite("score", score)?;
-    let keys = |class: bool| -> Vec<u64> {
-        truth.iter().zip(score).filter(|(t, _)| **t == class).map(|(_, &s)| order_key(s)).collect()
-    };
+    let positives = truth.iter().filter(|t| **t).count();
     let sorted = |class: bool| {
-        let mut keys = keys(class);
+        let mut keys = Vec::with_capacity(if class { positives } else { truth.len() - positives });
+        keys.extend(truth.iter().zip(score).filter(|(t, _)| **t == class).map(|(_, &s)| order_key(s)));
         keys.par_sort_unstable();
         keys
     };

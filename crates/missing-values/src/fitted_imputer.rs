@@ -190,6 +190,11 @@ pub(crate) fn all_missing(column: &str) -> Error {
     ErrorKind::AllMissing { column: column.into(), hint }.into()
 }
 
+/// The columns whose gaps must be counted: only [`Indicators::WhereMissing`] depends on them.
+pub(crate) fn asked(indicators: Indicators, columns: Vec<String>) -> Vec<String> {
+    if indicators == Indicators::WhereMissing { columns } else { Vec::new() }
+}
+
 /// The fill of a column.
 pub(crate) fn fill(
     layout: &Layout,

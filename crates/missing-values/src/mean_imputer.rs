@@ -4,7 +4,7 @@ use mlsys_core::{Category, Error, FitByStatistic, Kind, Layout, Result};
 use mlsys_stats::{ColumnStatistic, Infinite, Missing, MissingSummary, Moments, MomentsSummary, PerColumn};
 use serde::{Deserialize, Serialize};
 
-use crate::fitted_imputer::{all_missing, fill};
+use crate::fitted_imputer::{all_missing, asked, fill};
 use crate::{FittedImputer, Indicators};
 
 /// Fills missing values of numeric columns with the column's mean.
@@ -67,7 +67,7 @@ impl FitByStatistic for MeanImputer {
     fn statistic(&self, layout: &Layout) -> Result<Self::Statistic> {
         let columns = layout.features_for("MeanImputer", Kind::is_number, Kind::is_numeric, "numeric")?;
         let moments = Moments::new().infinite(Infinite::Refuse).over(columns.clone()).weighted_as(layout);
-        Ok((moments, Missing::new().over(columns)))
+        Ok((moments, Missing::new().over(asked(self.indicators, columns))))
     }
 
     fn fitted(
@@ -75,7 +75,8 @@ impl FitByStatistic for MeanImputer {
         layout: &Layout,
         (moments, missing): (Vec<(String, MomentsSummary)>, Vec<(String, MissingSummary)>),
     ) -> Result<FittedImputer> {
-        let one = |((name, moments), (_, missing)): ((String, MomentsSummary), (String, MissingSummary))| {
+        let one = |(name, moments): (String, MomentsSummary)| {
+            let missing = missing.iter().any(|(column, found)| *column == name && found.missing() > 0);
             if moments.count() == 0 {
                 return Err(all_missing(&name));
             }
@@ -87,8 +88,8 @@ impl FitByStatistic for MeanImputer {
                     "of a smaller scale",
                 ));
             }
-            fill(layout, &name, Category::Float(moments.mean()), self.indicators, missing.missing() > 0)
+            fill(layout, &name, Category::Float(moments.mean()), self.indicators, missing)
         };
-        Ok(FittedImputer::new(moments.into_iter().zip(missing).map(one).collect::<Result<_>>()?, true))
+        Ok(FittedImputer::new(moments.into_iter().map(one).collect::<Result<_>>()?, true))
     }
 }

@@ -6,7 +6,7 @@ use mlsys_stats::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::fitted_imputer::{all_missing, fill};
+use crate::fitted_imputer::{all_missing, asked, fill};
 use crate::{FittedImputer, Indicators};
 
 /// Fills missing values of numeric columns with the column's median.
@@ -76,7 +76,7 @@ impl FitByStatistic for MedianImputer {
     fn statistic(&self, layout: &Layout) -> Result<Self::Statistic> {
         let columns = layout.features_for("MedianImputer", Kind::is_number, Kind::is_numeric, "numeric")?;
         let quantiles = self.quantiles.infinite(Infinite::Refuse).over(columns.clone()).weighted_as(layout);
-        Ok((quantiles, Missing::new().over(columns)))
+        Ok((quantiles, Missing::new().over(asked(self.indicators, columns))))
     }
 
     fn fitted(
@@ -84,11 +84,11 @@ impl FitByStatistic for MedianImputer {
         layout: &Layout,
         (quantiles, missing): (Vec<(String, QuantilesSummary)>, Vec<(String, MissingSummary)>),
     ) -> Result<FittedImputer> {
-        let one =
-            |((name, quantiles), (_, missing)): ((String, QuantilesSummary), (String, MissingSummary))| {
-                let median = quantiles.median().ok_or_else(|| all_missing(&name))?;
-                fill(layout, &name, Category::Float(median), self.indicators, missing.missing() > 0)
-            };
-        Ok(FittedImputer::new(quantiles.into_iter().zip(missing).map(one).collect::<Result<_>>()?, true))
+        let one = |(name, quantiles): (String, QuantilesSummary)| {
+            let missing = missing.iter().any(|(column, found)| *column == name && found.missing() > 0);
+            let median = quantiles.median().ok_or_else(|| all_missing(&name))?;
+            fill(layout, &name, Category::Float(median), self.indicators, missing)
+        };
+        Ok(FittedImputer::new(quantiles.into_iter().map(one).collect::<Result<_>>()?, true))
     }
 }

@@ -1,7 +1,7 @@
 //! Mean, variance, skewness and kurtosis.
 
 use mlsys_core::arrow::datatypes::Field;
-use mlsys_core::{Error, Kind, Result, column};
+use mlsys_core::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::{Column, ColumnStatistic, Infinite};
@@ -70,6 +70,24 @@ pub struct MomentsState {
 }
 
 impl MomentsState {
+    /// Adds unweighted values, passing over NaN; says whether it did: not if a value is infinite or the sum overflows.
+    fn add_unweighted(&mut self, values: &[f64]) -> bool {
+        let count = values.iter().filter(|x| !x.is_nan()).count();
+        let Some(&first) = values.iter().find(|x| !x.is_nan()) else { return true };
+        let shift = if self.count > 0 { self.shift } else { first };
+        let n = count as f64;
+        let mean = lane_sum(values, |x| if x.is_nan() { 0.0 } else { x - shift }) / n;
+        if !mean.is_finite() {
+            return false;
+        }
+        let center = shift + mean;
+        // `center` is rounded; what the rounding moved is put back through `left`.
+        let left = (shift - center) + mean;
+        let sums = lane_powers(values, |x| if x.is_nan() { 0.0 } else { (x - center) - left });
+        self.combine(&Self::from_central(n, sums, shift, mean, count as u64));
+        true
+    }
+
     /// Adds values without NaN and infinities.
     fn add(&mut self, values: &[f64], weights: Option<&[f64]>) {
         let Some(&first) = values.first() else { return };
@@ -79,7 +97,6 @@ impl MomentsState {
                 let n = values.len() as f64;
                 let mean = lane_sum(values, |x| x - shift) / n;
                 let center = shift + mean;
-                // `center` is rounded; what the rounding moved is put back through `left`.
                 let left = (shift - center) + mean;
                 Self::from_central(
                     n,
@@ -204,10 +221,6 @@ fn lane_sum_2(values: &[f64], weights: &[f64], term: impl Fn(f64, f64) -> f64) -
     lanes.iter().sum()
 }
 
-fn all_finite(values: &[f64]) -> bool {
-    values.chunks(1024).all(|part| part.iter().fold(true, |all, x| all & x.is_finite()))
-}
-
 /// What [`Moments`] found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MomentsSummary(MomentsState);
@@ -287,17 +300,11 @@ impl ColumnStatistic for Moments {
     }
 
     fn update(&self, state: &mut MomentsState, column: &Column<'_>) -> Result<()> {
-        column.refuse_infinite(self.infinite)?;
         let values = column.floats()?;
-        if column.weights().is_none() && all_finite(values) {
-            state.add(values, None);
+        if column.weights().is_none() && state.add_unweighted(values) {
             return Ok(());
         }
-        if column.weights().is_none() && column::first_infinite(values).is_none() {
-            let kept: Vec<f64> = values.iter().copied().filter(|x| !x.is_nan()).collect();
-            state.add(&kept, None);
-            return Ok(());
-        }
+        column.refuse_infinite(self.infinite)?;
         let mut kept = Vec::with_capacity(values.len());
         let mut kept_weights = Vec::new();
         for (row, &x) in values.iter().enumerate() {
