@@ -219,7 +219,7 @@ impl FitByStatistic for StandardScaler {
 
     fn statistic(&self, layout: &Layout) -> Result<Self::Statistic> {
         let columns = layout.features_for("StandardScaler", Kind::is_number, Kind::is_numeric, "numeric")?;
-        Ok(Moments::new().infinite(Infinite::Refuse).over(columns).weighted_as(layout))
+        Ok(Moments::new().order(2).infinite(Infinite::Refuse).over(columns).weighted_as(layout))
     }
 
     fn fitted(

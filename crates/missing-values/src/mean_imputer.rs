@@ -66,7 +66,8 @@ impl FitByStatistic for MeanImputer {
 
     fn statistic(&self, layout: &Layout) -> Result<Self::Statistic> {
         let columns = layout.features_for("MeanImputer", Kind::is_number, Kind::is_numeric, "numeric")?;
-        let moments = Moments::new().infinite(Infinite::Refuse).over(columns.clone()).weighted_as(layout);
+        let moments =
+            Moments::new().order(2).infinite(Infinite::Refuse).over(columns.clone()).weighted_as(layout);
         Ok((moments, Missing::new().over(asked(self.indicators, columns))))
     }
 

@@ -14,6 +14,11 @@ use crate::{Column, ColumnStatistic, Infinite};
 /// Each batch is done in two passes about a shift (the first finite value); batches and states are combined by
 /// the pairwise formulas. At an offset of 1e12 and unit spread, mean, M2 and M4 keep 1e-9 relative accuracy.
 ///
+/// | parameter | default | range | effect |
+/// |---|---|---|---|
+/// | `order` | 4 | 2 to 4 | the highest moment that is kept |
+/// | `infinite` | `Count` | | infinite values are counted apart, or refused |
+///
 /// **Input**: a numeric or boolean column. Missing values do not count. Infinite values are counted apart, or
 /// refused with [`Infinite::Refuse`]. Without values the mean is NaN and the moments are 0. A weight of 2 is a row twice,
 /// a weight of 0 is no row.
@@ -35,16 +40,30 @@ use crate::{Column, ColumnStatistic, Infinite};
 ///
 /// Philippe Pébay, *Formulas for Robust, One-Pass Parallel Computation of Covariances and Arbitrary-Order
 /// Statistical Moments*, SAND2008-6212, 2008, equations 3.1 and 3.2.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "a statistic does nothing until it is run"]
 pub struct Moments {
+    order: u8,
     infinite: Infinite,
+}
+
+impl Default for Moments {
+    fn default() -> Self {
+        Self { order: 4, infinite: Infinite::Count }
+    }
 }
 
 impl Moments {
     /// The statistic, counting infinite values.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The highest moment that is needed, 2 to 4, which is the default. With 2, [`m3`](MomentsSummary::m3) and what rests on
+    /// it are NaN, and fitting is quicker.
+    pub fn order(mut self, order: u8) -> Self {
+        self.order = order;
+        self
     }
 
     /// What to do with infinite values; by default they are counted and enter no moment.
@@ -71,20 +90,20 @@ pub struct MomentsState {
 
 impl MomentsState {
     /// Adds unweighted values, passing over NaN; says whether it did: not if a value is infinite or the sum overflows.
-    fn add_unweighted(&mut self, values: &[f64]) -> bool {
-        let count = values.iter().filter(|x| !x.is_nan()).count();
+    fn add_unweighted(&mut self, values: &[f64], order: u8) -> bool {
         let Some(&first) = values.iter().find(|x| !x.is_nan()) else { return true };
         let shift = if self.count > 0 { self.shift } else { first };
-        let n = count as f64;
-        let mean = lane_sum(values, |x| if x.is_nan() { 0.0 } else { x - shift }) / n;
+        let (n, sum) = lane_count(values, shift);
+        let mean = sum / n;
         if !mean.is_finite() {
             return false;
         }
         let center = shift + mean;
         // `center` is rounded; what the rounding moved is put back through `left`.
         let left = (shift - center) + mean;
-        let sums = lane_powers(values, |x| if x.is_nan() { 0.0 } else { (x - center) - left });
-        self.combine(&Self::from_central(n, sums, shift, mean, count as u64));
+        let about = |x: f64| if x.is_nan() { 0.0 } else { (x - center) - left };
+        let sums = if order > 2 { lane_powers(values, about) } else { lane_squares(values, about) };
+        self.combine(&Self::from_central(n, sums, shift, mean, n as u64));
         true
     }
 
@@ -187,6 +206,45 @@ fn lane_sum(values: &[f64], term: impl Fn(f64) -> f64) -> f64 {
         }
     }
     lanes.iter().sum::<f64>() + rest
+}
+
+/// How many values are not NaN, and the sum of their distances from `shift`.
+#[inline]
+fn lane_count(values: &[f64], shift: f64) -> (f64, f64) {
+    let (mut counts, mut sums) = ([0.0; LANES], [0.0; LANES]);
+    let chunks = values.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    let mut add = |i: usize, x: f64| {
+        counts[i] += if x.is_nan() { 0.0 } else { 1.0 };
+        sums[i] += if x.is_nan() { 0.0 } else { x - shift };
+    };
+    for chunk in chunks {
+        for (i, &x) in chunk.iter().enumerate() {
+            add(i, x);
+        }
+    }
+    rest.iter().enumerate().for_each(|(i, &x)| add(i, x));
+    (counts.iter().sum(), sums.iter().sum())
+}
+
+/// The sums of the first two powers.
+#[inline]
+fn lane_squares(values: &[f64], about: impl Fn(f64) -> f64) -> [f64; 4] {
+    let mut lanes = [[0.0; LANES]; 2];
+    let chunks = values.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    let mut add = |i: usize, x: f64| {
+        let d = about(x);
+        lanes[0][i] += d;
+        lanes[1][i] += d * d;
+    };
+    for chunk in chunks {
+        for (i, &x) in chunk.iter().enumerate() {
+            add(i, x);
+        }
+    }
+    rest.iter().enumerate().for_each(|(i, &x)| add(i, x));
+    [lanes[0].iter().sum(), lanes[1].iter().sum(), 0.0, 0.0]
 }
 
 /// The sums of the first four powers, in one pass and eight lanes.
@@ -293,6 +351,9 @@ impl ColumnStatistic for Moments {
     type Output = MomentsSummary;
 
     fn init(&self, field: &Field) -> Result<MomentsState> {
+        if !(2..=4).contains(&self.order) {
+            return Err(Error::invalid_parameter("Moments", "order", self.order, "2 to 4"));
+        }
         if Kind::of(field.data_type()).is_numeric() {
             return Ok(MomentsState::default());
         }
@@ -301,7 +362,7 @@ impl ColumnStatistic for Moments {
 
     fn update(&self, state: &mut MomentsState, column: &Column<'_>) -> Result<()> {
         let values = column.floats()?;
-        if column.weights().is_none() && state.add_unweighted(values) {
+        if column.weights().is_none() && state.add_unweighted(values, self.order) {
             return Ok(());
         }
         column.refuse_infinite(self.infinite)?;
@@ -335,7 +396,14 @@ impl ColumnStatistic for Moments {
     }
 
     fn finish(&self, state: &MomentsState) -> Result<MomentsSummary> {
-        Ok(MomentsSummary(*state))
+        let mut state = *state;
+        if self.order < 4 {
+            state.m4 = f64::NAN;
+        }
+        if self.order < 3 {
+            state.m3 = f64::NAN;
+        }
+        Ok(MomentsSummary(state))
     }
 }
 

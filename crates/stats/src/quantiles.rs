@@ -311,44 +311,46 @@ fn counted(values: &[f64], weights: Option<&[f64]>) -> (Vec<f64>, Vec<f64>) {
     (distinct, totals)
 }
 
-/// Slots of the table of [`few_distinct`]; half of them may be taken.
-const SLOTS: usize = 1 << 13;
-
 /// The keys of the distinct values, ascending, with their counts, if there are few: counting beats sorting then, and
 /// measured columns mostly repeat. `None` when there are many.
 fn few_distinct(values: &[f64]) -> Option<Vec<(u64, u64)>> {
-    if values.len() < 256 {
+    if values.len() < 256 || u32::try_from(values.len()).is_err() {
         return None;
     }
-    // NaN has a key that no other value has; it marks a free slot.
-    let free = order_key(f64::NAN);
-    let mut keys = vec![free; SLOTS];
-    let mut counts = vec![0u64; SLOTS];
+    // The first table fits the nearest cache; a column that overflows it does so early.
+    count_distinct::<11>(values).or_else(|| count_distinct::<13>(values))
+}
+
+/// Counts in a table of `2^BITS` slots of which half may be taken.
+fn count_distinct<const BITS: u32>(values: &[f64]) -> Option<Vec<(u64, u64)>> {
+    let slots = 1usize << BITS;
+    // No value has these bits, since NaN is passed over: they mark a free slot.
+    let free = f64::NAN.to_bits();
+    let mut keys = vec![free; slots];
+    let mut counts = vec![0u32; slots];
     let mut taken = 0;
-    let mut rest = values;
-    while let Some(&first) = rest.first() {
-        // Tables in time order repeat values in runs.
-        let run = rest.iter().take_while(|x| x.to_bits() == first.to_bits()).count();
-        rest = &rest[run..];
-        if first.is_nan() {
+    for &x in values {
+        if x.is_nan() {
             continue;
         }
-        let key = order_key(first);
-        let mut slot = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 51) as usize;
-        while keys[slot] != key {
+        let bits = (x + 0.0).to_bits();
+        let mut slot = (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - BITS)) as usize;
+        while keys[slot] != bits {
             if keys[slot] == free {
                 taken += 1;
-                if taken > SLOTS / 2 {
+                if taken > slots / 2 {
                     return None;
                 }
-                keys[slot] = key;
+                keys[slot] = bits;
                 break;
             }
-            slot = (slot + 1) % SLOTS;
+            slot = (slot + 1) % slots;
         }
-        counts[slot] += run as u64;
+        counts[slot] += 1;
     }
-    let mut found: Vec<(u64, u64)> = keys.into_iter().zip(counts).filter(|(key, _)| *key != free).collect();
+    let found = keys.into_iter().zip(counts).filter(|(bits, _)| *bits != free);
+    let mut found: Vec<(u64, u64)> =
+        found.map(|(bits, n)| (order_key(f64::from_bits(bits)), n.into())).collect();
     found.sort_unstable();
     Some(found)
 }
