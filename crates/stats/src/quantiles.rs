@@ -207,8 +207,13 @@ impl ColumnStatistic for Quantiles {
     }
 
     fn update(&self, state: &mut QuantilesState, column: &Column<'_>) -> Result<()> {
-        column.refuse_infinite(self.infinite)?;
         let (values, weights) = counted(column.floats()?, column.weights());
+        // Sorted, so that infinities can only stand at the ends: no pass over the rows unless there is one. Rows of
+        // weight zero are refused like others, which their values do not show.
+        let ends = [values.first(), values.last()];
+        if column.weights().is_some() || ends.into_iter().flatten().any(|x| x.is_infinite()) {
+            column.refuse_infinite(self.infinite)?;
+        }
         add_counts(state, &values, &weights)?;
         let whole =
             column.weights().is_none_or(|weights| weights.iter().all(|w| w.fract() == 0.0 && *w < EXACT));
