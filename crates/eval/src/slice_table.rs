@@ -178,7 +178,7 @@ impl SliceTable {
         let mut groups = Vec::with_capacity(divisions.len());
         for (columns, Division { shown, hidden_slices, hidden_rows }) in self.by.iter().zip(divisions) {
             let score = |(values, rows)| self.slice(values, rows, truth, prediction, weights);
-            let slices = shown.into_par_iter().map(score).collect::<Result<_>>()?;
+            let slices = mlsys_core::first_error(shown.into_par_iter().map(score).collect())?;
             groups.push(SliceGroup { columns: columns.clone(), slices, hidden_slices, hidden_rows });
         }
         Ok(SliceReport { metrics: self.metrics.labels(), all, groups, weighted: weights.is_some() })

@@ -135,9 +135,9 @@ impl PredictProba for FittedLogisticRegression {
     }
 
     fn predict_proba(&self, batch: &RecordBatch) -> Result<Probabilities> {
-        let columns = (self.inputs.par_iter())
-            .map(|input| Values::read(input.name(), input.find(batch)?))
-            .collect::<Result<Vec<_>>>()?;
+        let read: Vec<_> =
+            (self.inputs.par_iter()).map(|input| Values::read(input.name(), input.find(batch)?)).collect();
+        let columns: Vec<_> = mlsys_core::first_error(read)?;
         let (n, k) = (batch.num_rows(), self.classes.n_classes());
         let mut values = vec![0.0; n * k];
         values

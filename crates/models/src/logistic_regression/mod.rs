@@ -244,9 +244,10 @@ impl Fit for LogisticRegression {
             return Err(Error::column_type(target, expected, format!("the value {class}")));
         }
         let weights = train.weights()?;
-        let columns = (names.par_iter())
+        let read: Vec<_> = (names.par_iter())
             .map(|name| columns::Values::read(name, train.column(name)?.as_ref() as &dyn Array))
-            .collect::<Result<Vec<_>>>()?;
+            .collect();
+        let columns: Vec<_> = mlsys_core::first_error(read)?;
         let rows = solve::Rows {
             target,
             names: &names,

@@ -154,9 +154,10 @@ pub(super) fn solve(
     };
     let weights = weights.as_deref();
     let centre = recipe.intercept == Intercept::Free;
-    let features = (columns.into_par_iter().zip(rows.names))
+    let made: Vec<_> = (columns.into_par_iter().zip(rows.names))
         .map(|(values, name)| Feature::new(name, values, weights, total, centre, n))
-        .collect::<Result<Vec<_>>>()?;
+        .collect();
+    let features: Vec<_> = mlsys_core::first_error(made)?;
 
     // The penalty is on the coefficients of the columns as they came, whatever the solver's coordinates.
     let penalty: Vec<f64> = features.iter().map(|f| recipe.l2 / total / f.scale / f.scale).collect();
