@@ -1,0 +1,36 @@
+//! Every scaler and encoder on the fixed grid: fitting, and transforming with what was fitted.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use mlsys_core::{Dataset, Fit, Transform};
+use mlsys_encoding::{OneHotEncoder, OrdinalEncoder, StandardScaler};
+use mlsys_testkit::bench::{Grid, Point, numbers, words};
+
+fn both<F: Fit<Fitted: Transform> + Sync>(
+    criterion: &mut Criterion,
+    name: &str,
+    recipe: &F,
+    table: fn(&Point) -> mlsys_core::arrow::array::RecordBatch,
+) where
+    F::Fitted: Send,
+{
+    let train = |point: &Point| Dataset::new(table(point)).unwrap().into_train_all();
+    Grid::table().measure(criterion, &format!("{name}/fit"), train, |train| recipe.fit(train).unwrap());
+    let fitted = |point: &Point| {
+        let train = train(point);
+        (recipe.fit(&train).unwrap(), train)
+    };
+    Grid::table().measure(criterion, &format!("{name}/transform"), fitted, |(fitted, train)| {
+        fitted.transform(train.batch()).unwrap()
+    });
+}
+
+fn encoders(criterion: &mut Criterion) {
+    both(criterion, "standard_scaler", &StandardScaler::new(), numbers);
+    both(criterion, "one_hot_encoder", &OneHotEncoder::new(), words);
+    both(criterion, "ordinal_encoder", &OrdinalEncoder::new(), words);
+}
+
+criterion_group!(benches, encoders);
+criterion_main!(benches);

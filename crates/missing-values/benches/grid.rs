@@ -1,0 +1,37 @@
+//! Every imputer on the fixed grid: fitting, and filling with what was fitted.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use mlsys_core::{Dataset, Fit, Transform};
+use mlsys_missing_values::{ConstantImputer, MeanImputer, MedianImputer, MostFrequentImputer};
+use mlsys_testkit::bench::{Grid, Point, numbers, words};
+
+fn both<F: Fit<Fitted: Transform> + Sync>(
+    criterion: &mut Criterion,
+    name: &str,
+    recipe: &F,
+    table: fn(&Point) -> mlsys_core::arrow::array::RecordBatch,
+) where
+    F::Fitted: Send,
+{
+    let train = |point: &Point| Dataset::new(table(point)).unwrap().into_train_all();
+    Grid::table().measure(criterion, &format!("{name}/fit"), train, |train| recipe.fit(train).unwrap());
+    let fitted = |point: &Point| {
+        let train = train(point);
+        (recipe.fit(&train).unwrap(), train)
+    };
+    Grid::table().measure(criterion, &format!("{name}/transform"), fitted, |(fitted, train)| {
+        fitted.transform(train.batch()).unwrap()
+    });
+}
+
+fn imputers(criterion: &mut Criterion) {
+    both(criterion, "constant_imputer", &ConstantImputer::new(0.0), numbers);
+    both(criterion, "mean_imputer", &MeanImputer::new(), numbers);
+    both(criterion, "median_imputer", &MedianImputer::new(), numbers);
+    both(criterion, "most_frequent_imputer", &MostFrequentImputer::new(), words);
+}
+
+criterion_group!(benches, imputers);
+criterion_main!(benches);
