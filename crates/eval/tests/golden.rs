@@ -240,7 +240,8 @@ fn binary() {
 fn binning(expected: &Value) -> (usize, BinStrategy) {
     let strategy = match expected["strategy"].as_str().unwrap() {
         "uniform" => BinStrategy::Uniform,
-        _ => BinStrategy::Quantile,
+        "quantile" => BinStrategy::Quantile,
+        other => panic!("no strategy {other}"),
     };
     (whole(&expected["bins"]), strategy)
 }
