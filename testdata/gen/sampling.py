@@ -1,83 +1,114 @@
-"""Golden folds and sizes for mlsys-sampling, from scikit-learn. Run from the repository: python testdata/gen/sampling.py"""
+"""Golden folds and sizes for mlsys-sampling: scikit-learn and, for instants, pandas. Run: python testdata/gen/sampling.py"""
 
-import json
-import pathlib
 import warnings
 
 import numpy as np
-import sklearn
+import pandas as pd
 from sklearn.model_selection import KFold, StratifiedKFold, TimeSeriesSplit, train_test_split
 
-OUT = pathlib.Path(__file__).parent.parent / "golden" / "sampling.json"
+from golden import case, equally_frequent, repeated, write
+
 warnings.simplefilter("error")
+INDICES = dict(rtol=0, why="index arithmetic")
+SIZES = dict(rtol=0, why="sizes; generators differ")
 
 
-def case(name, tool, inputs, expected, why):
-    return {
-        "name": name, "tool": tool, "version": sklearn.__version__, "rtol": 0, "why": why,
-        "input": inputs, "expected": expected,
-    }
+def add(item, name, inputs, expected, *, ties, why, **more):
+    return case(f"{item}: {name}", why, inputs, {item: expected}, ties=ties, **more)
 
 
 def validation(folds):
     return [{"train": train.tolist(), "validation": test.tolist()} for train, test in folds]
 
 
-def k_fold(n, k):
-    return case(f"{n} rows, {k} folds", "scikit-learn KFold", {"n": n, "k": k},
-                validation(KFold(k).split(np.zeros(n))), "index arithmetic")
+def counts(y, rows):
+    """How many rows there are of each class, ascending."""
+    return [int((np.asarray(y)[rows] == c).sum()) for c in np.unique(y)]
 
 
-def stratified(name, y, k):
+def k_fold(n, k, shuffle=False):
+    folds = list(KFold(k, shuffle=shuffle, random_state=0 if shuffle else None).split(np.zeros(n)))
+    inputs = {"n": n, "k": k, "shuffle": shuffle}
+    if shuffle:
+        return add("KFold", f"{n} rows, {k} shuffled folds", inputs, [len(test) for _, test in folds], ties=False, **SIZES)
+    return add("KFold", f"{n} rows, {k} folds", inputs, validation(folds), ties=False, **INDICES)
+
+
+def stratified(name, y, k, shuffle=False):
     y = np.asarray(y)
-    return case(name, "scikit-learn StratifiedKFold", {"y": y.tolist(), "k": k},
-                validation(StratifiedKFold(k).split(np.zeros(len(y)), y)), "index arithmetic")
+    folds = list(StratifiedKFold(k, shuffle=shuffle, random_state=0 if shuffle else None).split(np.zeros(len(y)), y))
+    inputs, ties = {"y": y, "k": k, "shuffle": shuffle}, equally_frequent(y.tolist())
+    if shuffle:
+        return add("StratifiedKFold", name + ", shuffled", inputs, [counts(y, test) for _, test in folds], ties=ties, **SIZES)
+    return add("StratifiedKFold", name, inputs, validation(folds), ties=ties, **INDICES)
 
 
-def time_series(n, k, **kw):
-    folds = TimeSeriesSplit(k, **kw).split(np.zeros(n))
-    return case(f"{n} rows, {k} folds, {kw}", "scikit-learn TimeSeriesSplit", {"n": n, "k": k, **kw},
-                validation(folds), "index arithmetic; rows are in order of time")
+def time_series(times, k, **kw):
+    """scikit-learn takes the rows as they come: it gets them in order of time, equal times in order of rows."""
+    times = np.asarray(times)
+    order = np.argsort(times, kind="stable")
+    folds = [(order[train], order[test]) for train, test in TimeSeriesSplit(k, **kw).split(times)]
+    return add("TimeSeriesFolds", f"{len(times)} rows, {k} folds, {kw}", {"times": times, "k": k, **kw},
+               validation((np.sort(train), np.sort(test)) for train, test in folds), ties=repeated(times), **INDICES)
 
 
 def random_sizes(n, share):
     train, test = train_test_split(np.arange(n), test_size=share, random_state=0)
-    return case(f"{share} of {n}", "scikit-learn train_test_split", {"n": n, "share": share},
-                {"train": len(train), "test": len(test)}, "sizes; generators differ")
+    return add("RandomSplit", f"{share} of {n}", {"n": n, "share": share}, {"train": len(train), "test": len(test)},
+               ties=False, **SIZES)
 
 
 def stratified_sizes(name, y, share):
-    train, test = train_test_split(np.asarray(y), test_size=share, stratify=y, random_state=0)
-    counts = lambda part: [int((part == c).sum()) for c in np.unique(y)]
-    return case(name, "scikit-learn train_test_split(stratify)", {"y": list(y), "share": share},
-                {"train": counts(train), "test": counts(test)}, "class counts without equal remainders")
+    train, test = train_test_split(np.arange(len(y)), test_size=share, stratify=y, random_state=0)
+    return add("StratifiedSplit", name, {"y": list(y), "share": share}, {"train": counts(y, train), "test": counts(y, test)},
+               ties=equally_frequent(y), **SIZES)
 
 
-def main():
-    rng = np.random.default_rng(0)
-    skewed = rng.choice(4, size=97, p=[0.55, 0.25, 0.12, 0.08])
-    cases = {
-        "k_fold": [k_fold(10, 3), k_fold(5, 5), k_fold(7, 2), k_fold(23, 4)],
-        "stratified_k_fold": [
-            stratified("two classes, sorted", [0] * 7 + [1] * 5, 3),
-            stratified("first appearance is not the order of the labels", [2, 2, 0, 1, 0, 1, 2, 0, 1, 2, 1, 0, 2], 3),
-            stratified("skewed", skewed.tolist(), 5),
-            stratified("alternating", [0, 1] * 10, 4),
-        ],
-        "time_series_folds": [
-            time_series(12, 3), time_series(13, 3), time_series(20, 4, gap=2), time_series(20, 4, test_size=3),
-            time_series(20, 3, test_size=2, gap=1, max_train_size=5),
-        ],
-        "random_split": [random_sizes(10, 0.25), random_sizes(327, 0.2), random_sizes(70, 0.1), random_sizes(2, 0.5)],
-        "stratified_split": [
-            stratified_sizes("skewed", skewed.tolist(), 0.25),
-            stratified_sizes("two classes", [0] * 83 + [1] * 17, 0.3),
-            stratified_sizes("three classes", [0] * 41 + [1] * 33 + [2] * 9, 0.2),
-        ],
-    }
-    OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(json.dumps(cases, separators=(",", ":")) + "\n")
+def time_split(name, times, gap_seconds=0, at=None, last_share=None):
+    """No splitter of scikit-learn reads instants; this is the definition in pandas. `times`: text, in UTC."""
+    instants = pd.Series(pd.to_datetime(times, utc=True))
+    if at is not None:
+        text, _, zone = at.partition(" ")
+        boundary = pd.Timestamp(text, tz=zone) if zone else pd.Timestamp(text)
+        boundary = boundary.tz_localize("UTC") if boundary.tzinfo is None else boundary
+    else:
+        boundary = instants.sort_values().iloc[len(instants) - int(np.ceil(last_share * len(instants)))]
+    train, test = instants < boundary - pd.Timedelta(seconds=gap_seconds), instants >= boundary
+    inputs = {"seconds": [int(t.timestamp()) for t in instants], "gap": gap_seconds, "at": at, "last_share": last_share}
+    return add("TimeSplit", name, inputs, {"train": np.flatnonzero(train), "test": np.flatnonzero(test)},
+               ties=repeated(inputs["seconds"]), tool="pandas", version=pd.__version__, **INDICES)
 
 
-if __name__ == "__main__":
-    main()
+rng = np.random.default_rng(0)
+skewed = rng.choice(4, size=97, p=[0.55, 0.25, 0.12, 0.08]).tolist()
+hours = lambda start, n: pd.date_range(start, periods=n, freq="h").astype(str).tolist()
+targets = {
+    "two classes, sorted": ([0] * 7 + [1] * 5, 3),
+    "first appearance is not the order of the labels": ([2, 2, 0, 1, 0, 1, 2, 0, 1, 2, 1, 0, 2], 3),
+    "skewed": (skewed, 5),
+    "alternating": ([0, 1] * 10, 4),
+}
+tied_times = rng.integers(0, 9, 24)
+cases = [
+    *[k_fold(n, k, shuffle) for shuffle in (False, True) for n, k in [(10, 3), (5, 5), (7, 2), (23, 4)]],
+    *[stratified(name, y, k, shuffle) for shuffle in (False, True) for name, (y, k) in targets.items()],
+    time_series(range(12), 3), time_series(range(13), 3), time_series(range(20), 4, gap=2),
+    time_series(range(20), 4, test_size=3), time_series(range(20), 3, test_size=2, gap=1, max_train_size=5),
+    time_series(rng.permutation(17), 4), time_series(tied_times, 3),
+    time_series(tied_times, 4, gap=1, max_train_size=6),
+    *[random_sizes(n, share) for n, share in [(10, 0.25), (327, 0.2), (70, 0.1), (2, 0.5)]],
+    stratified_sizes("skewed", skewed, 0.25),
+    stratified_sizes("two classes", [0] * 83 + [1] * 17, 0.3),
+    stratified_sizes("three classes", [0] * 41 + [1] * 33 + [2] * 9, 0.2),
+    # Equal classes whose shares are whole: no remainder is left for chance to give away.
+    stratified_sizes("equal classes", [0, 1, 2] * 20, 0.25),
+    time_split("at midnight in New York, with a gap", hours("2013-09-30T20:00Z", 14), 2 * 3600,
+               at="2013-10-01T00:00 America/New_York"),
+    time_split("equal times at the boundary", [t for t in hours("2013-11-03T03:00Z", 6) for _ in range(2)],
+               at="2013-11-03T01:30:00-04:00"),
+    time_split("a date is midnight in UTC", hours("1969-12-31T20:00Z", 9)[::-1], at="1970-01-01"),
+    time_split("the last share takes equal times with it", ["2013-01-01", "2013-01-03", "2013-01-02", "2013-01-02", "2013-01-02"],
+               last_share=0.4),
+    time_split("the last share, with a gap", hours("2013-03-10T00:00Z", 11), 3600, last_share=0.3),
+]
+write("sampling.json", cases)

@@ -1,82 +1,123 @@
-//! Scaled and encoded values equal scikit-learn's.
+//! Scaled and encoded values equal scikit-learn's, made by `testdata/gen/preprocessing.py`.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mlsys_core::arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
-use mlsys_core::{Columns, Dataset, Fit, Transform, column};
-use mlsys_encoding::{OneHotEncoder, OrdinalEncoder, StandardScaler, Unseen};
+use mlsys_core::{Category, Dataset, Fit, Train, Transform, column};
+use mlsys_encoding::{Center, OneHotEncoder, OrdinalEncoder, Scale, StandardScaler, Unseen, UnseenCode};
 use mlsys_testkit::golden::{assert_close, load};
-use serde::Deserialize;
 use serde_json::Value;
 
-fn path(name: &str) -> String {
-    format!("{}/../../testdata/golden/{name}", env!("CARGO_MANIFEST_DIR"))
+fn cases(file: &str) -> Vec<Value> {
+    load(format!("{}/../../testdata/golden/{file}", env!("CARGO_MANIFEST_DIR")))
 }
 
-#[derive(Deserialize)]
-struct Scaled {
-    name: String,
-    x: Vec<Option<f64>>,
-    weights: Option<Vec<f64>>,
-    mean: f64,
-    scale: f64,
-    output: Vec<Option<f64>>,
-    rtol: f64,
-    atol: f64,
+fn list(value: &Value) -> &[Value] {
+    value.as_array().unwrap()
+}
+
+/// Null where a value is missing.
+fn numbers(value: &Value) -> Vec<f64> {
+    list(value).iter().map(|x| x.as_f64().unwrap_or(f64::NAN)).collect()
+}
+
+/// The rows of a case, weighted if it has weights.
+fn train(x: ArrayRef, case: &Value) -> Dataset<Train> {
+    let weights = &case["input"]["weights"];
+    if weights.is_null() {
+        let batch = RecordBatch::try_from_iter_with_nullable([("x", x, true)]).unwrap();
+        return Dataset::new(batch).unwrap().into_train_all();
+    }
+    let w: ArrayRef = Arc::new(Float64Array::from(numbers(weights)));
+    let batch = RecordBatch::try_from_iter_with_nullable([("x", x, true), ("w", w, false)]).unwrap();
+    Dataset::new(batch).unwrap().weight("w").unwrap().into_train_all()
 }
 
 #[test]
 fn standard_scaler() {
-    for case in load::<Scaled>(path("standard_scaler.json")) {
-        let mut columns: Vec<(&str, ArrayRef)> = vec![("x", Arc::new(Float64Array::from(case.x)))];
-        if let Some(weights) = &case.weights {
-            columns.push(("w", Arc::new(Float64Array::from(weights.clone()))));
+    for case in &cases("standard_scaler.json") {
+        for (item, expected) in case["expected"].as_object().unwrap() {
+            assert_eq!(item, "StandardScaler");
+            let x = numbers(&case["input"]["x"]);
+            let with_nulls = x.iter().map(|x| (!x.is_nan()).then_some(*x));
+            scale_and_compare(case, expected, Arc::new(Float64Array::from_iter(with_nulls)));
+            scale_and_compare(case, expected, Arc::new(Float64Array::from(x)));
         }
-        let mut data = Dataset::new(RecordBatch::try_from_iter(columns).unwrap()).unwrap();
-        if case.weights.is_some() {
-            data = data.weight("w").unwrap();
+    }
+}
+
+fn scale_and_compare(case: &Value, expected: &Value, x: ArrayRef) {
+    let (name, rtol) = (case["name"].as_str().unwrap(), case["rtol"].as_f64().unwrap());
+    let atol = case["atol"].as_f64().unwrap();
+    let train = train(x, case);
+    let recipe = StandardScaler::new();
+    let fitted = recipe.fit(&train).unwrap();
+    assert_close(name, fitted.mean("x").unwrap(), expected["mean"].as_f64().unwrap(), rtol);
+    assert_close(name, fitted.scale("x").unwrap(), expected["scale"].as_f64().unwrap(), rtol);
+    for (part, recipe) in [
+        ("output", recipe),
+        ("uncentered", recipe.center(Center::Zero)),
+        ("unscaled", recipe.scale(Scale::One)),
+    ] {
+        // The exact case at an offset has the whole scaling only.
+        let Some(expected) = expected.get(part) else { continue };
+        let output = recipe.fit(&train).unwrap().transform(train.batch()).unwrap();
+        let found = column::floats("x", &output["x"]).unwrap();
+        assert_eq!(found.len(), list(expected).len(), "{name}");
+        for (&found, expected) in found.iter().zip(numbers(expected)) {
+            let close = found.is_nan() && expected.is_nan()
+                || (found - expected).abs() <= atol + rtol * expected.abs();
+            assert!(close, "{name}, {part}: {found} {expected}");
         }
-        let train = data.into_train_all();
-        let fitted = StandardScaler::new().fit(&train).unwrap();
-        assert_close(&case.name, fitted.mean("x").unwrap(), case.mean, case.rtol);
-        assert_close(&case.name, fitted.scale("x").unwrap(), case.scale, case.rtol);
-        let output = fitted.transform(train.batch()).unwrap();
-        let output = column::floats("x", output.column(0)).unwrap();
-        for (&found, expected) in output.iter().zip(&case.output) {
-            match expected {
-                None => assert!(found.is_nan(), "{}", case.name),
-                Some(x) => assert!(
-                    (found - x).abs() <= case.atol + case.rtol * x.abs(),
-                    "{}: {found} {x}",
-                    case.name
-                ),
+    }
+    let output = fitted.transform(train.batch()).unwrap();
+    let back = column::floats("x", &fitted.inverse_transform(&output).unwrap()["x"]).unwrap();
+    let x = column::floats("x", &train.batch()["x"]).unwrap();
+    back.iter().zip(x.iter()).for_each(|(&back, &x)| assert_close(name, back, x, rtol));
+}
+
+fn categories(x: &Value) -> ArrayRef {
+    match list(x).iter().all(Value::is_number) {
+        true => Arc::new(Int64Array::from_iter(list(x).iter().map(Value::as_i64))),
+        false => Arc::new(StringArray::from_iter(list(x).iter().map(Value::as_str))),
+    }
+}
+
+fn unseen(case: &Value) -> RecordBatch {
+    let column = categories(&case["input"]["unseen"]);
+    RecordBatch::try_from_iter_with_nullable([("x", column, true)]).unwrap()
+}
+
+#[test]
+fn encoders() {
+    for case in &cases("encoders.json") {
+        for (item, expected) in case["expected"].as_object().unwrap() {
+            match item.as_str() {
+                "OrdinalEncoder" => ordinal(case, expected),
+                "OneHotEncoder" => one_hot(case, expected),
+                other => panic!("nothing checks {other}"),
             }
         }
     }
 }
 
-#[derive(Deserialize)]
-struct Encoded {
-    name: String,
-    kind: String,
-    x: Vec<Value>,
-    #[serde(default)]
-    options: BTreeMap<String, Value>,
-    output: Value,
-    #[serde(default)]
-    unseen: Vec<u8>,
-    #[serde(default)]
-    names: Vec<String>,
-}
-
-fn table(x: &[Value]) -> RecordBatch {
-    let column: ArrayRef = match x.iter().all(Value::is_number) {
-        true => Arc::new(Int64Array::from_iter(x.iter().map(Value::as_i64))),
-        false => Arc::new(StringArray::from_iter(x.iter().map(|v| v.as_str().map(str::to_owned)))),
+/// Unseen values are -2 here as there; missing ones, null in mlsys, are -1 in the file.
+fn ordinal(case: &Value, expected: &Value) {
+    let train = train(categories(&case["input"]["x"]), case);
+    let fitted = OrdinalEncoder::new().unseen(UnseenCode::Code(-2)).on(["x"]).fit(&train).unwrap();
+    let codes = |batch: &RecordBatch| -> Vec<f64> {
+        let output = fitted.transform(batch).unwrap();
+        let codes = column::floats("x", &output["x"]).unwrap();
+        codes.iter().map(|&x| if x.is_nan() { -1.0 } else { x }).collect()
     };
-    RecordBatch::try_from_iter_with_nullable([("x", column, true)]).expect("one column")
+    assert_eq!(codes(train.batch()), numbers(&expected["output"]), "{}", case["name"]);
+    assert_eq!(codes(&unseen(case)), numbers(&expected["unseen"]), "{}", case["name"]);
+    let known: Vec<String> = fitted.categories("x").unwrap().iter().map(Category::to_string).collect();
+    let expected = list(&expected["categories"]).iter();
+    let expected: Vec<String> =
+        expected.map(|c| c.as_str().map_or_else(|| c.to_string(), str::to_owned)).collect();
+    assert_eq!(known, expected, "{}", case["name"]);
 }
 
 /// scikit-learn's name of an output column in mlsys.
@@ -88,48 +129,58 @@ fn renamed(name: &str) -> String {
     }
 }
 
-#[test]
-fn encoders() {
-    for case in load::<Encoded>(path("encoders.json")) {
-        let batch = table(&case.x);
-        let train = Dataset::new(batch.clone()).unwrap().into_train_all();
-        if case.kind == "ordinal" {
-            let fitted = OrdinalEncoder::new().on(Columns::all()).fit(&train).unwrap();
-            let output = fitted.transform(&batch).unwrap();
-            let output = column::floats("x", output.column(0)).unwrap();
-            let expected: Vec<f64> = serde_json::from_value(case.output).unwrap();
-            let found: Vec<f64> = output.iter().map(|&x| if x.is_nan() { -1.0 } else { x }).collect();
-            assert_eq!(found, expected, "{}", case.name);
-            continue;
-        }
-        let mut encoder = OneHotEncoder::new().unseen(Unseen::Infrequent);
-        encoder = match case.options.get("min_frequency") {
-            Some(v) if v.is_u64() => encoder.min_frequency(v.as_u64().unwrap()),
-            Some(v) => encoder.min_frequency(v.as_f64().unwrap()),
-            None => encoder,
-        };
-        if let Some(max) = case.options.get("max_categories") {
-            encoder = encoder.max_categories(max.as_u64().unwrap() as usize);
-        }
-        let fitted = encoder.on(Columns::all()).fit(&train).unwrap();
-        let other =
-            if case.x.iter().all(Value::is_number) { Value::from(999) } else { Value::from("unseen") };
-        let rows = fitted.transform(&batch).unwrap();
-        let unseen = fitted.transform(&table(&[other])).unwrap();
-        let expected: Vec<Vec<f64>> = serde_json::from_value(case.output).unwrap();
-        assert_eq!(rows.num_columns(), case.names.len(), "{}", case.name);
-        for (i, name) in case.names.iter().enumerate() {
-            let name = renamed(name);
+fn one_hot(case: &Value, expected: &Value) {
+    let train = train(categories(&case["input"]["x"]), case);
+    let options = &case["input"]["options"];
+    let mut encoder = match &options["min_frequency"] {
+        Value::Null => OneHotEncoder::new(),
+        count if count.is_u64() => OneHotEncoder::new().min_frequency(count.as_u64().unwrap()),
+        share => OneHotEncoder::new().min_frequency(share.as_f64().unwrap()),
+    };
+    if let Some(max) = options["max_categories"].as_u64() {
+        encoder = encoder.max_categories(max as usize);
+    }
+    for (mode, name) in [(Unseen::Infrequent, "infrequent_if_exist"), (Unseen::Ignore, "ignore")] {
+        let fitted = encoder.clone().unseen(mode).on(["x"]).fit(&train).unwrap();
+        let (rows, new) =
+            (fitted.transform(train.batch()).unwrap(), fitted.transform(&unseen(case)).unwrap());
+        let names = list(&expected["names"]);
+        assert_eq!(new.num_columns(), names.len(), "{}", case["name"]);
+        for (i, column) in names.iter().enumerate() {
+            let column = renamed(column.as_str().unwrap());
             let read = |batch: &RecordBatch| {
-                column::floats(
-                    &name,
-                    column::find(batch, &name).unwrap_or_else(|e| panic!("{}: {e}", case.name)),
-                )
-                .unwrap()
+                let found = column::find(batch, &column).unwrap_or_else(|e| panic!("{}: {e}", case["name"]));
+                column::floats(&column, found).unwrap().to_vec()
             };
-            let expected: Vec<f64> = expected.iter().map(|row| row[i]).collect();
-            assert_eq!(read(&rows).to_vec(), expected, "{}: {name}", case.name);
-            assert_eq!(read(&unseen)[0], f64::from(case.unseen[i]), "{}: unseen {name}", case.name);
+            let what = format!("{}: {column}, unseen {name}", case["name"]);
+            let seen: Vec<f64> = list(&expected[name]["output"]).iter().map(|row| numbers(row)[i]).collect();
+            assert_eq!(read(&rows), seen, "{what}");
+            assert_eq!(read(&new), [numbers(&expected[name]["unseen"])[i]], "{what}");
         }
     }
+}
+
+/// What scikit-learn does not have: weights that are not whole, and missing values as zeros.
+#[test]
+fn by_hand() {
+    let x: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), Some("b"), Some("b"), None, Some("c")]));
+    let w: ArrayRef = Arc::new(Float64Array::from(vec![1.5, 0.25, 0.5, 0.5, 0.0]));
+    let batch = RecordBatch::try_from_iter([("x", x), ("w", w)]).unwrap();
+    let train = Dataset::new(batch).unwrap().weight("w").unwrap().into_train_all();
+    let names = |encoder: OneHotEncoder| {
+        let fitted = encoder.unseen(Unseen::Ignore).fit(&train).unwrap();
+        let rows = fitted.transform(train.batch()).unwrap();
+        let sum = |name: &String| column::floats(name, &rows[name.as_str()]).unwrap().iter().sum::<f64>();
+        let names = fitted.output_names("x").unwrap();
+        names.iter().map(|name| (name.clone(), sum(name))).collect::<Vec<_>>()
+    };
+    let expect = |pairs: &[(&str, f64)]| pairs.iter().map(|&(n, s)| (n.to_owned(), s)).collect::<Vec<_>>();
+    use mlsys_encoding::MissingAs::Zeros;
+    // The weights are 1.5 of a, 0.75 of b, 0.5 missing; c is in no row that counts. They add up to 2.75.
+    assert_eq!(names(OneHotEncoder::new()), expect(&[("x=a", 1.0), ("x=b", 2.0), ("x=<missing>", 1.0)]));
+    assert_eq!(names(OneHotEncoder::new().missing(Zeros)), expect(&[("x=a", 1.0), ("x=b", 2.0)]));
+    // A quarter of 2.75 is 0.6875, above the weight of the missing values only; three tenths, 0.825, are above b's too.
+    let with_share = |share: f64| names(OneHotEncoder::new().min_frequency(share));
+    assert_eq!(with_share(0.25), expect(&[("x=a", 1.0), ("x=b", 2.0), ("x=<infrequent>", 1.0)]));
+    assert_eq!(with_share(0.3), expect(&[("x=a", 1.0), ("x=<infrequent>", 3.0)]));
 }

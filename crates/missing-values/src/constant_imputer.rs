@@ -123,7 +123,7 @@ impl FitByStatistic for ConstantImputer {
             };
             category::scalar_array(name, Some(&self.value), data_type)?;
         }
-        Ok(Missing::new().over(columns))
+        Ok(Missing::new().over(columns).weighted_as(layout))
     }
 
     fn fitted(&self, layout: &Layout, missing: Vec<(String, MissingSummary)>) -> Result<FittedImputer> {

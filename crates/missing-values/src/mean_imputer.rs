@@ -68,7 +68,7 @@ impl FitByStatistic for MeanImputer {
         let columns = layout.features_for("MeanImputer", Kind::is_number, Kind::is_numeric, "numeric")?;
         let moments =
             Moments::new().order(2).infinite(Infinite::Refuse).over(columns.clone()).weighted_as(layout);
-        Ok((moments, Missing::new().over(asked(self.indicators, columns))))
+        Ok((moments, Missing::new().over(asked(self.indicators, columns)).weighted_as(layout)))
     }
 
     fn fitted(

@@ -76,7 +76,7 @@ impl FitByStatistic for MedianImputer {
     fn statistic(&self, layout: &Layout) -> Result<Self::Statistic> {
         let columns = layout.features_for("MedianImputer", Kind::is_number, Kind::is_numeric, "numeric")?;
         let quantiles = self.quantiles.infinite(Infinite::Refuse).over(columns.clone()).weighted_as(layout);
-        Ok((quantiles, Missing::new().over(asked(self.indicators, columns))))
+        Ok((quantiles, Missing::new().over(asked(self.indicators, columns)).weighted_as(layout)))
     }
 
     fn fitted(

@@ -1,60 +1,103 @@
-//! Fitted values and outputs equal scikit-learn's `SimpleImputer`.
+//! Fitted values and outputs equal scikit-learn's `SimpleImputer`, made by `testdata/gen/preprocessing.py`.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mlsys_core::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
-use mlsys_core::{Dataset, Fit, Train, Transform, column};
-use mlsys_missing_values::{FittedImputer, MeanImputer, MedianImputer, MostFrequentImputer};
+use mlsys_core::{Category, Dataset, Fit, Train, Transform, column};
+use mlsys_missing_values::{
+    ConstantImputer, FittedImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer,
+};
 use mlsys_testkit::golden::{assert_close, load};
 use serde::Deserialize;
+use serde_json::Value;
 
 #[derive(Deserialize)]
 struct Case {
     name: String,
-    strategy: String,
-    #[serde(default)]
-    x: Vec<Option<f64>>,
-    value: Option<f64>,
-    #[serde(default)]
-    output: Vec<f64>,
-    #[serde(default)]
-    words: Vec<Option<String>>,
-    word: Option<String>,
     rtol: f64,
+    input: Input,
+    expected: BTreeMap<String, Imputed>,
 }
 
-fn fit(strategy: &str, train: &Dataset<Train>) -> FittedImputer {
-    match strategy {
-        "mean" => MeanImputer::new().fit(train),
-        "median" => MedianImputer::new().fit(train),
-        _ => MostFrequentImputer::new().fit(train),
+#[derive(Deserialize)]
+struct Input {
+    x: Vec<Value>,
+    weights: Option<Vec<f64>>,
+}
+
+#[derive(Deserialize)]
+struct Imputed {
+    value: Value,
+    output: Vec<Value>,
+    /// None where the rows that count had nothing missing.
+    indicator: Option<Vec<f64>>,
+}
+
+impl Input {
+    /// The column, missing values as nulls and, for numbers, also as NaN.
+    fn columns(&self) -> Vec<ArrayRef> {
+        if self.x.iter().any(Value::is_string) {
+            let words = self.x.iter().map(|v| v.as_str().map(str::to_owned));
+            return vec![Arc::new(StringArray::from_iter(words))];
+        }
+        let numbers: Vec<Option<f64>> = self.x.iter().map(Value::as_f64).collect();
+        let nans: Vec<f64> = numbers.iter().map(|x| x.unwrap_or(f64::NAN)).collect();
+        vec![Arc::new(Float64Array::from(numbers)), Arc::new(Float64Array::from(nans))]
+    }
+
+    fn train(&self, x: ArrayRef) -> Dataset<Train> {
+        let Some(weights) = &self.weights else {
+            return Dataset::new(RecordBatch::try_from_iter([("x", x)]).unwrap()).unwrap().into_train_all();
+        };
+        let w: ArrayRef = Arc::new(Float64Array::from(weights.clone()));
+        let batch = RecordBatch::try_from_iter([("x", x), ("w", w)]).unwrap();
+        Dataset::new(batch).unwrap().weight("w").unwrap().into_train_all()
+    }
+}
+
+fn fit(item: &str, value: &Value, train: &Dataset<Train>) -> FittedImputer {
+    let fill = value.as_str().map_or_else(|| Category::Float(value.as_f64().unwrap()), Category::from);
+    let indicators = Indicators::WhereMissing;
+    match item {
+        "MeanImputer" => MeanImputer::new().indicators(indicators).fit(train),
+        "MedianImputer" => MedianImputer::new().indicators(indicators).fit(train),
+        "MostFrequentImputer" => MostFrequentImputer::new().indicators(indicators).fit(train),
+        "ConstantImputer" => ConstantImputer::new(fill).indicators(indicators).fit(train),
+        other => panic!("nothing checks {other}"),
     }
     .unwrap()
 }
 
 #[test]
-fn simple_imputers() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/golden/imputers.json");
-    for case in load::<Case>(path) {
-        let column: ArrayRef = match case.words.is_empty() {
-            true => Arc::new(Float64Array::from(case.x)),
-            false => Arc::new(StringArray::from(case.words)),
-        };
-        let batch = RecordBatch::try_from_iter([("x", column)]).unwrap();
-        let fitted = fit(&case.strategy, &Dataset::new(batch.clone()).unwrap().into_train_all());
-        let value = fitted.value("x").unwrap();
-        if let Some(word) = case.word {
-            assert_eq!(value.to_string(), word, "{}", case.name);
-            continue;
+fn imputers() {
+    for case in load::<Case>(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/golden/imputers.json")) {
+        for (item, expected) in &case.expected {
+            for x in case.input.columns() {
+                let what = format!("{item} of {}", case.name);
+                let train = case.input.train(x);
+                let fitted = fit(item, &expected.value, &train);
+                let output = fitted.transform(train.batch()).unwrap();
+                match expected.value.as_f64() {
+                    Some(value) => {
+                        assert_close(&what, fitted.value("x").unwrap().as_f64().unwrap(), value, case.rtol);
+                        let found = column::floats("x", &output["x"]).unwrap();
+                        let values = expected.output.iter().map(|v| v.as_f64().unwrap());
+                        assert_eq!(found.len(), expected.output.len(), "{what}");
+                        found.iter().zip(values).for_each(|(&a, b)| assert_close(&what, a, b, case.rtol));
+                    }
+                    None => {
+                        assert_eq!(fitted.value("x").unwrap().to_string(), expected.value, "{what}");
+                        let words = expected.output.iter().map(|v| v.as_str());
+                        let words: ArrayRef = Arc::new(StringArray::from_iter(words));
+                        assert_eq!(&output["x"], &words, "{what}");
+                    }
+                }
+                let found = output.column_by_name("x_missing");
+                let found = found.map(|found| column::floats("x_missing", found).unwrap().to_vec());
+                assert_eq!(found, expected.indicator, "{what}");
+            }
         }
-        assert_close(&case.name, value.as_f64().unwrap(), case.value.unwrap(), case.rtol);
-        let output = fitted.transform(&batch).unwrap();
-        let output = column::floats("x", output.column(0)).unwrap();
-        assert_eq!(output.len(), case.output.len());
-        output
-            .iter()
-            .zip(&case.output)
-            .for_each(|(&found, &x)| assert_close(&case.name, found, x, case.rtol));
     }
 }

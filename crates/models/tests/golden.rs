@@ -9,12 +9,18 @@ use mlsys_core::{Category, Dataset, Fit, Predict, PredictProba, Train};
 use mlsys_models::{ClassWeights, Intercept, LogisticRegression, ZeroRule, ZeroRuleRegressor};
 use serde_json::Value;
 
-fn golden(section: &str) -> Vec<Value> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/golden/models.json");
-    let all: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let cases = all[section].as_array().unwrap().clone();
-    assert!(!cases.is_empty());
-    cases
+const ITEMS: [&str; 3] = ["LogisticRegression", "ZeroRule", "ZeroRuleRegressor"];
+
+/// The cases of an item.
+fn golden(item: &str) -> Vec<Value> {
+    let all: Vec<Value> = mlsys_testkit::golden::load(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../testdata/golden/models.json"
+    ));
+    for name in all.iter().flat_map(|case| case["expected"].as_object().unwrap().keys()) {
+        assert!(ITEMS.contains(&name.as_str()), "nothing checks {name}");
+    }
+    all.into_iter().filter(|case| !case["expected"][item].is_null()).collect()
 }
 
 fn floats(value: &Value) -> Vec<f64> {
@@ -39,7 +45,7 @@ fn train(mut columns: Vec<(String, ArrayRef)>, y: ArrayRef, weights: &Value) -> 
 
 #[test]
 fn logistic_regression() {
-    for case in golden("logistic_regression") {
+    for case in golden("LogisticRegression") {
         let name = case["name"].as_str().unwrap();
         let input = &case["input"];
         let columns: Vec<(String, ArrayRef)> = (input["x"].as_array().unwrap().iter().enumerate())
@@ -62,7 +68,7 @@ fn logistic_regression() {
         assert!(model.converged(), "{name}");
         assert!(model.iterations() < 100, "{name}: {} iterations", model.iterations());
 
-        let expected = &case["expected"];
+        let expected = &case["expected"]["LogisticRegression"];
         let (atol, atol_probability) =
             (case["atol"].as_f64().unwrap(), case["atol_probability"].as_f64().unwrap());
         let coefficients = model.coefficients();
@@ -105,8 +111,8 @@ fn category(value: &Value) -> Category {
 
 #[test]
 fn zero_rule() {
-    for case in golden("zero_rule") {
-        let (name, expected) = (case["name"].as_str().unwrap(), &case["expected"]);
+    for case in golden("ZeroRule") {
+        let (name, expected) = (case["name"].as_str().unwrap(), &case["expected"]["ZeroRule"]);
         let y = case["input"]["y"].as_array().unwrap();
         let labels: ArrayRef = if y[0].is_string() {
             Arc::new(StringArray::from_iter_values(y.iter().map(|y| y.as_str().unwrap())))
@@ -133,10 +139,10 @@ fn zero_rule() {
 
 #[test]
 fn zero_rule_regressor() {
-    for case in golden("zero_rule_regressor") {
+    for case in golden("ZeroRuleRegressor") {
         let y = Arc::new(Float64Array::from(floats(&case["input"]["y"])));
         let train = train(Vec::new(), y, &case["input"]["weights"]);
-        let expected = case["expected"]["value"].as_f64().unwrap();
+        let expected = case["expected"]["ZeroRuleRegressor"]["value"].as_f64().unwrap();
         let model = ZeroRuleRegressor::new().fit(&train).unwrap();
         close(
             model.value(),

@@ -2,20 +2,20 @@
 
 #![allow(clippy::unwrap_used)]
 
-use mlsys_core::arrow::array::Int64Array;
-use mlsys_core::{Coded, Fold};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mlsys_core::arrow::array::{Int64Array, RecordBatch, TimestampSecondArray};
+use mlsys_core::{Coded, Dataset, Fold, Split};
 use mlsys_sampling::{
-    Shuffle, TimeSeriesFolds, k_fold, random_split, stratified_k_fold, stratified_split, time_series_folds,
+    Shuffle, TimeSeriesFolds, TimeSplit, k_fold, random_split, stratified_k_fold, stratified_split,
+    time_series_folds,
 };
+use mlsys_testkit::golden::load;
 use serde_json::Value;
 
-fn golden(section: &str) -> Vec<Value> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/golden/sampling.json");
-    let all: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let cases = all[section].as_array().unwrap().clone();
-    assert!(cases.len() >= 3);
-    cases
-}
+/// Seeds for what is random: what the reference says must hold for each.
+const SEEDS: std::ops::Range<u64> = 0..20;
 
 fn size(value: &Value) -> usize {
     value.as_u64().unwrap() as usize
@@ -25,79 +25,149 @@ fn sizes(value: &Value) -> Vec<usize> {
     value.as_array().unwrap().iter().map(size).collect()
 }
 
+fn integers(value: &Value) -> Vec<i64> {
+    value.as_array().unwrap().iter().map(|x| x.as_i64().unwrap()).collect()
+}
+
 fn classes(value: &Value) -> Coded {
-    let labels = Int64Array::from_iter_values(value.as_array().unwrap().iter().map(|y| y.as_i64().unwrap()));
-    Coded::new("y", &labels).unwrap()
+    Coded::new("y", &Int64Array::from(integers(value))).unwrap().sorted()
 }
 
-fn assert_folds(case: &Value, folds: &[Fold]) {
-    let expected = case["expected"].as_array().unwrap();
-    assert_eq!(folds.len(), expected.len(), "{}", case["name"]);
+/// How many of these rows are of each class.
+fn class_counts(classes: &Coded, rows: &[usize]) -> Vec<usize> {
+    let mut counts = vec![0; classes.distinct.len()];
+    rows.iter().for_each(|&row| counts[classes.codes[row] as usize] += 1);
+    counts
+}
+
+#[test]
+fn folds_and_splits() {
+    for case in load::<Value>(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/golden/sampling.json")) {
+        let (input, name) = (&case["input"], case["name"].as_str().unwrap());
+        for (item, expected) in case["expected"].as_object().unwrap() {
+            match item.as_str() {
+                "KFold" => equal_folds(input, expected, name),
+                "StratifiedKFold" => stratified_folds(input, expected, name),
+                "TimeSeriesFolds" => folds_in_time(input, expected, name),
+                "RandomSplit" => random(input, expected, name),
+                "StratifiedSplit" => stratified(input, expected, name),
+                "TimeSplit" => at_a_time(input, expected, name),
+                other => panic!("nothing checks {other}"),
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn assert_folds(folds: &[Fold], expected: &Value, name: &str) {
+    let expected = expected.as_array().unwrap();
+    assert_eq!(folds.len(), expected.len(), "{name}");
     for (fold, expected) in folds.iter().zip(expected) {
-        assert_eq!(fold.train(), sizes(&expected["train"]), "{}", case["name"]);
-        assert_eq!(fold.validation(), sizes(&expected["validation"]), "{}", case["name"]);
+        assert_eq!(fold.train(), sizes(&expected["train"]), "{name}");
+        assert_eq!(fold.validation(), sizes(&expected["validation"]), "{name}");
     }
 }
 
-#[test]
-fn k_folds() {
-    for case in golden("k_fold") {
-        let input = &case["input"];
-        assert_folds(&case, &k_fold(size(&input["n"]), size(&input["k"]), Shuffle::Off, 0).unwrap());
+/// The sides have no row in common and, together, all of them.
+#[track_caller]
+fn assert_partition(train: &[usize], test: &[usize], n: usize, name: &str) {
+    let mut all = [train, test].concat();
+    all.sort_unstable();
+    assert_eq!(all, (0..n).collect::<Vec<_>>(), "{name}");
+}
+
+/// Each fold divides the rows, and each row is validated on once.
+#[track_caller]
+fn assert_shuffled(folds: &[Fold], n: usize, name: &str) {
+    folds.iter().for_each(|fold| assert_partition(fold.train(), fold.validation(), n, name));
+    let seen: Vec<usize> = folds.iter().flat_map(|fold| fold.validation().to_vec()).collect();
+    assert_partition(&seen, &[], n, name);
+}
+
+fn equal_folds(input: &Value, expected: &Value, name: &str) {
+    let (n, k) = (size(&input["n"]), size(&input["k"]));
+    if input["shuffle"] == false {
+        return assert_folds(&k_fold(n, k, Shuffle::Off, 0).unwrap(), expected, name);
+    }
+    for seed in SEEDS {
+        let folds = k_fold(n, k, Shuffle::On, seed).unwrap();
+        assert_shuffled(&folds, n, name);
+        let found: Vec<usize> = folds.iter().map(|fold| fold.validation().len()).collect();
+        assert_eq!(found, sizes(expected), "{name}");
     }
 }
 
-#[test]
-fn stratified_k_folds() {
-    for case in golden("stratified_k_fold") {
-        let coded = classes(&case["input"]["y"]);
-        let k = size(&case["input"]["k"]);
-        assert_folds(&case, &stratified_k_fold(&coded, k, Shuffle::Off, 0).unwrap());
+fn stratified_folds(input: &Value, expected: &Value, name: &str) {
+    let (sorted, k) = (classes(&input["y"]), size(&input["k"]));
+    if input["shuffle"] == false {
+        assert_folds(&stratified_k_fold(&sorted, k, Shuffle::Off, 0).unwrap(), expected, name);
         // The numbering of the classes does not matter.
-        assert_folds(&case, &stratified_k_fold(&coded.sorted(), k, Shuffle::Off, 0).unwrap());
+        let by_appearance = Coded::new("y", &Int64Array::from(integers(&input["y"]))).unwrap();
+        return assert_folds(&stratified_k_fold(&by_appearance, k, Shuffle::Off, 0).unwrap(), expected, name);
+    }
+    for seed in SEEDS {
+        let folds = stratified_k_fold(&sorted, k, Shuffle::On, seed).unwrap();
+        assert_shuffled(&folds, sorted.len(), name);
+        let found: Vec<_> = folds.iter().map(|fold| class_counts(&sorted, fold.validation())).collect();
+        assert_eq!(found, expected.as_array().unwrap().iter().map(sizes).collect::<Vec<_>>(), "{name}");
     }
 }
 
-#[test]
-fn time_series() {
-    for case in golden("time_series_folds") {
-        let input = &case["input"];
-        let mut recipe = TimeSeriesFolds::new(size(&input["k"]));
-        if !input["test_size"].is_null() {
-            recipe = recipe.test_size(size(&input["test_size"]));
-        }
-        if !input["gap"].is_null() {
-            recipe = recipe.gap(size(&input["gap"]));
-        }
-        if !input["max_train_size"].is_null() {
-            recipe = recipe.max_train_size(size(&input["max_train_size"]));
-        }
-        let times: Vec<i64> = (0..size(&input["n"]) as i64).collect();
-        assert_folds(&case, &time_series_folds(&times, &recipe).unwrap());
+fn folds_in_time(input: &Value, expected: &Value, name: &str) {
+    let mut recipe = TimeSeriesFolds::new(size(&input["k"]));
+    if !input["test_size"].is_null() {
+        recipe = recipe.test_size(size(&input["test_size"]));
+    }
+    if !input["gap"].is_null() {
+        recipe = recipe.gap(size(&input["gap"]));
+    }
+    if !input["max_train_size"].is_null() {
+        recipe = recipe.max_train_size(size(&input["max_train_size"]));
+    }
+    assert_folds(&time_series_folds(&integers(&input["times"]), &recipe).unwrap(), expected, name);
+}
+
+fn random(input: &Value, expected: &Value, name: &str) {
+    let n = size(&input["n"]);
+    for seed in SEEDS {
+        let (train, test) = random_split(n, input["share"].as_f64().unwrap(), seed).unwrap();
+        assert_partition(&train, &test, n, name);
+        assert_eq!((train.len(), test.len()), (size(&expected["train"]), size(&expected["test"])), "{name}");
     }
 }
 
-#[test]
-fn sizes_of_random_splits() {
-    for case in golden("random_split") {
-        let (n, share) = (size(&case["input"]["n"]), case["input"]["share"].as_f64().unwrap());
-        let (train, test) = random_split(n, share, 3).unwrap();
-        assert_eq!(train.len(), size(&case["expected"]["train"]), "{}", case["name"]);
-        assert_eq!(test.len(), size(&case["expected"]["test"]), "{}", case["name"]);
+fn stratified(input: &Value, expected: &Value, name: &str) {
+    let classes = classes(&input["y"]);
+    for seed in SEEDS {
+        let (train, test) = stratified_split(&classes, input["share"].as_f64().unwrap(), seed).unwrap();
+        assert_partition(&train, &test, classes.len(), name);
+        assert_eq!(class_counts(&classes, &train), sizes(&expected["train"]), "{name}");
+        assert_eq!(class_counts(&classes, &test), sizes(&expected["test"]), "{name}");
     }
 }
 
+fn at_a_time(input: &Value, expected: &Value, name: &str) {
+    let split = match input["at"].as_str() {
+        Some(at) => TimeSplit::at(at),
+        None => TimeSplit::last_share(input["last_share"].as_f64().unwrap()),
+    };
+    let times = TimestampSecondArray::from(integers(&input["seconds"]));
+    let batch = RecordBatch::try_from_iter([("t", Arc::new(times) as _)]).unwrap();
+    let data = Dataset::new(batch).unwrap().time("t").unwrap();
+    let gap = Duration::from_secs(input["gap"].as_u64().unwrap());
+    let (train, test) = split.gap(gap).split(data).unwrap();
+    let rows = |ids: Vec<u64>| ids.iter().map(|&row| row as usize).collect::<Vec<_>>();
+    assert_eq!(rows(train.row_ids()), sizes(&expected["train"]), "{name}");
+    assert_eq!(rows(test.row_ids()), sizes(&expected["test"]), "{name}");
+}
+
+/// scikit-learn breaks ties of remainders at random; here the lower class comes first.
 #[test]
-fn class_counts_of_stratified_splits() {
-    for case in golden("stratified_split") {
-        let coded = classes(&case["input"]["y"]).sorted();
-        let (train, test) = stratified_split(&coded, case["input"]["share"].as_f64().unwrap(), 3).unwrap();
-        let counts = |rows: &[usize]| {
-            let mut counts = vec![0; coded.distinct.len()];
-            rows.iter().for_each(|&row| counts[coded.codes[row] as usize] += 1);
-            counts
-        };
-        assert_eq!(counts(&train), sizes(&case["expected"]["train"]), "{}", case["name"]);
-        assert_eq!(counts(&test), sizes(&case["expected"]["test"]), "{}", case["name"]);
+fn equal_remainders_by_hand() {
+    // Three classes of 5 rows, 7 test rows: 5 x 7/15 is 2 and a third for each, so that one class gets the seventh.
+    let classes = Coded::new("y", &Int64Array::from_iter_values((0..15).map(|row| row % 3))).unwrap();
+    for seed in SEEDS {
+        let (_, test) = stratified_split(&classes, 7.0 / 15.0, seed).unwrap();
+        assert_eq!(class_counts(&classes, &test), [3, 2, 2]);
     }
 }

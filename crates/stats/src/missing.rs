@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Column, ColumnStatistic};
 
-/// Counts rows, nulls and NaN; exact, for columns of any type. Weights are not used: rows are counted.
+/// Counts rows, nulls and NaN; exact, for columns of any type. A weight of zero is no row; any other counts as one row.
 ///
 /// ```
 /// use mlsys_core::arrow::array::{ArrayRef, Float64Array};
@@ -65,6 +65,22 @@ fn has_nan(values: &[f64]) -> bool {
     values.chunks(1024).any(|part| part.iter().fold(false, |any, x| any | x.is_nan()))
 }
 
+/// Row by row, since rows of weight zero do not count.
+fn add_weighted(state: &mut MissingState, column: &Column<'_>, weights: &[f64]) -> Result<()> {
+    let nulls = column.array().logical_nulls();
+    let floats = Kind::of(column.array().data_type()) == Kind::Float;
+    let floats = floats.then(|| column.floats()).transpose()?;
+    for (row, _) in weights.iter().enumerate().filter(|(_, w)| **w > 0.0) {
+        state.rows += 1;
+        if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+            state.nulls += 1;
+        } else if floats.is_some_and(|values| values[row].is_nan()) {
+            state.nans += 1;
+        }
+    }
+    Ok(())
+}
+
 impl ColumnStatistic for Missing {
     type State = MissingState;
     type Output = MissingSummary;
@@ -74,6 +90,9 @@ impl ColumnStatistic for Missing {
     }
 
     fn update(&self, state: &mut MissingState, column: &Column<'_>) -> Result<()> {
+        if let Some(weights) = column.weights() {
+            return add_weighted(state, column, weights);
+        }
         let nulls = column.array().logical_null_count();
         state.rows += column.array().len() as u64;
         state.nulls += nulls as u64;

@@ -1,0 +1,193 @@
+//! Every item has golden inputs enough, and the table in `docs/testkit.md` says how many.
+//!
+//! The crates' own tests fail on an item in a case that they do not check, so that what is counted here is checked there.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+/// What has a reference, and which of ties, nulls and weights its input may have: in the reference, or in mlsys and
+/// the reference's rows repeated. Metrics refuse nulls, as scikit-learn's do.
+const ITEMS: &[(&str, &[&str])] = &[
+    ("Accuracy", &["ties", "weights"]),
+    ("AveragePrecision", &["ties", "weights"]),
+    ("BalancedAccuracy", &["ties", "weights"]),
+    ("Brier", &["ties", "weights"]),
+    ("CalibrationBins", &["ties", "weights"]),
+    ("ConfusionMatrix", &["ties", "weights"]),
+    ("Ece", &["ties", "weights"]),
+    ("FBeta", &["ties", "weights"]),
+    ("LogLoss", &["ties", "weights"]),
+    ("Mae", &["ties", "weights"]),
+    ("Mse", &["ties", "weights"]),
+    ("Precision", &["ties", "weights"]),
+    ("R2", &["ties", "weights"]),
+    ("Recall", &["ties", "weights"]),
+    ("Rmse", &["ties", "weights"]),
+    ("RocAuc", &["ties", "weights"]),
+    ("delong", &["ties"]),
+    ("precision_recall_curve", &["ties", "weights"]),
+    ("roc_curve", &["ties", "weights"]),
+    ("wilson_interval", &[]),
+    ("StandardScaler", &["ties", "nulls", "weights"]),
+    ("OneHotEncoder", &["ties", "nulls", "weights"]),
+    ("OrdinalEncoder", &["ties", "nulls", "weights"]),
+    ("ConstantImputer", &["ties", "nulls", "weights"]),
+    ("MeanImputer", &["ties", "nulls", "weights"]),
+    ("MedianImputer", &["ties", "nulls", "weights"]),
+    ("MostFrequentImputer", &["ties", "nulls", "weights"]),
+    ("KFold", &[]),
+    ("StratifiedKFold", &["ties"]),
+    ("TimeSeriesFolds", &["ties"]),
+    ("RandomSplit", &[]),
+    ("StratifiedSplit", &["ties"]),
+    ("TimeSplit", &["ties"]),
+    ("Counts", &["ties", "nulls", "weights"]),
+    ("MinMax", &["ties", "nulls", "weights"]),
+    ("Missing", &["ties", "nulls", "weights"]),
+    ("Moments", &["ties", "nulls", "weights"]),
+    ("Profile", &["ties", "nulls"]),
+    ("Quantiles", &["ties", "nulls", "weights"]),
+    ("LogisticRegression", &["ties", "weights"]),
+    ("ZeroRule", &["ties", "weights"]),
+    ("ZeroRuleRegressor", &["ties", "weights"]),
+];
+
+/// Random, or the caller's own: there is nothing to compare these with.
+const WITHOUT_REFERENCE: [&str; 3] = ["ExistingPrediction", "RandomGuess", "Rule"];
+/// The traits whose implementations need golden inputs.
+const TRAITS: [&str; 7] =
+    ["Metric", "Fit", "FitByStatistic", "Folds", "Split", "ColumnStatistic", "Statistic"];
+const TRAITS_LIVE_IN: [&str; 6] = ["encoding", "eval", "missing-values", "models", "sampling", "stats"];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The cases of all files; the flights example is a pipeline, with a test of its own.
+fn cases() -> Vec<Value> {
+    let files = fs::read_dir(root().join("testdata/golden")).unwrap().map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| !path.ends_with("flights.json"));
+    files.flat_map(|path| serde_json::from_slice::<Vec<Value>>(&fs::read(path).unwrap()).unwrap()).collect()
+}
+
+fn has_nulls(input: &serde_json::Map<String, Value>) -> bool {
+    input.values().filter_map(Value::as_array).flatten().any(Value::is_null)
+}
+
+/// How many different inputs an item has: in all, with ties, with nulls and with weights.
+fn counts() -> BTreeMap<String, BTreeMap<&'static str, usize>> {
+    let mut inputs: BTreeMap<(String, &str), BTreeSet<String>> = BTreeMap::new();
+    for case in cases() {
+        let mut input = case["input"].as_object().unwrap().clone();
+        // Other options on the same rows are not another input.
+        input.remove("options");
+        for item in case["expected"].as_object().unwrap().keys() {
+            for (feature, has) in [
+                ("inputs", true),
+                ("ties", case["ties"].as_bool().unwrap()),
+                ("nulls", has_nulls(&input)),
+                ("weights", input.get("weights").is_some_and(Value::is_array)),
+            ] {
+                let known = inputs.entry((item.clone(), feature)).or_default();
+                known.extend(has.then(|| serde_json::to_string(&input).unwrap()));
+            }
+        }
+    }
+    let mut counts: BTreeMap<String, BTreeMap<&str, usize>> = BTreeMap::new();
+    for ((item, feature), inputs) in inputs {
+        counts.entry(item).or_default().insert(feature, inputs.len());
+    }
+    counts
+}
+
+#[test]
+fn every_item_has_golden_inputs_enough() {
+    let counts = counts();
+    for (item, takes) in ITEMS {
+        let of = |feature: &str| counts.get(*item).map_or(0, |found| found[feature]);
+        assert!(of("inputs") >= 3, "{item} has {} golden inputs", of("inputs"));
+        takes
+            .iter()
+            .for_each(|feature| assert!(of(feature) > 0, "{item} has no golden input with {feature}"));
+    }
+    let listed: BTreeSet<&str> = ITEMS.iter().map(|(item, _)| *item).collect();
+    let golden: BTreeSet<&str> = counts.keys().map(String::as_str).collect();
+    assert_eq!(golden, listed, "items with golden cases, and items listed here");
+}
+
+/// What implements one of the traits: `impl Metric for Accuracy {`.
+fn implementations() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<PathBuf> =
+        TRAITS_LIVE_IN.iter().map(|name| root().join("crates").join(name).join("src")).collect();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        for line in fs::read_to_string(path).unwrap().lines() {
+            let Some((name, of)) = line.strip_prefix("impl ").and_then(|rest| rest.split_once(" for "))
+            else {
+                continue;
+            };
+            if TRAITS.contains(&name) {
+                found.insert(of.trim_end_matches(" {").to_owned());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_item_is_forgotten() {
+    let found = implementations();
+    assert!(found.len() > 30, "found {} only", found.len());
+    for item in &found {
+        let listed = ITEMS.iter().any(|(name, _)| name == item) || WITHOUT_REFERENCE.contains(&item.as_str());
+        assert!(listed, "{item} has no golden cases: add some, and a line to ITEMS");
+    }
+}
+
+#[test]
+fn tolerances_are_tight_and_versions_pinned() {
+    let pinned = fs::read_to_string(root().join("testdata/gen/requirements.txt")).unwrap();
+    for case in cases() {
+        let name = &case["name"];
+        // Two solvers of one problem stop at different points.
+        let solver = !case["expected"]["LogisticRegression"].is_null();
+        assert!(case["rtol"].as_f64().unwrap() <= 1e-10, "{name}");
+        assert!(case["atol"].as_f64().unwrap_or(0.0) <= if solver { 1e-5 } else { 1e-14 }, "{name}");
+        assert!(!case["why"].as_str().unwrap().is_empty(), "{name}");
+        if case["tool"].as_str().unwrap().starts_with("scikit-learn") {
+            let version = case["version"].as_str().unwrap();
+            assert!(
+                pinned.lines().any(|line| line == format!("scikit-learn=={version}")),
+                "{name}: {version}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_table_of_the_docs_is_true() {
+    let counts = counts();
+    let mut table = "| item | golden inputs | ties | nulls | weights |\n|---|---|---|---|---|\n".to_owned();
+    for (item, takes) in ITEMS {
+        write!(table, "| `{item}` | {} |", counts[*item]["inputs"]).unwrap();
+        for feature in ["ties", "nulls", "weights"] {
+            match takes.contains(&feature) {
+                true => write!(table, " {} |", counts[*item][feature]).unwrap(),
+                false => table.push_str(" |"),
+            }
+        }
+        table.push('\n');
+    }
+    let docs = fs::read_to_string(root().join("docs/testkit.md")).unwrap();
+    assert!(docs.contains(&table), "docs/testkit.md needs this table:\n{table}");
+}
