@@ -2,14 +2,17 @@
 
 use std::cell::OnceCell;
 
-use mlsys_core::arrow::array::{ArrayRef, RecordBatch};
-use mlsys_core::arrow::buffer::ScalarBuffer;
-use mlsys_core::arrow::datatypes::{Field, Schema};
+use mlsys_core::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use mlsys_core::arrow::buffer::{NullBuffer, ScalarBuffer};
+use mlsys_core::arrow::datatypes::{Field, Float64Type, Schema};
 use mlsys_core::metric::batch_weights;
 use mlsys_core::{Coded, Error, ErrorKind, Kind, Layout, Result, Statistic, column, first_error};
 use rayon::prelude::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+/// Rows that [`Column::blocks`] gives at once: they fit the nearest cache.
+pub(crate) const BLOCK: usize = 1024;
 
 /// A column of a batch as statistics read it. Conversions are made once and shared by all that ask.
 pub struct Column<'a> {
@@ -66,6 +69,36 @@ impl<'a> Column<'a> {
             return Ok(self.floats.get_or_init(|| values));
         }
         Ok(self.floats.get_or_init(|| Vec::new().into()))
+    }
+
+    /// Calls `visit` with the values of [`floats`](Self::floats) a block of rows at a time until it says `false`; gives what
+    /// it said last. A column with gaps is not copied as a whole for it: its blocks are, into the nearest cache.
+    ///
+    /// # Errors
+    ///
+    /// As [`floats`](Self::floats).
+    pub(crate) fn blocks(&self, mut visit: impl FnMut(&[f64]) -> bool) -> Result<bool> {
+        let raw = self.array.as_primitive_opt::<Float64Type>();
+        let gaps = raw.and_then(|raw| Some((raw.values(), raw.nulls()?)));
+        let Some((values, nulls)) = gaps.filter(|_| self.floats.get().is_none()) else {
+            return Ok(self.floats()?.chunks(BLOCK).all(visit));
+        };
+        let mut filled = [0.0; BLOCK];
+        for (block, values) in values.chunks(BLOCK).enumerate() {
+            let valid = nulls.inner().slice(block * BLOCK, values.len());
+            let go_on = if valid.count_set_bits() == values.len() {
+                visit(values)
+            } else {
+                let filled = &mut filled[..values.len()];
+                filled.copy_from_slice(values);
+                column::fill_nulls(filled, &NullBuffer::new(valid), f64::NAN);
+                visit(filled)
+            };
+            if !go_on {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The values as codes of categories.

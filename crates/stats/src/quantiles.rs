@@ -207,7 +207,7 @@ impl ColumnStatistic for Quantiles {
     }
 
     fn update(&self, state: &mut QuantilesState, column: &Column<'_>) -> Result<()> {
-        let (values, weights) = counted(column.floats()?, column.weights());
+        let (values, weights) = counted(column)?;
         // Sorted, so that infinities can only stand at the ends: no pass over the rows unless there is one. Rows of
         // weight zero are refused like others, which their values do not show.
         let ends = [values.first(), values.last()];
@@ -283,7 +283,7 @@ impl ColumnStatistic for Quantiles {
 }
 
 /// The distinct values, ascending, and their weights. -0.0 counts as 0.0.
-fn counted(values: &[f64], weights: Option<&[f64]>) -> (Vec<f64>, Vec<f64>) {
+fn counted(column: &Column<'_>) -> Result<(Vec<f64>, Vec<f64>)> {
     let mut distinct: Vec<f64> = Vec::new();
     let mut totals: Vec<f64> = Vec::new();
     let mut add = |x: f64, w: f64| match (distinct.last(), totals.last_mut()) {
@@ -293,71 +293,126 @@ fn counted(values: &[f64], weights: Option<&[f64]>) -> (Vec<f64>, Vec<f64>) {
             totals.push(w);
         }
     };
-    match weights {
-        None => match few_distinct(values) {
+    match column.weights() {
+        None => match few_distinct(column)? {
             Some(counts) => {
                 counts.into_iter().for_each(|(key, count)| add(from_order_key(key), count as f64))
             }
             None => {
                 let mut keys: Vec<u64> =
-                    values.iter().filter(|x| !x.is_nan()).map(|&x| order_key(x)).collect();
+                    column.floats()?.iter().filter(|x| !x.is_nan()).map(|&x| order_key(x)).collect();
                 keys.sort_unstable();
                 keys.into_iter().for_each(|key| add(from_order_key(key), 1.0));
             }
         },
         Some(weights) => {
-            let pairs = values.iter().zip(weights).filter(|(x, w)| !x.is_nan() && **w > 0.0);
+            let pairs = column.floats()?.iter().zip(weights).filter(|(x, w)| !x.is_nan() && **w > 0.0);
             let mut pairs: Vec<(u64, f64)> = pairs.map(|(&x, &w)| (order_key(x), w)).collect();
             // Stable, so that equal values add up in the order of the rows.
             pairs.sort_by_key(|pair| pair.0);
             pairs.into_iter().for_each(|(key, w)| add(from_order_key(key), w));
         }
     }
-    (distinct, totals)
+    Ok((distinct, totals))
 }
 
 /// The keys of the distinct values, ascending, with their counts, if there are few: counting beats sorting then, and
 /// measured columns mostly repeat. `None` when there are many.
-fn few_distinct(values: &[f64]) -> Option<Vec<(u64, u64)>> {
-    if values.len() < 256 || u32::try_from(values.len()).is_err() {
-        return None;
+fn few_distinct(column: &Column<'_>) -> Result<Option<Vec<(u64, u64)>>> {
+    let rows = column.array().len();
+    if rows < 256 || u32::try_from(rows).is_err() {
+        return Ok(None);
     }
-    // The first table fits the nearest cache; a column that overflows it does so early.
-    count_distinct::<11>(values).or_else(|| count_distinct::<13>(values))
+    // The small table fits the nearest cache; with more than half of the large one, sorting is quicker.
+    let mut small = CountTable::<2048>::new();
+    let mut large: Option<CountTable<8192>> = None;
+    let few = column.blocks(|values| {
+        let mut rest = values;
+        if large.is_none() {
+            rest = &values[small.add(values)..];
+            if !rest.is_empty() {
+                large = Some(small.grown());
+            }
+        }
+        large.as_mut().is_none_or(|large| large.add(rest) == rest.len())
+    })?;
+    Ok(few.then(|| large.map_or_else(|| small.sorted(), |large| large.sorted())))
 }
 
-/// Counts in a table of `2^BITS` slots of which half may be taken.
-fn count_distinct<const BITS: u32>(values: &[f64]) -> Option<Vec<(u64, u64)>> {
-    let slots = 1usize << BITS;
-    // No value has these bits, since NaN is passed over: they mark a free slot.
-    let free = f64::NAN.to_bits();
-    let mut keys = vec![free; slots];
-    let mut counts = vec![0u32; slots];
-    let mut taken = 0;
-    for &x in values {
-        if x.is_nan() {
-            continue;
-        }
-        let bits = (x + 0.0).to_bits();
-        let mut slot = (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - BITS)) as usize;
-        while keys[slot] != bits {
-            if keys[slot] == free {
-                taken += 1;
-                if taken > slots / 2 {
-                    return None;
-                }
-                keys[slot] = bits;
-                break;
-            }
-            slot = (slot + 1) % slots;
-        }
-        counts[slot] += 1;
+/// Counts of distinct values, in a table of `N` slots of which half may be taken.
+struct CountTable<const N: usize> {
+    slots: Vec<Slot>,
+    taken: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    bits: u64,
+    /// Rows take turns, since adding to the count that was just written waits for it.
+    counts: [u32; 2],
+}
+
+impl<const N: usize> CountTable<N> {
+    /// No value has these bits, since NaN is passed over: they mark a free slot.
+    const FREE: Slot = Slot { bits: f64::NAN.to_bits(), counts: [0; 2] };
+
+    fn new() -> Self {
+        Self { slots: vec![Self::FREE; N], taken: 0 }
     }
-    let found = keys.into_iter().zip(counts).filter(|(bits, _)| *bits != free);
-    let mut found: Vec<(u64, u64)> =
-        found.map(|(bits, n)| (order_key(f64::from_bits(bits)), n.into())).collect();
-    found.sort_unstable();
-    Some(found)
+
+    /// Counts values, passing over NaN, until the table is full; gives how many it dealt with.
+    fn add(&mut self, values: &[f64]) -> usize {
+        // Of a known length, so that a slot's place needs no check.
+        let Some(slots) = self.slots.first_chunk_mut::<N>() else { return 0 };
+        for (row, &x) in values.iter().enumerate() {
+            if x.is_nan() {
+                continue;
+            }
+            let bits = x.to_bits();
+            let mut place = Self::place(bits);
+            while slots[place].bits != bits {
+                if slots[place].bits == Self::FREE.bits {
+                    if self.taken == N / 2 {
+                        return row;
+                    }
+                    self.taken += 1;
+                    slots[place].bits = bits;
+                    break;
+                }
+                place = (place + 1) % N;
+            }
+            slots[place].counts[row % 2] += 1;
+        }
+        values.len()
+    }
+
+    #[inline]
+    fn place(bits: u64) -> usize {
+        (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - N.ilog2())) as usize % N
+    }
+
+    fn grown<const M: usize>(&self) -> CountTable<M> {
+        let mut grown = CountTable::new();
+        for slot in self.slots.iter().filter(|slot| slot.bits != Self::FREE.bits) {
+            let mut place = CountTable::<M>::place(slot.bits);
+            while grown.slots[place].bits != Self::FREE.bits {
+                place = (place + 1) % M;
+            }
+            grown.slots[place] = *slot;
+        }
+        grown.taken = self.taken;
+        grown
+    }
+
+    /// The keys that order the values, ascending, with their counts; that of 0.0 twice if there was -0.0.
+    fn sorted(&self) -> Vec<(u64, u64)> {
+        let found = self.slots.iter().filter(|slot| slot.bits != Self::FREE.bits);
+        let key = |slot: &Slot| order_key(f64::from_bits(slot.bits) + 0.0);
+        let count = |[a, b]: [u32; 2]| u64::from(a) + u64::from(b);
+        let mut found: Vec<(u64, u64)> = found.map(|slot| (key(slot), count(slot.counts))).collect();
+        found.sort_unstable();
+        found
+    }
 }
 
 /// Merges two ascending lists of counts.
