@@ -192,6 +192,16 @@ pub trait ColumnStatistic: Clone + Send + Sync {
     }
 }
 
+/// Statistics whose states can be taken out again, exactly: a window that slides over time needs no second scan.
+pub trait Retract: ColumnStatistic {
+    /// Takes the rows of `part` out, which had been merged into `from`.
+    ///
+    /// # Errors
+    ///
+    /// [`State`](ErrorKind::State) when `part` cannot have been merged in.
+    fn retract(&self, from: &mut Self::State, part: &Self::State) -> Result<()>;
+}
+
 /// A column statistic over many columns of a table. Made by [`ColumnStatistic::over`].
 ///
 /// The output lists the columns in the order given, each with its result.
@@ -249,6 +259,20 @@ impl<S: ColumnStatistic> Statistic for PerColumn<S> {
         self.check(state)?;
         let each = |(name, state): (&String, &S::State)| Ok((name.clone(), self.each.finish(state)?));
         self.columns.iter().zip(state).map(each).collect()
+    }
+}
+
+impl<S: Retract> PerColumn<S> {
+    /// Takes the rows of `part` out, which had been merged into `from`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Retract::retract`].
+    pub fn retract(&self, from: &mut [S::State], part: &[S::State]) -> Result<()> {
+        if from.len() != part.len() {
+            return Err(Error::state(format!("{} columns", from.len()), format!("{}", part.len())));
+        }
+        from.iter_mut().zip(part).try_for_each(|(from, part)| self.each.retract(from, part))
     }
 }
 

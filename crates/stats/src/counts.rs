@@ -4,7 +4,7 @@ use mlsys_core::arrow::datatypes::{DataType, Field};
 use mlsys_core::{Category, Coded, Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::{Column, ColumnStatistic, Infinite};
+use crate::{Column, ColumnStatistic, Infinite, Retract};
 
 /// How often each value of a column occurs; exact up to a number of distinct values.
 ///
@@ -87,28 +87,33 @@ pub struct CountsState {
 impl CountsState {
     fn add(&mut self, from: Option<Vec<Count>>, cap: usize) {
         let (Some(own), Some(from)) = (self.values.take(), from) else { return };
-        let mut merged = Vec::with_capacity(own.len().max(from.len()));
-        let (mut own, mut from) = (own.into_iter().peekable(), from.into_iter().peekable());
-        loop {
-            let order = match (own.peek(), from.peek()) {
-                (Some(a), Some(b)) => a.value.cmp(&b.value),
-                (Some(_), None) => std::cmp::Ordering::Less,
-                (None, Some(_)) => std::cmp::Ordering::Greater,
-                (None, None) => break,
-            };
-            match order {
-                std::cmp::Ordering::Less => merged.extend(own.next()),
-                std::cmp::Ordering::Greater => merged.extend(from.next()),
-                std::cmp::Ordering::Equal => {
-                    if let (Some(mut a), Some(b)) = (own.next(), from.next()) {
-                        a.rows = a.rows.saturating_add(b.rows);
-                        a.weight += b.weight;
-                        merged.push(a);
-                    }
+        let all = merged(own, from);
+        self.values = (all.len() <= cap).then_some(all);
+    }
+}
+
+/// Merges two ascending lists of counts.
+pub(crate) fn merged(own: Vec<Count>, from: Vec<Count>) -> Vec<Count> {
+    let mut merged = Vec::with_capacity(own.len().max(from.len()));
+    let (mut own, mut from) = (own.into_iter().peekable(), from.into_iter().peekable());
+    loop {
+        let order = match (own.peek(), from.peek()) {
+            (Some(a), Some(b)) => a.value.cmp(&b.value),
+            (Some(_), None) => std::cmp::Ordering::Less,
+            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (None, None) => return merged,
+        };
+        match order {
+            std::cmp::Ordering::Less => merged.extend(own.next()),
+            std::cmp::Ordering::Greater => merged.extend(from.next()),
+            std::cmp::Ordering::Equal => {
+                if let (Some(mut a), Some(b)) = (own.next(), from.next()) {
+                    a.rows = a.rows.saturating_add(b.rows);
+                    a.weight += b.weight;
+                    merged.push(a);
                 }
             }
         }
-        self.values = (merged.len() <= cap).then_some(merged);
     }
 }
 
@@ -147,7 +152,7 @@ impl CountsSummary {
 }
 
 /// The counts of one batch, ascending.
-fn counted(coded: &Coded, weights: Option<&[f64]>) -> Vec<Count> {
+pub(crate) fn counted(coded: &Coded, weights: Option<&[f64]>) -> Vec<Count> {
     let mut counts: Vec<Count> =
         coded.distinct.iter().map(|value| Count { value: value.clone(), rows: 0, weight: 0.0 }).collect();
     match weights {
@@ -225,6 +230,27 @@ impl ColumnStatistic for Counts {
             missing: state.missing,
             missing_weight: state.missing_weight,
         })
+    }
+}
+
+impl Retract for Counts {
+    fn retract(&self, from: &mut CountsState, part: &CountsState) -> Result<()> {
+        let too_many = || Error::state("rows that were merged in", "others");
+        let (Some(own), Some(out)) = (&from.values, &part.values) else {
+            return Err(Error::state("counts below the cap", "counts that were given up"));
+        };
+        let mut left = own.clone();
+        for count in out {
+            let place = left.binary_search_by(|c| c.value.cmp(&count.value)).map_err(|_| too_many())?;
+            left[place].rows = left[place].rows.checked_sub(count.rows).ok_or_else(too_many)?;
+            left[place].weight -= count.weight;
+        }
+        left.retain(|count| count.rows > 0);
+        from.rows = from.rows.checked_sub(part.rows).ok_or_else(too_many)?;
+        from.missing = from.missing.checked_sub(part.missing).ok_or_else(too_many)?;
+        from.missing_weight -= part.missing_weight;
+        from.values = Some(left);
+        Ok(())
     }
 }
 

@@ -2,7 +2,12 @@
 
 pub mod bootstrap;
 pub mod column;
+mod contingency;
 mod counts;
+mod covariance;
+mod distinct;
+mod heavy_hitters;
+mod histogram;
 mod kll;
 mod min_max;
 mod missing;
@@ -11,8 +16,13 @@ mod profile;
 mod quantiles;
 pub mod solve;
 
-pub use column::{Column, ColumnStatistic, Infinite, PerColumn};
+pub use column::{Column, ColumnStatistic, Infinite, PerColumn, Retract};
+pub use contingency::{Contingency, ContingencyState, ContingencySummary};
 pub use counts::{Count, Counts, CountsState, CountsSummary};
+pub use covariance::{Covariance, CovarianceState, CovarianceSummary};
+pub use distinct::{Distinct, DistinctState, DistinctSummary};
+pub use heavy_hitters::{HeavyHitters, HeavyHittersState, HeavyHittersSummary};
+pub use histogram::{Histogram, HistogramState, HistogramSummary};
 pub use kll::Kll;
 pub use min_max::{MinMax, MinMaxState, MinMaxSummary};
 pub use missing::{Missing, MissingState, MissingSummary};

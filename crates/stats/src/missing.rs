@@ -2,10 +2,10 @@
 
 use mlsys_core::arrow::array::{Array, AsArray};
 use mlsys_core::arrow::datatypes::{Field, Float64Type};
-use mlsys_core::{Kind, Result};
+use mlsys_core::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::{Column, ColumnStatistic};
+use crate::{Column, ColumnStatistic, Retract};
 
 /// Counts rows, nulls and NaN; exact, for columns of any type. A weight of zero is no row; any other counts as one row.
 ///
@@ -116,5 +116,17 @@ impl ColumnStatistic for Missing {
 
     fn finish(&self, state: &MissingState) -> Result<MissingSummary> {
         Ok(MissingSummary { rows: state.rows, nulls: state.nulls, nans: state.nans })
+    }
+}
+
+impl Retract for Missing {
+    fn retract(&self, from: &mut MissingState, part: &MissingState) -> Result<()> {
+        let parts = [(from.rows, part.rows), (from.nulls, part.nulls), (from.nans, part.nans)];
+        let left = parts.map(|(all, part)| all.checked_sub(part));
+        let [Some(rows), Some(nulls), Some(nans)] = left else {
+            return Err(Error::state("rows that were merged in", "more rows"));
+        };
+        *from = MissingState { rows, nulls, nans };
+        Ok(())
     }
 }
