@@ -115,7 +115,13 @@ impl Kll {
 
     /// Half the width of a 99 % interval for the rank of a value, as a share of the count.
     pub fn rank_error(&self) -> f64 {
-        if self.count == 0 { 0.0 } else { 2.576 * self.variance.sqrt() / self.count as f64 }
+        2.576 * self.rank_deviation()
+    }
+
+    /// A bound of the standard deviation of any rank, as a share of the count. The error is a sum of independent coin tosses, so that it is
+    /// sub-Gaussian with this deviation.
+    pub fn rank_deviation(&self) -> f64 {
+        if self.count == 0 { 0.0 } else { self.variance.sqrt() / self.count as f64 }
     }
 
     /// The items in ascending order with the number of values that each stands for. The ends are exact.

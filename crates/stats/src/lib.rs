@@ -5,6 +5,7 @@ pub mod column;
 mod contingency;
 mod counts;
 mod covariance;
+pub mod distance;
 mod distinct;
 mod heavy_hitters;
 mod histogram;

@@ -143,9 +143,36 @@ pub struct QuantilesSummary {
     upto: Vec<f64>,
     whole: bool,
     exactness: Exactness,
+    /// The standard deviation of a rank, as a share of the rows; 0 where exact.
+    sigma: f64,
 }
 
 impl QuantilesSummary {
+    /// The values kept, ascending, and the weight up to each.
+    pub(crate) fn steps(&self) -> (&[f64], &[f64]) {
+        (&self.values, &self.upto)
+    }
+
+    /// The standard deviation of a rank, and the largest share of the rows that one item of a sketch stands for; 0 where exact.
+    pub(crate) fn rank_noise(&self) -> (f64, f64) {
+        let total = match (self.exactness, self.upto.last()) {
+            (Exactness::Approximate { .. }, Some(&total)) => total,
+            _ => return (0.0, 0.0),
+        };
+        let mut before = 0.0;
+        let weights = self.upto.iter().map(|&upto| upto - std::mem::replace(&mut before, upto));
+        (self.sigma, weights.fold(0.0, f64::max) / total)
+    }
+
+    /// The share of the weight at or below a value; NaN without values.
+    pub fn share_up_to(&self, value: f64) -> f64 {
+        let total = self.upto.last().copied().unwrap_or(f64::NAN);
+        match self.values.partition_point(|&x| x <= value) {
+            0 => 0.0 * total,
+            place => self.upto[place - 1] / total,
+        }
+    }
+
     /// The quantile of a share `q` in 0 to 1; `None` without values, or for another `q`.
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let (total, last) = (*self.upto.last()?, *self.values.last()?);
@@ -266,7 +293,13 @@ impl ColumnStatistic for Quantiles {
                     return Err(Error::state("a weight per value", "another number of them"));
                 }
                 let upto = cumulate(&mut weights.iter().copied());
-                QuantilesSummary { values: values.clone(), upto, whole: *whole, exactness: Exactness::Exact }
+                QuantilesSummary {
+                    values: values.clone(),
+                    upto,
+                    whole: *whole,
+                    exactness: Exactness::Exact,
+                    sigma: 0.0,
+                }
             }
             QuantilesState::Sketch(sketch) => {
                 sketch.validate()?;
@@ -276,6 +309,7 @@ impl ColumnStatistic for Quantiles {
                     upto: cumulate(&mut items.iter().map(|item| item.1)),
                     whole: true,
                     exactness: Exactness::Approximate { rank_error: sketch.rank_error() },
+                    sigma: sketch.rank_deviation(),
                 }
             }
         })
