@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod association;
 pub mod bootstrap;
 pub mod column;
 mod contingency;
