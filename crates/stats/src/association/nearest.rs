@@ -55,9 +55,10 @@ pub(super) fn in_the_plane(x: &[f64], y: &[f64], k: usize) -> Vec<f64> {
     distances
 }
 
-/// How many of the ascending values lie within a radius of `x`, both ends included.
+/// How many of the ascending values lie within a radius of `x`, both ends included. Differences are compared, as when the radius was
+/// found: `x + radius` would be rounded.
 pub(super) fn within(sorted: &[f64], x: f64, radius: f64) -> usize {
-    sorted.partition_point(|&v| v <= x + radius) - sorted.partition_point(|&v| v < x - radius)
+    sorted.partition_point(|&v| v - x <= radius) - sorted.partition_point(|&v| x - v > radius)
 }
 
 #[cfg(test)]
