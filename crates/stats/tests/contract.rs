@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+use mlsys_core::statistic::state_of;
+use mlsys_core::{ErrorKind, Statistic};
 use mlsys_stats::{
-    ColumnStatistic, Counts, CountsSummary, MinMax, Missing, Moments, MomentsSummary, Profile,
+    Column, ColumnStatistic, Contingency, Counts, CountsSummary, Covariance, Distinct, DistinctSummary,
+    HeavyHitters, HeavyHittersSummary, Histogram, MinMax, Missing, Moments, MomentsSummary, Profile,
+    Quantiles, QuantilesSummary, Retract,
 };
-use mlsys_stats::{Quantiles, QuantilesSummary};
 use mlsys_testkit::StatisticContract;
 
 const NUMBERS: [&str; 3] = ["number", "count", "flag"];
@@ -84,4 +87,114 @@ fn profile_and_tuples_merge() {
     let pair = (Missing::new().over(ALL), Counts::new().over(ALL));
     StatisticContract::new("(Missing, Counts)", pair)
         .run(|(m, c)| m.iter().map(|(_, m)| m.missing() as f64).chain(counts(c)).collect());
+}
+
+#[test]
+fn distinct_counts_merge() {
+    let numbers = |o: &Vec<(String, DistinctSummary)>| o.iter().map(|(_, d)| d.estimate()).collect();
+    StatisticContract::new("Distinct", Distinct::new().over(ALL)).run(numbers);
+    StatisticContract::new("Distinct weighted", Distinct::new().over(ALL).weight(Some("weight")))
+        .run(numbers);
+    let sketched = Distinct::new().exact_up_to(3).precision(6).over(ALL);
+    StatisticContract::new("Distinct sketched", sketched).run(numbers);
+}
+
+#[test]
+fn heavy_hitters_merge() {
+    let numbers = |o: &Vec<(String, HeavyHittersSummary)>| {
+        o.iter().flat_map(|(_, h)| h.values.iter().map(|c| c.weight).chain([h.error, h.weight])).collect()
+    };
+    StatisticContract::new("HeavyHitters", HeavyHitters::new(400).over(ALL)).run(numbers);
+    StatisticContract::new("HeavyHitters pruned", HeavyHitters::new(5).over(ALL))
+        .skip("merge", "which rare values survive depends on how the rows are divided, within the error")
+        .run(numbers);
+}
+
+#[test]
+fn tables_merge() {
+    let histogram = Histogram::uniform(-5.0, 20.0, 10);
+    StatisticContract::new("Histogram", histogram.clone().over(NUMBERS)).run(|o| {
+        o.iter().flat_map(|(_, h)| h.weights.clone().into_iter().chain([h.below, h.missing])).collect()
+    });
+    StatisticContract::new("Histogram weighted", histogram.over(NUMBERS).weight(Some("weight")))
+        .run(|o| o.iter().flat_map(|(_, h)| h.weights.clone()).collect());
+    for (name, weight) in [("Contingency", None), ("Contingency weighted", Some("weight"))] {
+        StatisticContract::new(name, Contingency::new("word", "count").weight(weight))
+            .run(|o| o.weights.iter().copied().chain([o.missing]).collect());
+    }
+    for (name, weight) in [("Covariance", None), ("Covariance weighted", Some("weight"))] {
+        StatisticContract::new(name, Covariance::of(NUMBERS).weight(weight))
+            .tolerance(1e-11)
+            .run(|o| o.products.iter().chain(&o.means).copied().chain([o.incomplete as f64]).collect());
+    }
+}
+
+/// Taking a part out again leaves what the other part alone gives.
+#[test]
+fn exact_states_retract() {
+    fn check<S: Retract<State: PartialEq + std::fmt::Debug> + Copy>(name: &str, recipe: S) {
+        let batch = mlsys_testkit::table::mixed(300, true);
+        for (field, array) in
+            batch.schema().fields().iter().zip(batch.columns()).filter(|(f, _)| f.name() == "count")
+        {
+            let state = |offset: usize, rows: usize| {
+                let mut state = recipe.init(field).unwrap();
+                let part = array.slice(offset, rows);
+                recipe.update(&mut state, &Column::new(field.name(), &part, None).unwrap()).unwrap();
+                state
+            };
+            let mut all = state(0, 300);
+            recipe.retract(&mut all, &state(0, 120)).unwrap();
+            assert_eq!(all, state(120, 180), "{name}");
+            assert!(recipe.retract(&mut all, &state(0, 300)).is_err(), "{name}: took out more than there is");
+        }
+    }
+    check("Missing", Missing::new());
+    check("Counts", Counts::new());
+    let batch = mlsys_testkit::table::mixed(300, true);
+    let histogram = Histogram::uniform(0.0, 40.0, 7);
+    let of = |rows: std::ops::Range<usize>| {
+        let array = batch.column(1).slice(rows.start, rows.len());
+        let mut state = histogram.init(batch.schema().field(1)).unwrap();
+        histogram.update(&mut state, &Column::new("count", &array, None).unwrap()).unwrap();
+        state
+    };
+    let mut all = of(0..300);
+    histogram.retract(&mut all, &of(0..120)).unwrap();
+    assert_eq!(all, of(120..300));
+    let table = Contingency::new("word", "kind");
+    let mut all = state_of(&table, &batch).unwrap();
+    table.retract(&mut all, &state_of(&table, &batch.slice(0, 120)).unwrap()).unwrap();
+    assert_eq!(table.finish(&all).unwrap().weights.sum(), {
+        let rest = state_of(&table, &batch.slice(120, 180)).unwrap();
+        table.finish(&rest).unwrap().weights.sum()
+    });
+}
+
+#[test]
+fn absurd_parameters_and_columns_are_refused() {
+    let schema = mlsys_testkit::table::mixed(1, false).schema();
+    let parameter = |error: mlsys_core::Error, name: &str| {
+        assert!(matches!(error.kind(), ErrorKind::InvalidParameter { name: n, .. } if n == name), "{error}");
+    };
+    parameter(Distinct::new().precision(3).over(["word"]).init(&schema).unwrap_err(), "precision");
+    parameter(HeavyHitters::new(0).over(["word"]).init(&schema).unwrap_err(), "capacity");
+    for edges in [vec![], vec![1.0], vec![1.0, 1.0], vec![0.0, f64::NAN], vec![0.0, f64::INFINITY]] {
+        parameter(Histogram::with_edges(edges).over(["number"]).init(&schema).unwrap_err(), "edges");
+    }
+    parameter(Contingency::new("word", "kind").cap(0).init(&schema).unwrap_err(), "cap");
+    parameter(Covariance::of([""; 0]).init(&schema).unwrap_err(), "columns");
+    for error in [
+        Histogram::uniform(0.0, 1.0, 2).over(["word"]).init(&schema).unwrap_err(),
+        Covariance::of(["number", "word"]).init(&schema).unwrap_err(),
+    ] {
+        assert!(matches!(error.kind(), ErrorKind::ColumnType { .. }), "{error}");
+    }
+    let missing = Contingency::new("word", "nowhere").init(&schema).unwrap_err();
+    assert!(matches!(missing.kind(), ErrorKind::MissingColumn { .. }), "{missing}");
+    // A table that would not fit is given up, and says so when it is read.
+    let batch = mlsys_testkit::table::mixed(300, false);
+    let narrow = Contingency::new("number", "größe 量").cap(100);
+    let error = narrow.finish(&state_of(&narrow, &batch).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("number") && error.to_string().contains("cap"), "{error}");
 }
