@@ -42,3 +42,17 @@ dummies = pd.get_dummies(flights[["carrier", "origin", "dest"]], dtype="uint8")
 encoded = pd.concat([scaled, dummies, flights[["late"]]], axis=1)
 train = flights.time_hour < pd.Timestamp("2013-10-01", tz="America/New_York")
 write(encoded[train].reset_index(drop=True), "encoded.parquet")
+
+# Three million flights as in Vega's flights-3m: times to the minute, whole delays and distances, two airports.
+n = 3_000_000
+airports = np.array(["".join(c) for c in rng.choice(list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), (229, 3))])
+share = 1 / np.arange(1, 230) ** 0.9
+origin, destination = (rng.choice(229, n, p=share / share.sum()) for _ in range(2))
+minutes = np.sort(rng.choice(214_000, n))
+flights_3m = pd.DataFrame(dict(
+    date=pd.Timestamp("2001-01-01") + pd.to_timedelta(minutes, unit="min"),
+    delay=np.clip(np.round(rng.standard_exponential(n) ** 1.5 * 18 - 12), -60, 1400).astype("int16"),
+    distance=(31 + (origin * 7919 + destination * 104_729) % 1109 * 4).astype("int16"),
+    origin=airports[origin], destination=airports[destination],
+))
+write(flights_3m, "flights_3m.parquet")

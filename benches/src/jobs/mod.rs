@@ -4,6 +4,7 @@ mod logistic_regression;
 mod median_imputer;
 mod one_hot;
 mod profile;
+mod profile_3m;
 mod roc_auc;
 mod standard_scaler;
 
@@ -17,6 +18,7 @@ use crate::Job;
 pub fn load(name: &str, data: &str) -> Result<Box<dyn Job>> {
     Ok(match name {
         "profile" => Box::new(profile::Profiling::load(data)?),
+        "profile_3m" => Box::new(profile_3m::ProfilingFile::load(data)?),
         "standard_scaler" => Box::new(standard_scaler::Scaling::load(data)?),
         "one_hot" => Box::new(one_hot::OneHot::load(data)?),
         "median_imputer" | "median_imputer_polars" => Box::new(median_imputer::Imputing::load(data)?),

@@ -24,26 +24,31 @@ impl Job for Profiling {
     }
 
     fn outcome(&self) -> Result<Outcome> {
-        let mut digest = Vec::new();
-        for column in self.report.iter().flat_map(|report| &report.columns) {
-            let mut add = |what: &str, value: f64| digest.push((format!("{} {what}", column.name), value));
-            add("missing", column.missing.missing() as f64);
-            add("distinct", column.distinct().map_or(-1.0, |n| n as f64));
-            if let (Some(moments), Some(quantiles)) = (&column.moments, &column.quantiles) {
-                add("mean", moments.mean());
-                add("std", moments.std_dev(1.0));
-                [0.25, 0.5, 0.75]
-                    .iter()
-                    .for_each(|&q| add(&format!("q{q}"), quantiles.quantile(q).unwrap_or(f64::NAN)));
-            }
-            if let Some(counts) = &column.counts {
-                add("top", counts.most_frequent().map_or(0.0, |c| c.rows as f64));
-            }
-        }
-        Ok(Outcome { digest, quality: None })
+        Ok(Outcome { digest: digest(self.report.as_ref()), quality: None })
     }
 
     fn rows(&self) -> usize {
         self.data.n_rows()
     }
+}
+
+/// The numbers of a report that the peers have as well.
+pub fn digest(report: Option<&ProfileReport>) -> Vec<(String, f64)> {
+    let mut digest = Vec::new();
+    for column in report.iter().flat_map(|report| &report.columns) {
+        let mut add = |what: &str, value: f64| digest.push((format!("{} {what}", column.name), value));
+        add("missing", column.missing.missing() as f64);
+        add("distinct", column.distinct().map_or(-1.0, |n| n as f64));
+        if let (Some(moments), Some(quantiles)) = (&column.moments, &column.quantiles) {
+            add("mean", moments.mean());
+            add("std", moments.std_dev(1.0));
+            [0.25, 0.5, 0.75]
+                .iter()
+                .for_each(|&q| add(&format!("q{q}"), quantiles.quantile(q).unwrap_or(f64::NAN)));
+        }
+        if let Some(counts) = &column.counts {
+            add("top", counts.most_frequent().map_or(0.0, |c| c.rows as f64));
+        }
+    }
+    digest
 }

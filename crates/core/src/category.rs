@@ -237,11 +237,22 @@ impl Coded {
             | DataType::Timestamp(..)
             | DataType::Time32(_)
             | DataType::Time64(_) => {
-                let text = cast(array, &DataType::Utf8)?;
-                if text.null_count() > array.null_count() {
+                // Only distinct values are written out: rows repeat them.
+                let narrow = matches!(array.data_type(), DataType::Date32 | DataType::Time32(_));
+                let stored = if narrow { &DataType::Int32 } else { &DataType::Int64 };
+                let integers = cast(&cast(array, stored)?, &DataType::Int64)?;
+                let mut coder = Coder::with_capacity(array.len());
+                integers.as_primitive::<Int64Type>().iter().for_each(|v| coder.push(v, Category::Int));
+                let coded = coder.finish();
+                let integer = |value: &Category| if let Category::Int(i) = value { Some(*i) } else { None };
+                let distinct: Int64Array = coded.distinct.iter().map(integer).collect();
+                let text = cast(&cast(&cast(&distinct, stored)?, array.data_type())?, &DataType::Utf8)?;
+                if text.null_count() > 0 {
                     return Err(Error::column_type(column, "dates in the years 0 to 9999", "others"));
                 }
-                Ok(Self::from_text(text.as_string::<i32>().iter()))
+                let text = Self::from_text(text.as_string::<i32>().iter());
+                let code = |code: u32| text.codes.get(code as usize).copied().unwrap_or(Self::MISSING);
+                Ok(Self { codes: coded.codes.into_iter().map(code).collect(), distinct: text.distinct })
             }
             DataType::Null => Ok(Self { codes: vec![Self::MISSING; array.len()], distinct: Vec::new() }),
             other => {

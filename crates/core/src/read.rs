@@ -15,6 +15,7 @@ fn open(path: &std::path::Path) -> crate::Result<std::fs::File> {
 
 #[cfg(feature = "parquet")]
 mod parquet {
+    use std::collections::VecDeque;
     use std::path::{Path, PathBuf};
 
     use arrow::array::RecordBatch;
@@ -122,13 +123,23 @@ mod parquet {
             Ok(builder.with_batch_size(self.batch_size))
         }
 
-        /// The rows as a stream, in order.
+        /// The rows as a stream, in order. As many row groups are decoded at once as the current pool has threads, unless they are long
+        /// (more than 262,144 rows): then they go by batch by batch, so that memory stays bounded.
         ///
         /// # Errors
         ///
         /// As [`read_parquet`]; the stream's items carry those that arise later.
         pub fn batches(&self) -> Result<Batches> {
             let place = format!("reading {}", self.path.display());
+            let groups = self.metadata.metadata().row_groups();
+            let short = groups.iter().all(|group| group.num_rows() <= LONG_GROUP);
+            if short && groups.len() > 1 && rayon::current_num_threads() > 1 {
+                let ahead = Ahead { reader: self.clone(), next: 0, ready: VecDeque::new() };
+                return Batches::new(
+                    self.schema()?,
+                    ahead.map(move |batch| batch.map_err(|e| e.context(&place))),
+                );
+            }
             let reader = self.builder()?.build().map_err(|e| Error::external(e).context(&place))?;
             let stream = reader.map(move |batch| batch.map_err(|e| Error::from(e).context(&place)));
             Batches::new(self.schema()?, stream)
@@ -143,14 +154,51 @@ mod parquet {
             use rayon::prelude::*;
             let groups: Vec<Vec<RecordBatch>> = (0..self.metadata.metadata().num_row_groups())
                 .into_par_iter()
-                .map(|group| {
-                    let reader =
-                        self.builder()?.with_row_groups(vec![group]).build().map_err(Error::external)?;
-                    reader.map(|batch| batch.map_err(Error::from)).collect::<Result<Vec<_>>>()
-                })
+                .map(|group| self.group(group))
                 .collect::<Result<_>>()
                 .map_err(|e| e.context(format!("reading {}", self.path.display())))?;
             Ok(concat_batches(&self.schema()?, groups.iter().flatten())?)
+        }
+
+        fn group(&self, group: usize) -> Result<Vec<RecordBatch>> {
+            let reader = self.builder()?.with_row_groups(vec![group]).build().map_err(Error::external)?;
+            reader.map(|batch| batch.map_err(Error::from)).collect()
+        }
+    }
+
+    /// Rows of a row group that is not decoded as a whole.
+    const LONG_GROUP: i64 = 262_144;
+
+    /// A stream that decodes a row group per thread at a time.
+    struct Ahead {
+        reader: ParquetReader,
+        next: usize,
+        ready: VecDeque<Result<RecordBatch>>,
+    }
+
+    impl Iterator for Ahead {
+        type Item = Result<RecordBatch>;
+
+        fn next(&mut self) -> Option<Self::Item> {
+            use rayon::prelude::*;
+            let groups = self.reader.metadata.metadata().num_row_groups();
+            while self.ready.is_empty() && self.next < groups {
+                let end = groups.min(self.next + rayon::current_num_threads());
+                let decoded: Vec<Result<Vec<RecordBatch>>> =
+                    (self.next..end).into_par_iter().map(|group| self.reader.group(group)).collect();
+                self.next = end;
+                for group in decoded {
+                    match group {
+                        Ok(batches) => self.ready.extend(batches.into_iter().map(Ok)),
+                        Err(error) => {
+                            self.ready.push_back(Err(error));
+                            self.next = groups;
+                            break;
+                        }
+                    }
+                }
+            }
+            self.ready.pop_front()
         }
     }
 }

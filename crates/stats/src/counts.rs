@@ -94,7 +94,7 @@ impl CountsState {
 
 /// Merges two ascending lists of counts.
 pub(crate) fn merged(own: Vec<Count>, from: Vec<Count>) -> Vec<Count> {
-    let mut merged = Vec::with_capacity(own.len().max(from.len()));
+    let mut merged = Vec::with_capacity(own.len() + from.len());
     let (mut own, mut from) = (own.into_iter().peekable(), from.into_iter().peekable());
     loop {
         let order = match (own.peek(), from.peek()) {

@@ -65,6 +65,13 @@ impl MinMaxState {
     }
 }
 
+impl MinMaxState {
+    /// Adds values that each occur.
+    pub(crate) fn add_values(&mut self, values: &[Category]) {
+        self.add(values.iter().min().cloned().zip(values.iter().max().cloned()));
+    }
+}
+
 /// The rows of the smallest and the largest value, the first of equals.
 fn extremes<T: PartialOrd + Copy>(values: impl Iterator<Item = (usize, T)>) -> Option<(usize, usize)> {
     let mut found: Option<((usize, T), (usize, T))> = None;

@@ -42,7 +42,7 @@ pub struct Profile {
 
 impl Default for Profile {
     fn default() -> Self {
-        Self { quantiles: Quantiles::new(), counts: Counts::new().cap(131_072) }
+        Self { quantiles: Quantiles::new(), counts: Counts::new().cap(262_144) }
     }
 }
 
@@ -166,8 +166,11 @@ impl Profile {
 
     fn update_column(&self, state: &mut ColumnState, column: &Column<'_>) -> Result<()> {
         Missing::new().update(&mut state.missing, column)?;
-        if let Some(state) = &mut state.min_max {
-            MinMax::new().update(state, column)?;
+        match &mut state.min_max {
+            // What is counted is coded already, and has fewer values than rows.
+            Some(range) if state.counts.is_some() => range.add_values(&column.coded()?.distinct),
+            Some(range) => MinMax::new().update(range, column)?,
+            None => {}
         }
         if let Some(state) = &mut state.moments {
             Moments::new().update(state, column)?;
