@@ -345,7 +345,7 @@ impl OneHotEncoder {
         let slots: Vec<Option<u32>> = values.iter().zip(&rare).map(own).collect();
         let infrequent = rare.contains(&true).then(|| slot("<infrequent>".into()));
         let missing = (with_missing && rare.last() == Some(&false)).then(|| slot("<missing>".into()));
-        let categories = values.into_iter().map(|v| v.value).collect();
+        let categories = values.iter().map(|v| v.value.clone()).collect();
         let vocabulary = Vocabulary::new(layout, name, categories)?;
         Ok(Expansion { vocabulary, slots, with_missing, missing, infrequent, names })
     }

@@ -1,5 +1,7 @@
 //! How often each value occurs.
 
+use std::sync::Arc;
+
 use mlsys_core::arrow::datatypes::{DataType, Field};
 use mlsys_core::{Category, Coded, Error, Kind, Result};
 use serde::{Deserialize, Serialize};
@@ -56,6 +58,11 @@ impl Counts {
         self
     }
 
+    /// How many distinct values are kept.
+    pub(crate) fn limit(&self) -> usize {
+        self.cap
+    }
+
     /// What to do with infinite values; by default they are values like others.
     pub fn infinite(mut self, infinite: Infinite) -> Self {
         self.infinite = infinite;
@@ -77,18 +84,23 @@ pub struct Count {
 /// The state of [`Counts`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CountsState {
-    /// Ascending; `None` once there were more than the cap.
-    values: Option<Vec<Count>>,
+    /// Ascending; `None` once there were more than the cap. Shared with the summaries.
+    values: Option<Arc<Vec<Count>>>,
     rows: u64,
     missing: u64,
     missing_weight: f64,
 }
 
 impl CountsState {
+    /// The values, while they are kept.
+    pub(crate) fn values(&self) -> Option<&Arc<Vec<Count>>> {
+        self.values.as_ref()
+    }
+
     fn add(&mut self, from: Option<Vec<Count>>, cap: usize) {
         let (Some(own), Some(from)) = (self.values.take(), from) else { return };
-        let all = merged(own, from);
-        self.values = (all.len() <= cap).then_some(all);
+        let all = merged(Arc::unwrap_or_clone(own), from);
+        self.values = (all.len() <= cap).then(|| Arc::new(all));
     }
 }
 
@@ -122,7 +134,7 @@ pub(crate) fn merged(own: Vec<Count>, from: Vec<Count>) -> Vec<Count> {
 #[non_exhaustive]
 pub struct CountsSummary {
     /// The distinct values, ascending; `None` when there are more than the cap.
-    pub values: Option<Vec<Count>>,
+    pub values: Option<Arc<Vec<Count>>>,
     /// Rows in all, missing ones included, those of weight zero not.
     pub rows: u64,
     /// Missing rows.
@@ -134,7 +146,7 @@ pub struct CountsSummary {
 impl CountsSummary {
     /// The number of distinct values; `None` when there are more than the cap.
     pub fn distinct(&self) -> Option<usize> {
-        self.values.as_ref().map(Vec::len)
+        self.values.as_ref().map(|values| values.len())
     }
 
     /// The value of the largest weight, the smallest value among equals.
@@ -144,7 +156,7 @@ impl CountsSummary {
 
     /// The `n` values of the largest weight, largest first, equals in ascending order of value.
     pub fn top(&self, n: usize) -> Vec<&Count> {
-        let mut all: Vec<&Count> = self.values.iter().flatten().collect();
+        let mut all: Vec<&Count> = self.values.iter().flat_map(|values| values.iter()).collect();
         all.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.value.cmp(&b.value)));
         all.truncate(n);
         all
@@ -188,7 +200,7 @@ impl ColumnStatistic for Counts {
             let expected = "text, booleans, numbers or dates to be counted";
             return Err(Error::column_type(field.name(), expected, field.data_type()));
         }
-        Ok(CountsState { values: Some(Vec::new()), rows: 0, missing: 0, missing_weight: 0.0 })
+        Ok(CountsState { values: Some(Arc::default()), rows: 0, missing: 0, missing_weight: 0.0 })
     }
 
     fn update(&self, state: &mut CountsState, column: &Column<'_>) -> Result<()> {
@@ -219,7 +231,7 @@ impl ColumnStatistic for Counts {
         into.rows = into.rows.saturating_add(from.rows);
         into.missing = into.missing.saturating_add(from.missing);
         into.missing_weight += from.missing_weight;
-        into.add(from.values, self.cap);
+        into.add(from.values.map(Arc::unwrap_or_clone), self.cap);
         Ok(())
     }
 
@@ -239,8 +251,8 @@ impl Retract for Counts {
         let (Some(own), Some(out)) = (&from.values, &part.values) else {
             return Err(Error::state("counts below the cap", "counts that were given up"));
         };
-        let mut left = own.clone();
-        for count in out {
+        let mut left = Vec::clone(own);
+        for count in out.iter() {
             let place = left.binary_search_by(|c| c.value.cmp(&count.value)).map_err(|_| too_many())?;
             left[place].rows = left[place].rows.checked_sub(count.rows).ok_or_else(too_many)?;
             left[place].weight -= count.weight;
@@ -249,7 +261,7 @@ impl Retract for Counts {
         from.rows = from.rows.checked_sub(part.rows).ok_or_else(too_many)?;
         from.missing = from.missing.checked_sub(part.missing).ok_or_else(too_many)?;
         from.missing_weight -= part.missing_weight;
-        from.values = Some(left);
+        from.values = Some(Arc::new(left));
         Ok(())
     }
 }
@@ -258,7 +270,6 @@ impl Retract for Counts {
 mod tests {
     use super::*;
     use mlsys_core::arrow::array::{ArrayRef, Int64Array};
-    use std::sync::Arc;
 
     #[test]
     fn the_cap_gives_up_values_and_keeps_totals() {

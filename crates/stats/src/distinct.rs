@@ -71,6 +71,23 @@ impl Distinct {
         self
     }
 
+    /// The state of values that each occur; NaN is none.
+    pub(crate) fn state_of_floats(&self, values: &[f64]) -> DistinctState {
+        let mut state = DistinctState::default();
+        self.add(&mut state, values.iter().filter(|x| !x.is_nan()).map(|&x| of_float(x)).collect());
+        state
+    }
+
+    /// The state of values that each occur.
+    pub(crate) fn state_of_values<'a>(
+        &self,
+        values: impl IntoIterator<Item = &'a Category>,
+    ) -> DistinctState {
+        let mut state = DistinctState::default();
+        self.add(&mut state, values.into_iter().map(of_category).collect());
+        state
+    }
+
     fn add(&self, state: &mut DistinctState, mut hashes: Vec<u64>) {
         match state {
             DistinctState::Exact(own) => {
@@ -114,6 +131,12 @@ pub enum DistinctState {
     Exact(Vec<u64>),
     /// HyperLogLog's registers.
     Registers(Vec<u8>),
+}
+
+impl Default for DistinctState {
+    fn default() -> Self {
+        Self::Exact(Vec::new())
+    }
 }
 
 /// What [`Distinct`] found.

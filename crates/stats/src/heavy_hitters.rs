@@ -55,6 +55,14 @@ impl HeavyHitters {
         Self { capacity }
     }
 
+    /// The state of values that are counted already, ascending.
+    pub(crate) fn state_of(&self, counts: &[Count]) -> HeavyHittersState {
+        let weight = counts.iter().map(|count| count.weight).sum();
+        let mut state = HeavyHittersState { values: counts.to_vec(), error: 0.0, weight };
+        self.prune(&mut state);
+        state
+    }
+
     /// Takes the weight of the heaviest value that has no room from all, which leaves room.
     fn prune(&self, state: &mut HeavyHittersState) {
         if state.values.len() <= self.capacity {

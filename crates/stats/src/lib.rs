@@ -29,5 +29,5 @@ pub use kll::Kll;
 pub use min_max::{MinMax, MinMaxState, MinMaxSummary};
 pub use missing::{Missing, MissingState, MissingSummary};
 pub use moments::{Moments, MomentsState, MomentsSummary};
-pub use profile::{ColumnSummary, Profile, ProfileReport, ProfileState};
+pub use profile::{ColumnChange, ColumnSummary, Profile, ProfileComparison, ProfileReport, ProfileState};
 pub use quantiles::{Exactness, Quantiles, QuantilesState, QuantilesSummary};

@@ -80,6 +80,11 @@ impl Quantiles {
         self
     }
 
+    /// How many distinct values are kept.
+    pub(crate) fn limit(&self) -> usize {
+        self.exact_up_to
+    }
+
     /// What to do with infinite values; by default they are ordered like any other.
     pub fn infinite(mut self, infinite: Infinite) -> Self {
         self.infinite = infinite;

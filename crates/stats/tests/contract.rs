@@ -28,7 +28,7 @@ fn quantiles(output: &[(String, QuantilesSummary)]) -> Vec<f64> {
 
 fn counts(output: &[(String, CountsSummary)]) -> Vec<f64> {
     let each = |(_, c): &(String, CountsSummary)| {
-        let values = c.values.iter().flatten().flat_map(|v| [v.rows as f64, v.weight]);
+        let values = c.values.iter().flat_map(|v| v.iter()).flat_map(|v| [v.rows as f64, v.weight]);
         [c.rows as f64, c.missing as f64, c.missing_weight].into_iter().chain(values).collect::<Vec<_>>()
     };
     output.iter().flat_map(each).collect()

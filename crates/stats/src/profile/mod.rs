@@ -1,6 +1,9 @@
 //! What is in a table: every column in one scan.
 
-use std::fmt;
+mod comparison;
+mod display;
+
+pub use comparison::{ColumnChange, ProfileComparison};
 
 use mlsys_core::arrow::array::RecordBatch;
 use mlsys_core::arrow::datatypes::{DataType, Field, Schema};
@@ -9,16 +12,16 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Column, ColumnStatistic, Counts, CountsState, CountsSummary, MinMax, MinMaxState, Missing, MissingState,
-};
-use crate::{
+    Column, ColumnStatistic, Counts, CountsState, CountsSummary, Distinct, DistinctState, DistinctSummary,
+    HeavyHitters, HeavyHittersState, HeavyHittersSummary, MinMax, MinMaxState, Missing, MissingState,
     MissingSummary, Moments, MomentsState, MomentsSummary, Quantiles, QuantilesState, QuantilesSummary,
 };
 
 /// Missing values, extremes, moments, quantiles and counts of every column, in one scan.
 ///
 /// Numeric and boolean columns get moments and quantiles; text and times get counts; nested columns only the
-/// share missing. Which numbers are exact and which are sketched each summary says.
+/// share missing. Columns with too many values to keep (131,072 numbers, 262,144 others, by default) get a quantile sketch, an estimate of
+/// the number of distinct values and their heavy hitters instead; each summary says which numbers are exact.
 ///
 /// ```
 /// use mlsys_core::{Dataset, arrow::array::{Float64Array, RecordBatch}, statistic::summarize};
@@ -47,7 +50,7 @@ impl Default for Profile {
 }
 
 impl Profile {
-    /// The profile with its defaults: up to 131,072 distinct values are exact.
+    /// The profile with its defaults.
     pub fn new() -> Self {
         Self::default()
     }
@@ -81,6 +84,59 @@ struct ColumnState {
     moments: Option<MomentsState>,
     quantiles: Option<QuantilesState>,
     counts: Option<CountsState>,
+    /// Begins when the values are too many to keep.
+    beyond: Option<Beyond>,
+}
+
+/// What is kept of values that are too many to keep.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Beyond {
+    distinct: DistinctState,
+    /// Of counted columns.
+    top: Option<HeavyHittersState>,
+}
+
+const DISTINCT: fn() -> Distinct = || Distinct::new().exact_up_to(0);
+const TOP: fn() -> HeavyHitters = || HeavyHitters::new(256);
+
+impl Beyond {
+    fn merge(&mut self, from: Self) -> Result<()> {
+        DISTINCT().merge(&mut self.distinct, from.distinct)?;
+        merge_part(&TOP(), &mut self.top, from.top)
+    }
+}
+
+impl ColumnState {
+    /// Whether the values are no longer all kept.
+    fn is_sketched(&self) -> bool {
+        matches!(self.quantiles, Some(QuantilesState::Sketch(_)))
+            || self.counts.as_ref().is_some_and(|counts| counts.values().is_none())
+    }
+
+    /// How many values are kept.
+    fn kept(&self) -> usize {
+        let numbers = match &self.quantiles {
+            Some(QuantilesState::Exact { values, .. }) => values.len(),
+            _ => 0,
+        };
+        numbers + self.counts.as_ref().and_then(CountsState::values).map_or(0, |values| values.len())
+    }
+
+    /// The part for values that are too many, made of those that are still kept if it has not begun.
+    fn beyond(&self) -> Beyond {
+        if let Some(beyond) = &self.beyond {
+            return beyond.clone();
+        }
+        let counts = self.counts.as_ref().and_then(CountsState::values);
+        let top =
+            self.counts.as_ref().map(|_| TOP().state_of(counts.map_or(&[], |values| values.as_slice())));
+        let distinct = match (&self.quantiles, counts) {
+            (Some(QuantilesState::Exact { values, .. }), _) => DISTINCT().state_of_floats(values),
+            (_, Some(counts)) => DISTINCT().state_of_values(counts.iter().map(|count| &count.value)),
+            _ => DistinctState::default(),
+        };
+        Beyond { distinct, top }
+    }
 }
 
 /// What [`Profile`] found in a column; parts that its type does not have are `None`.
@@ -103,6 +159,9 @@ pub struct ColumnSummary {
     pub quantiles: Option<QuantilesSummary>,
     /// Counts of another column.
     pub counts: Option<CountsSummary>,
+    /// The most frequent values of a counted column that has too many to count, with their error.
+    pub heavy_hitters: Option<HeavyHittersSummary>,
+    estimate: Option<DistinctSummary>,
     integers: bool,
 }
 
@@ -124,17 +183,73 @@ impl ColumnSummary {
             _ => None,
         }
     }
+
+    /// The number of distinct values, and the relative standard error of it: 0 while they are all kept, then HyperLogLog's 0.8 %. `None` for
+    /// nested columns.
+    pub fn distinct_estimate(&self) -> Option<(f64, f64)> {
+        match (self.distinct(), &self.estimate) {
+            (Some(exact), _) => Some((exact as f64, 0.0)),
+            (None, Some(estimate)) => Some((estimate.estimate(), estimate.standard_error())),
+            _ => None,
+        }
+    }
 }
 
 /// What [`Profile`] found; printed as a table.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// It serialises as its state (in a format that keeps infinities and NaN, such as CBOR), so that reports of parts [`merge`](Self::merge) and
+/// an old one can be [compared](Self::compare) with a new one. `summarize_by(&Profile::new(), &data, "origin")` gives one per group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stored", into = "Stored")]
 #[non_exhaustive]
 pub struct ProfileReport {
     /// A summary per column, in the table's order.
     pub columns: Vec<ColumnSummary>,
+    recipe: Profile,
+    state: ProfileState,
+}
+
+/// A report as it is stored.
+#[derive(Clone, Serialize, Deserialize)]
+struct Stored {
+    recipe: Profile,
+    state: ProfileState,
+}
+
+impl From<ProfileReport> for Stored {
+    fn from(report: ProfileReport) -> Self {
+        Self { recipe: report.recipe, state: report.state }
+    }
+}
+
+impl TryFrom<Stored> for ProfileReport {
+    type Error = Error;
+
+    fn try_from(stored: Stored) -> Result<Self> {
+        stored.recipe.finish(&stored.state)
+    }
 }
 
 impl ProfileReport {
+    /// The report of the rows of both, which come after those of `self`.
+    ///
+    /// # Errors
+    ///
+    /// [`State`](mlsys_core::ErrorKind::State) for reports of other columns, or made with other settings.
+    pub fn merge(&self, later: &Self) -> Result<Self> {
+        if self.recipe != later.recipe {
+            return Err(Error::state("reports made with the same settings", "other settings"));
+        }
+        let mut state = self.state.clone();
+        self.recipe.merge(&mut state, later.state.clone())?;
+        self.recipe.finish(&state)
+    }
+
+    /// What changed from this report to another.
+    pub fn compare(&self, now: &Self) -> ProfileComparison {
+        ProfileComparison::new(self, now)
+    }
+
     /// The summary of a column.
     pub fn column(&self, name: &str) -> Option<&ColumnSummary> {
         self.columns.iter().find(|c| c.name == name)
@@ -161,6 +276,7 @@ impl Profile {
             moments: numeric.then(|| Moments::new().init(field)).transpose()?,
             quantiles: numeric.then(|| self.quantiles.init(field)).transpose()?,
             counts: counted.then(|| self.counts.init(field)).transpose()?,
+            beyond: None,
         })
     }
 
@@ -180,6 +296,38 @@ impl Profile {
         }
         if let Some(state) = &mut state.counts {
             self.counts.update(state, column)?;
+        }
+        if state.is_sketched() {
+            let field = Field::new(column.name(), column.array().data_type().clone(), true);
+            let top = state.counts.is_some().then(|| TOP().init(&field)).transpose()?;
+            // By the values that counts would keep, so that both ways to here agree.
+            let distinct = match &state.counts {
+                Some(_) => DISTINCT().state_of_values(&column.coded()?.distinct),
+                None => DISTINCT().state_of_floats(column.floats()?),
+            };
+            let mut beyond = Beyond { distinct, top };
+            if let Some(top) = &mut beyond.top {
+                TOP().update(top, column)?;
+            }
+            state.beyond = Some(beyond);
+        }
+        Ok(())
+    }
+
+    fn merge_column(&self, into: &mut ColumnState, from: ColumnState) -> Result<()> {
+        // Below both limits nothing can become too many.
+        let limit = self.quantiles.limit().min(self.counts.limit());
+        let many = into.is_sketched() || from.is_sketched() || into.kept() + from.kept() > limit;
+        let beyond = many.then(|| (into.beyond(), from.beyond()));
+        Missing::new().merge(&mut into.missing, from.missing)?;
+        merge_part(&MinMax::new(), &mut into.min_max, from.min_max)?;
+        merge_part(&Moments::new(), &mut into.moments, from.moments)?;
+        merge_part(&self.quantiles, &mut into.quantiles, from.quantiles)?;
+        merge_part(&self.counts, &mut into.counts, from.counts)?;
+        into.beyond = None;
+        if let Some((mut beyond, more)) = beyond.filter(|_| into.is_sketched()) {
+            beyond.merge(more)?;
+            into.beyond = Some(beyond);
         }
         Ok(())
     }
@@ -214,7 +362,13 @@ impl Statistic for Profile {
         }
         let columns = batch.columns().par_iter().zip(batch.schema_ref().fields()[..].par_iter());
         let updated = state.columns.par_iter_mut().zip(columns).map(|(state, (array, field))| {
-            self.update_column(state, &Column::new(field.name(), array, None)?)
+            let column = Column::new(field.name(), array, None)?;
+            if state.missing == MissingState::default() {
+                return self.update_column(state, &column);
+            }
+            let mut rows = self.init_column(field)?;
+            self.update_column(&mut rows, &column)?;
+            self.merge_column(state, rows)
         });
         first_error(updated.collect())
     }
@@ -224,18 +378,16 @@ impl Statistic for Profile {
         if names(into) != names(&from) {
             return Err(Error::state("profiles of the same columns", "different columns"));
         }
-        for (into, from) in into.columns.iter_mut().zip(from.columns) {
-            Missing::new().merge(&mut into.missing, from.missing)?;
-            merge_part(&MinMax::new(), &mut into.min_max, from.min_max)?;
-            merge_part(&Moments::new(), &mut into.moments, from.moments)?;
-            merge_part(&self.quantiles, &mut into.quantiles, from.quantiles)?;
-            merge_part(&self.counts, &mut into.counts, from.counts)?;
-        }
+        into.columns
+            .iter_mut()
+            .zip(from.columns)
+            .try_for_each(|(into, from)| self.merge_column(into, from))?;
         Ok(())
     }
 
     fn finish(&self, state: &ProfileState) -> Result<ProfileReport> {
         let summary = |state: &ColumnState| -> Result<ColumnSummary> {
+            let top = state.beyond.as_ref().and_then(|beyond| beyond.top.as_ref());
             let range = state.min_max.as_ref().map(|s| MinMax::new().finish(s)).transpose()?;
             Ok(ColumnSummary {
                 name: state.name.clone(),
@@ -247,9 +399,12 @@ impl Statistic for Profile {
                 moments: state.moments.as_ref().map(|s| Moments::new().finish(s)).transpose()?,
                 quantiles: state.quantiles.as_ref().map(|s| self.quantiles.finish(s)).transpose()?,
                 counts: state.counts.as_ref().map(|s| self.counts.finish(s)).transpose()?,
+                heavy_hitters: top.map(|s| TOP().finish(s)).transpose()?,
+                estimate: state.beyond.as_ref().map(|b| DISTINCT().finish(&b.distinct)).transpose()?,
             })
         };
-        Ok(ProfileReport { columns: state.columns.iter().map(summary).collect::<Result<_>>()? })
+        let columns = state.columns.iter().map(summary).collect::<Result<_>>()?;
+        Ok(ProfileReport { columns, recipe: self.clone(), state: state.clone() })
     }
 }
 
@@ -264,105 +419,5 @@ fn short_type(data_type: &DataType) -> String {
             )
         }
         other => other.to_string(),
-    }
-}
-
-/// Longer texts are cut.
-const SHOWN: usize = 24;
-
-fn cut(text: &str) -> String {
-    if text.chars().count() <= SHOWN {
-        return text.to_owned();
-    }
-    text.chars().take(SHOWN - 1).chain(['…']).collect()
-}
-
-/// A number in at most about eight characters.
-fn short(x: f64) -> String {
-    let size = x.abs();
-    if x.is_nan() {
-        "-".into()
-    } else if size != 0.0 && !(1e-4..1e7).contains(&size) {
-        format!("{x:.3e}")
-    } else if x == x.trunc() {
-        format!("{x}")
-    } else {
-        let digits = if size >= 1_000.0 {
-            1
-        } else if size >= 10.0 {
-            2
-        } else {
-            4
-        };
-        format!("{x:.digits$}")
-    }
-}
-
-impl ColumnSummary {
-    fn cells(&self) -> [String; 11] {
-        let mut cells: [String; 11] = Default::default();
-        cells[0] = cut(&self.name);
-        cells[1] = self.type_name.clone();
-        cells[2] = match self.missing.missing() {
-            0 => "-".into(),
-            _ => format!("{:.1}%", 100.0 * self.missing.share()),
-        };
-        cells[3] = match (self.distinct(), &self.quantiles, &self.counts) {
-            (Some(n), _, _) => n.to_string(),
-            (None, None, None) => "-".into(),
-            _ => "many".into(),
-        };
-        if let Some(moments) = &self.moments {
-            cells[4] = short(moments.mean());
-            cells[5] = short(moments.std_dev(1.0));
-        }
-        let end = |value: &Option<Category>| match value {
-            Some(Category::Float(x)) => short(*x),
-            Some(other) => cut(&other.to_string()),
-            None => "-".into(),
-        };
-        cells[6] = end(&self.min);
-        if let Some(quantiles) = &self.quantiles {
-            for (cell, q) in cells[7..10].iter_mut().zip([0.25, 0.5, 0.75]) {
-                *cell = quantiles.quantile(q).map_or("-".into(), short);
-            }
-        }
-        cells[10] = end(&self.max);
-        cells
-    }
-}
-
-impl fmt::Display for ProfileReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} rows x {} columns", self.n_rows(), self.columns.len())?;
-        let head =
-            ["column", "type", "missing", "distinct", "mean", "std", "min", "25%", "50%", "75%", "max"];
-        let mut rows = vec![head.map(str::to_owned)];
-        rows.extend(self.columns.iter().map(ColumnSummary::cells));
-        let width = |i: usize| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..head.len()).map(width).collect();
-        for row in &rows {
-            let mut line = String::new();
-            for (i, (cell, &width)) in row.iter().zip(&widths).enumerate() {
-                let pad = " ".repeat(width - cell.chars().count());
-                // Names and types to the left, numbers to the right.
-                line.push_str("  ");
-                line.push_str(&if i < 2 { format!("{cell}{pad}") } else { format!("{pad}{cell}") });
-            }
-            writeln!(f, "{}", line.trim_end())?;
-        }
-        let frequent = self.columns.iter().filter(|c| c.counts.as_ref().is_some_and(|c| c.values.is_some()));
-        for column in frequent {
-            let Some(counts) = &column.counts else { continue };
-            let top = counts.top(3).into_iter().map(|c| format!("{} {}", cut(&c.value.to_string()), c.rows));
-            let top = top.collect::<Vec<_>>().join(", ");
-            writeln!(
-                f,
-                "  most frequent {}: {}",
-                cut(&column.name),
-                if top.is_empty() { "-" } else { &top }
-            )?;
-        }
-        Ok(())
     }
 }
