@@ -1,0 +1,105 @@
+//! Which rows to take: probability samples with their weights, samples of streams that merge, and samples that are none.
+//!
+//! | sampler | each row's chance | as a function |
+//! |---|---|---|
+//! | [`SimpleSample`] | equal | [`simple_sample`], [`simple_sample_with_replacement`] |
+//! | [`SystematicSample`] | equal; neighbours never together | [`systematic_sample`] |
+//! | [`StratifiedSample`] | by stratum: proportional, equal, or Neyman's | [`stratified_sample`], [`allocate`] |
+//! | [`ClusterSample`] | equal; whole groups | [`cluster_sample`] |
+//! | [`WeightedSample`] | by a weight, with or without replacement | [`weighted_sample`], [`AliasTable`] |
+//! | [`RecencySample`] | by age | [`recency_weights`] |
+//! | [`Reservoir`], [`WeightedReservoir`] | equal, or by weight; of a stream, merges | |
+//! | [`BottomK`] | equal per key; the same keys whatever the order or shards, merges | [`bottom_k`] |
+//! | [`EventSampler`] | a rate per key; of a stream, without state | |
+//! | [`importance`](importance_estimate) | of another distribution: weights put it right | [`importance_weights`], [`importance_estimate`] |
+//! | [`QuotaSample`], [`ConvenienceSample`], [`JudgementSample`], [`SnowballSample`] | unknown: estimates from them are biased | [`quota_sample`], [`snowball_sample`] |
+//!
+//! A [`Sample`] has the rows and, of a probability sample, what each stands for: `Σ weight · value` estimates the total over all rows
+//! without bias (Horvitz and Thompson, 1952).
+
+mod bottom_k;
+mod cluster;
+mod events;
+mod importance;
+mod recency;
+mod reservoir;
+mod simple;
+mod stratified;
+mod systematic;
+mod unknown;
+mod weighted;
+mod weighted_reservoir;
+
+pub use bottom_k::{BottomK, BottomKSample, BottomKState, bottom_k};
+pub use cluster::{ClusterSample, cluster_sample};
+pub use events::EventSampler;
+pub use importance::{ImportanceReport, importance_estimate, importance_weights};
+pub use recency::{RecencySample, recency_weights};
+pub use reservoir::{Reservoir, ReservoirMethod};
+pub use simple::{Replacement, SimpleSample, simple_sample, simple_sample_with_replacement};
+pub use stratified::{Allocation, StratifiedSample, allocate, stratified_sample};
+pub use systematic::{SystematicSample, systematic_sample};
+pub use unknown::{
+    ConvenienceSample, JudgementSample, QuotaSample, SnowballSample, quota_sample, snowball_sample,
+};
+pub use weighted::{AliasTable, WeightedSample, weighted_sample};
+pub use weighted_reservoir::WeightedReservoir;
+
+use mlsys_core::{Dataset, Error, Partition, Result};
+
+/// The rows that a sampler took.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Sample {
+    /// Row indices, ascending; with replacement, a row as often as it was drawn.
+    pub rows: Vec<usize>,
+    /// How many rows of the table each stands for: one over its chance. `None` where the chances are unknown.
+    pub weights: Option<Vec<f64>>,
+}
+
+impl Sample {
+    /// The estimate `Σ weight · value` of the total of a number over the whole table; `None` where the chances are unknown.
+    ///
+    /// # Errors
+    ///
+    /// [`Shape`](mlsys_core::ErrorKind::Shape) when there are fewer values than rows of the table.
+    pub fn total(&self, values: &[f64]) -> Result<Option<f64>> {
+        let Some(weights) = &self.weights else { return Ok(None) };
+        let mut total = 0.0;
+        for (&row, weight) in self.rows.iter().zip(weights) {
+            let value = values.get(row).ok_or_else(|| Error::shape("values", "one per row of the table", values.len()))?;
+            total += weight * value;
+        }
+        Ok(Some(total))
+    }
+}
+
+/// Takes rows of a table.
+pub trait Draw {
+    /// The rows, and what each stands for.
+    ///
+    /// # Errors
+    ///
+    /// When a parameter is out of range, a needed column is not there, or there are too few rows.
+    fn draw<P: Partition>(&self, data: &Dataset<P>) -> Result<Sample>;
+
+    /// The rows as a dataset of the same partition.
+    ///
+    /// # Errors
+    ///
+    /// As [`draw`](Self::draw).
+    fn sample<P: Partition>(&self, data: &Dataset<P>) -> Result<Dataset<P>> {
+        data.take(&self.draw(data)?.rows)
+    }
+}
+
+/// Checks a sample size without replacement.
+fn check_size(estimator: &str, size: usize, n: usize) -> Result<()> {
+    if size == 0 {
+        return Err(Error::invalid_parameter(estimator, "size", size, "1 or more"));
+    }
+    if size > n {
+        return Err(Error::too_few_rows(size, n, format!("{estimator} without replacement")));
+    }
+    Ok(())
+}

@@ -1,0 +1,236 @@
+//! A uniform sample of a stream.
+
+use mlsys_core::hash::hash_u64;
+use mlsys_core::{Error, Result, seed};
+use serde::{Deserialize, Serialize};
+
+/// How a [`Reservoir`] decides which items stay.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReservoirMethod {
+    /// Algorithm L: skips what will not stay, O(size (1 + ln(n / size))) random numbers.
+    #[default]
+    L,
+    /// Algorithm R: a random number per item.
+    R,
+}
+
+/// A uniform sample, without replacement, of a stream of unknown length; merges with those of other streams.
+///
+/// Every item seen has the chance `size / n`, also after merging any number of reservoirs of disjoint streams; give each its own `stream`.
+///
+/// | parameter | default | range |
+/// |---|---|---|
+/// | `size` | required | 1 or more |
+/// | `method` | `L` | |
+/// | `seed`, `stream` | 0, 0 | any |
+///
+/// ```
+/// use mlsys_sampling::sample::Reservoir;
+/// let mut first = Reservoir::new(3)?;
+/// let mut second = Reservoir::new(3)?.stream(1);
+/// (0..100).for_each(|item| first.push(item));
+/// (100..1_000).for_each(|item| second.push(item));
+/// first.merge(second)?;
+/// assert_eq!((first.items().len(), first.seen()), (3, 1_000));
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
+///
+/// Algorithm R is Alan Waterman's (Jeffrey Vitter, *Random sampling with a reservoir*, 1985); L is Kim-Hung Li's, *Reservoir-sampling
+/// algorithms of time complexity O(n(1 + log(N/n)))*, 1994.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[must_use = "a reservoir holds nothing until items are pushed"]
+pub struct Reservoir<T> {
+    size: usize,
+    method: ReservoirMethod,
+    items: Vec<T>,
+    seen: u64,
+    coin: Coin,
+    /// Of L: the largest of `size` uniform numbers so far, and how many items are passed over next.
+    largest: f64,
+    skip: u64,
+}
+
+/// Random numbers that are part of a state: the n-th is a hash of n.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Coin {
+    key: u64,
+    tossed: u64,
+}
+
+impl Coin {
+    pub(super) fn new(seed: u64, stream: u64) -> Self {
+        Self { key: hash_u64(stream, hash_u64(seed, 0x636f_696e)), tossed: 0 }
+    }
+
+    fn next(&mut self) -> u64 {
+        self.tossed = self.tossed.wrapping_add(1);
+        hash_u64(hash_u64(self.tossed, self.key), self.key ^ 0x5851_f42d_4c95_7f2d)
+    }
+
+    /// Above 0, up to 1.
+    pub(super) fn uniform(&mut self) -> f64 {
+        ((self.next() >> 11) + 1) as f64 * (1.0 / (1u64 << 53) as f64)
+    }
+
+    /// Below `n`, which is not 0.
+    pub(super) fn below(&mut self, n: u64) -> u64 {
+        loop {
+            let product = u128::from(self.next()) * u128::from(n);
+            // Lemire's rejection keeps every number equally likely.
+            if (product as u64) >= n.wrapping_neg() % n.max(1) {
+                return (product >> 64) as u64;
+            }
+        }
+    }
+
+    pub(super) fn mix(&mut self, other: Self) {
+        self.key = hash_u64(other.key ^ other.tossed, self.key);
+    }
+}
+
+impl<T> Reservoir<T> {
+    /// An empty reservoir for that many items.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for a size of 0.
+    pub fn new(size: usize) -> Result<Self> {
+        if size == 0 {
+            return Err(Error::invalid_parameter("Reservoir", "size", size, "1 or more"));
+        }
+        let coin = Coin::new(seed::DEFAULT_SEED, 0);
+        Ok(Self { size, method: ReservoirMethod::L, items: Vec::new(), seen: 0, coin, largest: 1.0, skip: 0 })
+    }
+
+    /// How it decides which items stay.
+    pub fn method(mut self, method: ReservoirMethod) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// The seed of its coin, before the first item.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.coin = Coin::new(seed, 0);
+        self
+    }
+
+    /// The stream that it samples, before the first item: reservoirs that will merge toss different coins. Set the seed first.
+    pub fn stream(mut self, stream: u64) -> Self {
+        self.coin = Coin::new(self.coin.key, stream);
+        self
+    }
+
+    /// The items that stay so far, in no particular order.
+    pub fn items(&self) -> &[T] {
+        &self.items
+    }
+
+    /// The items that stay.
+    pub fn into_items(self) -> Vec<T> {
+        self.items
+    }
+
+    /// How many items were pushed, here and in what was merged in. Each item that stays stands for `seen / items` of them.
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// Offers an item.
+    pub fn push(&mut self, item: T) {
+        self.seen = self.seen.saturating_add(1);
+        if self.items.len() < self.size {
+            self.items.push(item);
+            if self.items.len() == self.size {
+                self.restart();
+            }
+            return;
+        }
+        match self.method {
+            ReservoirMethod::R => {
+                let place = self.coin.below(self.seen);
+                if place < self.size as u64 {
+                    self.items[place as usize] = item;
+                }
+            }
+            ReservoirMethod::L if self.skip > 0 => self.skip -= 1,
+            ReservoirMethod::L => {
+                let place = self.coin.below(self.size as u64) as usize;
+                self.items[place] = item;
+                self.largest *= (self.coin.uniform().ln() / self.size as f64).exp();
+                self.jump();
+            }
+        }
+    }
+
+    /// Draws the state of L anew, as if `seen` items had had a uniform number each: the `size`-th smallest of them.
+    fn restart(&mut self) {
+        let size = self.size as f64;
+        // The largest of `size` uniform numbers; then one more factor for each item beyond, by the spacings of order statistics.
+        self.largest = if self.seen <= self.size as u64 {
+            (self.coin.uniform().ln() / size).exp()
+        } else {
+            self.order_statistic()
+        };
+        self.jump();
+    }
+
+    /// The `size`-th smallest of `seen` uniform numbers: a Beta variable, from two Gamma ones.
+    fn order_statistic(&mut self) -> f64 {
+        let (a, b) = (self.size as f64, (self.seen - self.size as u64 + 1) as f64);
+        let (x, y) = (self.gamma(a), self.gamma(b));
+        x / (x + y)
+    }
+
+    /// A Gamma variable of a shape of 1 or more (Marsaglia and Tsang, 2000).
+    fn gamma(&mut self, shape: f64) -> f64 {
+        let d = shape - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let radius = (-2.0 * self.coin.uniform().ln()).sqrt();
+            let normal = radius * (std::f64::consts::TAU * self.coin.uniform()).cos();
+            let v = (1.0 + c * normal).powi(3);
+            if v > 0.0 && self.coin.uniform().ln() < 0.5 * normal * normal + d - d * v + d * v.ln() {
+                return d * v;
+            }
+        }
+    }
+
+    fn jump(&mut self) {
+        let skip = (self.coin.uniform().ln() / (-self.largest).ln_1p()).floor();
+        self.skip = if skip < u64::MAX as f64 { skip as u64 } else { u64::MAX };
+    }
+
+    /// Adds what another stream gave: a uniform sample of both.
+    ///
+    /// # Errors
+    ///
+    /// [`State`](mlsys_core::ErrorKind::State) for a reservoir of another size or method, or one that is damaged.
+    pub fn merge(&mut self, mut other: Self) -> Result<()> {
+        if (self.size, self.method) != (other.size, other.method) {
+            let expected = format!("a reservoir of {} by {:?}", self.size, self.method);
+            return Err(Error::state(expected, format!("one of {} by {:?}", other.size, other.method)));
+        }
+        for reservoir in [&*self, &other] {
+            if reservoir.items.len() as u64 != reservoir.seen.min(reservoir.size as u64) || reservoir.size == 0 {
+                return Err(Error::state("as many items as were seen, up to the size", "another number of them"));
+            }
+        }
+        self.coin.mix(other.coin);
+        let (mut own_seen, mut other_seen) = (self.seen, other.seen);
+        let mut own = std::mem::take(&mut self.items);
+        // As if items were drawn from both streams: from which is a matter of how many are left there.
+        while self.items.len() < self.size && own_seen + other_seen > 0 {
+            let from_own = self.coin.below(own_seen + other_seen) < own_seen;
+            let (items, seen) = if from_own { (&mut own, &mut own_seen) } else { (&mut other.items, &mut other_seen) };
+            let place = self.coin.below(items.len().max(1) as u64) as usize;
+            self.items.push(items.swap_remove(place));
+            *seen -= 1;
+        }
+        self.seen = self.seen.checked_add(other.seen).ok_or_else(|| Error::state("fewer than 2^64 items", "more"))?;
+        if self.items.len() == self.size {
+            self.restart();
+        }
+        Ok(())
+    }
+}
