@@ -2,7 +2,9 @@
 
 pub mod bootstrap;
 pub mod column;
+mod counted;
 mod counts;
+pub mod hypothesis;
 mod kll;
 mod min_max;
 mod missing;
