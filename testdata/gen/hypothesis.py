@@ -137,6 +137,7 @@ two_samples = {
     "missing": ([0.5, nan, 2.5, 1.25, -3.0, nan], [nan, 4.0, 2.0, 8.5, 1.0]),
     "equal sizes": (rng.normal(size=30), rng.normal(0.5, 1, size=30)),
     "ties and missing": (gaps(rng.integers(0, 9, 80).astype(float), 0.1), gaps(rng.integers(1, 11, 60).astype(float), 0.1)),
+    "few values": (gaps(rng.integers(0, 3, 30).astype(float), 0.2), gaps(rng.integers(0, 4, 25).astype(float), 0.2)),
     "long": (rng.normal(size=400), rng.normal(0.1, 1.3, size=300)),
     "far apart": (rng.normal(size=200), rng.normal(12, 2, size=170)),
     "offset": (1e9 + rng.normal(size=50), 1e9 + rng.normal(1, 1, size=40)),
@@ -184,6 +185,7 @@ pairs = {
     "ties and zeros": ([6.0, 8, 14, 16, 23, 24, 28, 29, 41, 48, 49], [5.0, 8, 15, 14, 21, 24, 24, 30, 40, 40, 45]),
     "missing": ([1.0, nan, 3.5, 9.0, 4.0, 8.0], [0.5, 2.0, nan, 6.0, 4.75, 1.0]),
     "many ties and zeros": (rng.integers(0, 8, 40).astype(float), rng.integers(0, 9, 40).astype(float)),
+    "quarters with gaps": (gaps(rng.integers(-9, 9, 30) / 4, 0.1), gaps(rng.integers(-9, 12, 30) / 4, 0.1)),
     "forty": (rng.normal(size=40), rng.normal(0.3, 1, size=40)),
     "long with gaps": (gaps(rng.normal(size=150), 0.1), gaps(rng.normal(0.2, 1, size=150), 0.1)),
     "far apart": (rng.normal(9, 1, size=120), rng.normal(size=120)),
@@ -219,6 +221,8 @@ for name, x in {
     "small": [0.1, -0.4, 1.2, 0.7, -2.0, 0.05],
     "ties": [0.0, 0.5, 0.5, 0.5, -1.0, -1.0, 2.0, 0.0],
     "missing": [nan, 0.3, -0.8, nan, 1.9],
+    "tenths": np.round(rng.normal(size=90), 1),
+    "tenths with gaps": gaps(np.round(rng.normal(size=60), 1), 0.1),
     "hundred": rng.normal(size=100),
     "long": rng.normal(0.05, 1.1, size=700),
     "wide with gaps": gaps(rng.normal(0, 1.5, size=250), 0.2),
@@ -247,6 +251,7 @@ for name, samples in {
     "missing": [[1.5, nan, 2.0, 9.0], [4.0, 3.0, nan, nan, 8.5], [0.1, 0.2, 7.0]],
     "four": [rng.normal(i / 5, 1, size=30 + 5 * i) for i in range(4)],
     "ties and missing": [gaps(rng.integers(i, 8 + i, 50).astype(float), 0.1) for i in range(3)],
+    "tenths with gaps": [gaps(np.round(rng.normal(i / 3, 1, 25), 1), 0.15) for i in range(5)],
     "far apart": [rng.normal(6 * i, 1, size=60) for i in range(3)],
 }.items():
     kept = [there(x) for x in samples]
@@ -266,6 +271,8 @@ for name, samples in {
     "wines": [[4.0, 4, 3, 5, 2, 4], [2.0, 1, 2, 3, 1, 2], [3.0, 5, 4, 4, 3, 5]],
     "ties": [[1.0, 2, 2, 4, 1, 3, 3], [1.0, 3, 2, 5, 2, 3, 4], [2.0, 3, 1, 5, 2, 2, 4], [0.0, 1, 1, 4, 1, 3, 2]],
     "missing": [[0.9, 0.8, nan, 0.7, 0.95, 0.6], [0.85, 0.75, 0.6, 0.72, 0.9, nan], [0.8, 0.7, 0.65, 0.6, 0.91, 0.5]],
+    "ties and missing": [gaps(rng.integers(0, 4, 25).astype(float), 0.05) for _ in range(4)],
+    "tenths with gaps": [gaps(np.round(rng.normal(i / 4, 1, 30), 1), 0.03) for i in range(5)],
     "five classifiers": list(rng.normal(size=(5, 20)) + np.arange(5)[:, None] / 3),
     "far apart": list(rng.normal(size=(4, 40)) + 5 * np.arange(4)[:, None]),
 }.items():
@@ -305,6 +312,7 @@ for name, a, b, w in [
     ("columns", rng.integers(0, 3, 60), rng.integers(0, 4, 60), None),
     ("columns with gaps", gaps(rng.integers(0, 2, 80).astype(float), 0.1), gaps(rng.integers(0, 2, 80).astype(float), 0.1), None),
     ("weighted columns", gaps(rng.integers(0, 3, 50).astype(float), 0.1), rng.integers(0, 3, 50).astype(float), rng.gamma(2.0, 1.0, 50)),
+    ("columns, quarters", rng.integers(0, 4, 90) / 4, gaps(rng.integers(0, 3, 90).astype(float), 0.05), rng.integers(0, 9, 90) / 4),
     ("weighted columns, whole", rng.integers(0, 2, 50).astype(float), gaps(rng.integers(0, 3, 50).astype(float), 0.1), rng.integers(0, 4, 50).astype(float)),
 ]:
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
@@ -375,6 +383,8 @@ for k1, n1, k2, n2 in [(20, 100, 35, 100), (5, 83, 12, 99), (0, 40, 7, 50), (900
 for name, p in {
     "five": [0.01, 0.04, 0.03, 0.005, 0.2],
     "ties": [0.02, 0.02, 0.5, 0.02, 0.9, 1.0, 0.0],
+    "rounded": np.round(rng.random(40) ** 3, 2),
+    "few values": rng.choice([0.001, 0.01, 0.04, 0.3], 25),
     "hundred": np.concatenate([rng.random(90), rng.random(10) * 1e-4]),
     "one": [0.03],
 }.items():
@@ -394,6 +404,8 @@ def mean_difference(x, y, axis):
 for name, (a, b) in {
     "small": ([1.0, 4.5, 2.5, 9.0], [3.0, 8.0, 7.5]),
     "ties": ([1.0, 2, 2, 3], [2.0, 3, 3, 5]),
+    "ties and missing": ([1.0, nan, 1, 2, 5, 2], [2.0, 2, nan, 6, 6]),
+    "half ties and missing": ([0.5, 0.5, nan, 3.5], [nan, 0.5, 4.5, 4.5, 6.5]),
     "missing": ([0.5, nan, 2.25, 1.0, 8.0], [4.0, 9.5, nan, 3.0, 7.0]),
 }.items():
     found = {"permutation_two_sample": [], "permutation_paired": []}

@@ -223,12 +223,8 @@ fn hypothesis_tests() {
             }
         }
     }
-    for (item, (deviation, _)) in &deviations.0 {
-        eprintln!("{item}: {deviation:.1e}");
-    }
-    for (item, (deviation, what)) in &deviations.0 {
-        assert!(*deviation <= 1e-10, "{item} is off by {deviation:e}: {what}");
-    }
+    let off = deviations.0.values().any(|(deviation, _)| deviation.is_nan() || *deviation > 1e-10);
+    assert!(!off, "the largest deviations, and of what: {:#?}", deviations.0);
 }
 
 fn corrections(what: &str, item: &str, p: &[f64], expected: &Value, rtol: f64) {

@@ -68,7 +68,6 @@ impl Permutation {
         &self,
         name: &'static str,
         start: S,
-        observed: Option<f64>,
         all: Option<usize>,
         nth: impl Fn(&mut S, usize) + Sync,
         random: impl Fn(&mut S, &mut ChaCha8Rng) + Sync,
@@ -82,7 +81,7 @@ impl Permutation {
                 "from 1 to 10000000",
             ));
         }
-        let Some(observed) = observed else {
+        let Some(observed) = statistic(&start) else {
             return Err(Error::unsupported(format!(
                 "{name}: the statistic is undefined for the samples given"
             )));
@@ -168,12 +167,10 @@ pub fn permutation_two_sample(
     let (n, m) = (values.len(), rest.len());
     values.extend(rest);
     let of = |values: &Vec<f64>| statistic(&values[..n], &values[n..]).filter(|t| t.is_finite());
-    let observed = of(&values);
     let original = values.clone();
     let report = options.run(
         NAME,
         values,
-        observed,
         subsets(n + m, n),
         |values, i| {
             let mut chosen = vec![false; n + m];
@@ -224,7 +221,6 @@ pub fn permutation_paired(
     enough(NAME, "a - b", n, 1)?;
     let start: (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
     let of = |(a, b): &(Vec<f64>, Vec<f64>)| statistic(a, b).filter(|t| t.is_finite());
-    let observed = of(&start);
     let set = |(a, b): &mut (Vec<f64>, Vec<f64>), row: usize, swapped: bool| {
         let (x, y) = pairs[row];
         (a[row], b[row]) = if swapped { (y, x) } else { (x, y) };
@@ -233,7 +229,6 @@ pub fn permutation_paired(
     let report = options.run(
         NAME,
         start,
-        observed,
         all,
         |state, i| (0..n).for_each(|row| set(state, row, i >> row & 1 == 1)),
         |state, rng| {

@@ -281,7 +281,7 @@ mod tests {
         close(chi_square_sf(1200.0, 1000.0), 1.2255942330622893e-5, 1e-12);
         close(chi_square_sf(900.0, 1000.0), 0.9892827619087102, 1e-12);
         close(chi_square_sf(1.5, 2.0), 0.4723665527410149, 1e-12);
-        close(chi_square_sf(1500.0, 10.0), 0.0, 1e-12);
+        close(chi_square_sf(1300.0, 10.0), 3.825653538395905e-273, 1e-12);
         close(chi_square_sf(110000.0, 100000.0), 2.5841772471794118e-104, 1e-12);
         close(chi_square_sf(0.001, 3.0), 0.9999915920809419, 1e-12);
         close(t_sf(0.1, 1.0), 0.4682744825694465, 1e-12);
@@ -316,7 +316,8 @@ mod tests {
         close(range_sf(2.0, 3.0), 0.33349932504015, 1e-9);
         close(range_sf(3.3, 5.0), 0.134321477410152, 1e-9);
         close(range_sf(5.0, 10.0), 0.014857437887783598, 1e-9);
-        close(range_sf(8.0, 4.0), 9.235490139314351e-8, 1e-9);
+        // scipy takes this one from 1.
+        close(range_sf(8.0, 4.0), 9.235490139314351e-8, 1e-7);
         // Two normal values: the range is the absolute value of a normal of variance 2.
         close(range_sf(30.0, 2.0), 2.0 * normal_sf(30.0 / SQRT_2), 1e-12);
     }

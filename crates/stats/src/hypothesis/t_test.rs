@@ -176,7 +176,7 @@ pub fn student_t<'a, 'b>(
 ///
 /// let (a, b) = ([1.0, 2.0, 3.0], [2.0, 4.0, 6.0, 8.0]);
 /// let report = welch_t(&a, &b, Alternative::TwoSided)?;
-/// assert!((report.p_value - 0.1072506).abs() < 1e-7);
+/// assert!((report.p_value - 0.0999129).abs() < 1e-7);
 ///
 /// // The same from moments, which merge.
 /// let column: ArrayRef = Arc::new(Float64Array::from(a.to_vec()));
