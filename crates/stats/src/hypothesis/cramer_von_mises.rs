@@ -49,7 +49,7 @@ pub fn cramer_von_mises_one_sample(values: &[f64], cdf: impl Fn(f64) -> f64) -> 
     enough(NAME, "a", rows, 2)?;
     let n = rows as f64;
     let (mut sum, mut before, mut outside) = (0.0, 0u64, None);
-    sorted.for_each(|key, count| {
+    sorted.groups().for_each(|(key, count)| {
         let x = from_order_key(key);
         let f = cdf(x);
         if !(0.0..=1.0).contains(&f) {

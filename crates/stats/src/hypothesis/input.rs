@@ -92,10 +92,32 @@ impl Ordered {
     }
 
     /// Keys ascending, each with how often it occurs; a key may come twice in a row.
-    pub(crate) fn for_each(&self, mut visit: impl FnMut(u64, u64)) {
+    pub(crate) fn groups(&self) -> Groups<'_> {
         match self {
-            Self::Counts(counts) => counts.iter().for_each(|&(key, n)| visit(key, n)),
-            Self::Keys(keys) => keys.chunk_by(|a, b| a == b).for_each(|run| visit(run[0], run.len() as u64)),
+            Self::Counts(counts) => Groups::Counts(counts.iter()),
+            Self::Keys(keys) => Groups::Keys(keys),
+        }
+    }
+}
+
+/// See [`Ordered::groups`].
+pub(crate) enum Groups<'a> {
+    Counts(std::slice::Iter<'a, (u64, u64)>),
+    Keys(&'a [u64]),
+}
+
+impl Iterator for Groups<'_> {
+    type Item = (u64, u64);
+
+    fn next(&mut self) -> Option<(u64, u64)> {
+        match self {
+            Self::Counts(counts) => counts.next().copied(),
+            Self::Keys(keys) => {
+                let key = *keys.first()?;
+                let run = keys.iter().take_while(|k| **k == key).count();
+                *keys = &keys[run..];
+                Some((key, run as u64))
+            }
         }
     }
 }
@@ -120,9 +142,12 @@ pub(crate) fn ordered(test: &str, samples: &[&[f64]], need: usize) -> Result<(Ve
 
 /// Calls `visit` with each distinct value of all samples, ascending, and how often each sample has it.
 pub(crate) fn pooled(samples: &[Ordered], mut visit: impl FnMut(u64, &[u64])) {
+    if let [a, b] = samples {
+        return pooled_two(a, b, |key, counts| visit(key, &counts));
+    }
     let mut all: Vec<(u64, u32, u64)> = Vec::new();
     for (sample, values) in samples.iter().enumerate() {
-        values.for_each(|key, n| all.push((key, sample as u32, n)));
+        all.extend(values.groups().map(|(key, n)| (key, sample as u32, n)));
     }
     // The stable sort finds the ascending runs and merges them.
     all.sort_by_key(|entry| entry.0);
@@ -131,5 +156,47 @@ pub(crate) fn pooled(samples: &[Ordered], mut visit: impl FnMut(u64, &[u64])) {
         run.iter().for_each(|&(_, sample, n)| counts[sample as usize] += n);
         visit(run[0].0, &counts);
         run.iter().for_each(|&(_, sample, _)| counts[sample as usize] = 0);
+    }
+}
+
+/// [`pooled`] of two samples.
+pub(crate) fn pooled_two(a: &Ordered, b: &Ordered, mut visit: impl FnMut(u64, [u64; 2])) {
+    if let (Ordered::Keys(a), Ordered::Keys(b)) = (a, b) {
+        return merged_keys(a, b, visit);
+    }
+    let (mut a, mut b) = (a.groups(), b.groups());
+    let (mut next_a, mut next_b) = (a.next(), b.next());
+    while let Some(key) = [next_a, next_b].into_iter().flatten().map(|(key, _)| key).min() {
+        let mut counts = [0; 2];
+        // A key may come twice in a row, for 0.0 and -0.0.
+        while let Some((_, n)) = next_a.filter(|(x, _)| *x == key) {
+            counts[0] += n;
+            next_a = a.next();
+        }
+        while let Some((_, n)) = next_b.filter(|(y, _)| *y == key) {
+            counts[1] += n;
+            next_b = b.next();
+        }
+        visit(key, counts);
+    }
+}
+
+/// [`pooled`] of two samples that are not counted. Which sample is next cannot be foreseen, so that nothing branches on it.
+fn merged_keys(a: &[u64], b: &[u64], mut visit: impl FnMut(u64, [u64; 2])) {
+    /// Above the keys of all numbers.
+    const END: u64 = u64::MAX;
+    let at = |keys: &[u64], i: usize| keys.get(i).copied().unwrap_or(END);
+    let (mut i, mut j) = (0, 0);
+    let (mut x, mut y) = (at(a, 0), at(b, 0));
+    let mut counts = [0; 2];
+    while i < a.len() || j < b.len() {
+        let key = x.min(y);
+        let (from_a, from_b) = (usize::from(x == key), usize::from(y == key));
+        (i, j) = (i + from_a, j + from_b);
+        counts = [counts[0] + from_a as u64, counts[1] + from_b as u64];
+        (x, y) = (at(a, i), at(b, j));
+        if x.min(y) != key {
+            visit(key, std::mem::take(&mut counts));
+        }
     }
 }

@@ -3,7 +3,7 @@
 use mlsys_core::column::from_order_key;
 use mlsys_core::{Error, Result};
 
-use super::input::{Ordered, enough, ordered};
+use super::input::{Ordered, enough, ordered, pooled_two};
 use super::kolmogorov::{gcd, kolmogorov_exact_sf, paths_outside, smirnov_sf};
 use super::special::kolmogorov_sf;
 use super::{Alternative, Method, PValueFrom, TestReport};
@@ -59,7 +59,7 @@ pub fn ks_one_sample(
     let n = rows as f64;
     let (mut plus, mut minus, mut below) = ((0.0, f64::NAN), (0.0, f64::NAN), 0u64);
     let mut outside = None;
-    sorted.for_each(|key, count| {
+    sorted.groups().for_each(|(key, count)| {
         let x = from_order_key(key);
         let f = cdf(x);
         if !(0.0..=1.0).contains(&f) {
@@ -189,52 +189,37 @@ struct Gaps {
 
 impl Gaps {
     fn of(a: &Ordered, b: &Ordered, n: usize, m: usize) -> Self {
-        match (a, b) {
-            (Ordered::Keys(a), Ordered::Keys(b)) => Self::merged(runs(a), runs(b), n, m),
-            (Ordered::Keys(a), Ordered::Counts(b)) => Self::merged(runs(a), b.iter().copied(), n, m),
-            (Ordered::Counts(a), Ordered::Keys(b)) => Self::merged(a.iter().copied(), runs(b), n, m),
-            (Ordered::Counts(a), Ordered::Counts(b)) => {
-                Self::merged(a.iter().copied(), b.iter().copied(), n, m)
-            }
-        }
-    }
-
-    fn merged(
-        mut a: impl Iterator<Item = (u64, u64)>,
-        mut b: impl Iterator<Item = (u64, u64)>,
-        n: usize,
-        m: usize,
-    ) -> Self {
         let (n, m) = (n as i128, m as i128);
-        let (mut gap, mut plus, mut minus) = (0i128, (0i128, None), (0i128, None));
-        let (mut next_a, mut next_b) = (a.next(), b.next());
-        loop {
-            let key = match (next_a, next_b) {
-                (Some((x, _)), Some((y, _))) => x.min(y),
-                (Some((x, _)), None) => x,
-                (None, Some((y, _))) => y,
-                (None, None) => break,
-            };
-            // A key may come twice in a row, for 0.0 and -0.0.
-            while let Some((_, count)) = next_a.filter(|(x, _)| *x == key) {
-                gap += i128::from(count) * m;
-                next_a = a.next();
+        // Half as wide where it fits, which is quicker.
+        match (i64::try_from(n * m), i64::try_from(n), i64::try_from(m)) {
+            (Ok(_), Ok(n), Ok(m)) => {
+                let (mut gap, mut plus, mut minus) = (0, (0, None), (0, None));
+                pooled_two(a, b, |key, [in_a, in_b]| {
+                    gap += in_a as i64 * m - in_b as i64 * n;
+                    if gap > plus.0 {
+                        plus = (gap, Some(key));
+                    }
+                    if gap < minus.0 {
+                        minus = (gap, Some(key));
+                    }
+                });
+                let wide = |(gap, key): (i64, Option<u64>)| (u128::from(gap.unsigned_abs()), key);
+                Self { plus: wide(plus), minus: wide(minus) }
             }
-            while let Some((_, count)) = next_b.filter(|(y, _)| *y == key) {
-                gap -= i128::from(count) * n;
-                next_b = b.next();
-            }
-            if gap > plus.0 {
-                plus = (gap, Some(key));
-            }
-            if -gap > minus.0 {
-                minus = (-gap, Some(key));
+            _ => {
+                let (mut gap, mut plus, mut minus) = (0, (0, None), (0, None));
+                pooled_two(a, b, |key, [in_a, in_b]| {
+                    gap += i128::from(in_a) * m - i128::from(in_b) * n;
+                    if gap > plus.0 {
+                        plus = (gap, Some(key));
+                    }
+                    if gap < minus.0 {
+                        minus = (gap, Some(key));
+                    }
+                });
+                let wide = |(gap, key): (i128, Option<u64>)| (gap.unsigned_abs(), key);
+                Self { plus: wide(plus), minus: wide(minus) }
             }
         }
-        Self { plus: (plus.0.unsigned_abs(), plus.1), minus: (minus.0.unsigned_abs(), minus.1) }
     }
-}
-
-fn runs(keys: &[u64]) -> impl Iterator<Item = (u64, u64)> + '_ {
-    keys.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as u64))
 }
