@@ -274,3 +274,29 @@ fn tiny_p_values_are_not_0() {
         assert!(report.p_value > 0.0 && report.p_value < 1e-50, "{report}");
     }
 }
+
+/// Counts, rows and weights as large as they may be are answered at once.
+#[test]
+fn large_counts_do_not_hang() {
+    let large = (1u64 << 40) - 1;
+    for side in [TWO, Alternative::Less, Alternative::Greater] {
+        let report = fisher_exact([[large, large - 100_000], [large - 7, large]], side).unwrap();
+        assert!((0.0..=1.0).contains(&report.p_value));
+        let report =
+            binomial_test(large / 2 - 300_000, large, 0.5, side, ProportionInterval::ClopperPearson, 0.9);
+        let report = report.unwrap();
+        // The normal approximation is close at this size.
+        let z = -600_000.0 / (large as f64).sqrt();
+        let normal = two_proportions_z((large / 2 - 300_000, large), (large / 2, large), side, 0.9).unwrap();
+        assert!((normal.statistic - z / 2f64.sqrt()).abs() < 1e-6, "{normal}");
+        assert!((0.0..=1.0).contains(&report.p_value));
+    }
+    let exact = mcnemar([[1, large], [large - 3_000_000, 1]], Method::Exact, Continuity::Corrected).unwrap();
+    let close =
+        mcnemar([[1, large], [large - 3_000_000, 1]], Method::Asymptotic, Continuity::Corrected).unwrap();
+    assert!((exact.p_value / close.p_value - 1.0).abs() < 1e-5, "{exact}\n{close}");
+    let (x, w) = ([1.0, 2.0, 3.0], [1e12, 2e12, 1.5e12]);
+    let report =
+        student_t(Sample::Weighted(&x, &w), Sample::Weighted(&x, &[1e12, 2e12, 1.500_002e12]), TWO).unwrap();
+    assert!(report.p_value > 0.0 && report.p_value < 1.0, "{report}");
+}

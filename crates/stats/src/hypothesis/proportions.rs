@@ -49,8 +49,8 @@ fn check(test: &str, name: &str, successes: u64, trials: u64) -> Result<()> {
     if trials == 0 {
         return Err(Error::too_few_rows(1, 0, format!("{test} on `{name}`")));
     }
-    if successes > trials || trials > 1 << 53 {
-        let expected = format!("at most the number of trials, {trials}, which is at most 2^53");
+    if successes > trials || trials > 1 << 40 {
+        let expected = format!("at most the number of trials, {trials}, which is at most 2^40");
         return Err(Error::invalid_parameter(test, name, successes, expected));
     }
     Ok(())

@@ -5,14 +5,14 @@ use mlsys_core::{Error, Result};
 use super::special::{binomial_tails, binomial_term, chi_square_sf};
 use super::{Alternative, Continuity, Method, PValueFrom, TestReport};
 
-/// Counts up to here are exact in doubles.
-const LARGEST: u64 = 1 << 53;
+/// Sums over tables of larger counts would take long, and doubles have no digits left for them.
+const LARGEST: u64 = 1 << 40;
 /// Probabilities closer than this, relatively, are equal but for rounding; as in R.
 const TIE: f64 = 1.0 + 1e-7;
 
 fn check(table: &[[u64; 2]; 2]) -> Result<()> {
-    match table.iter().flatten().position(|count| *count >= LARGEST / 4) {
-        Some(at) => Err(Error::invalid_value("table", None, table[at / 2][at % 2], "counts below 2^51")),
+    match table.iter().flatten().position(|count| *count >= LARGEST) {
+        Some(at) => Err(Error::invalid_value("table", None, table[at / 2][at % 2], "counts below 2^40")),
         None => Ok(()),
     }
 }
@@ -30,7 +30,7 @@ fn check(table: &[[u64; 2]; 2]) -> Result<()> {
 ///
 /// # Errors
 ///
-/// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) when a row or a column is all 0, or a count is 2^51 or more.
+/// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) when a row or a column is all 0, or a count is 2^40 or more.
 ///
 /// ```
 /// use mlsys_stats::hypothesis::{Alternative, fisher_exact};
@@ -183,7 +183,7 @@ impl Hypergeometric {
 /// # Errors
 ///
 /// [`TooFewRows`](mlsys_core::ErrorKind::TooFewRows) when the judgements never differ;
-/// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for a count of 2^51 or more.
+/// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for a count of 2^40 or more.
 ///
 /// ```
 /// use mlsys_stats::hypothesis::{Continuity, Method, mcnemar};
