@@ -251,7 +251,7 @@ fn exact_does_not_hang() {
             "{error}"
         );
     }
-    // scipy counts for hours here: one sample has no more than 8 rows.
+    // Without a limit this would be counted: one sample has no more than 8 rows.
     let report = u(&[3.05, 900.05, 12.35], &long, Method::Auto).unwrap();
     assert_eq!(report.method, PValueFrom::Asymptotic);
     assert!(CrossTable::of(&long[..50_000], &other, None).is_err());
