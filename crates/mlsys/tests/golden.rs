@@ -53,6 +53,30 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("Moments", &["ties", "nulls", "weights"]),
     ("Profile", &["ties", "nulls"]),
     ("Quantiles", &["ties", "nulls", "weights"]),
+    ("adjust", &["ties"]),
+    ("anderson_darling_k_sample", &["ties", "nulls"]),
+    ("binomial_test", &[]),
+    ("chi_square_goodness_of_fit", &[]),
+    ("chi_square_independence", &["ties", "nulls", "weights"]),
+    ("cramer_von_mises_one_sample", &["ties", "nulls"]),
+    ("cramer_von_mises_two_sample", &["ties", "nulls"]),
+    ("fisher_exact", &[]),
+    ("friedman", &["ties", "nulls"]),
+    ("g_test", &["ties", "nulls", "weights"]),
+    ("kruskal_wallis", &["ties", "nulls"]),
+    ("ks_one_sample", &["ties", "nulls"]),
+    ("ks_two_sample", &["ties", "nulls"]),
+    ("mann_whitney_u", &["ties", "nulls"]),
+    ("mcnemar", &[]),
+    ("nemenyi", &["ties", "nulls"]),
+    ("paired_t", &["ties", "nulls", "weights"]),
+    ("permutation_paired", &["ties", "nulls"]),
+    ("permutation_two_sample", &["ties", "nulls"]),
+    ("reject", &["ties"]),
+    ("student_t", &["ties", "nulls", "weights"]),
+    ("two_proportions_z", &[]),
+    ("welch_t", &["ties", "nulls", "weights"]),
+    ("wilcoxon_signed_rank", &["ties", "nulls"]),
     ("LogisticRegression", &["ties", "weights"]),
     ("ZeroRule", &["ties", "weights"]),
     ("ZeroRuleRegressor", &["ties", "weights"]),
@@ -121,24 +145,34 @@ fn every_item_has_golden_inputs_enough() {
     assert_eq!(golden, listed, "items with golden cases, and items listed here");
 }
 
-/// What implements one of the traits: `impl Metric for Accuracy {`.
-fn implementations() -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut open: Vec<PathBuf> =
-        TRAITS_LIVE_IN.iter().map(|name| root().join("crates").join(name).join("src")).collect();
+/// The lines of the sources below these folders.
+fn lines(folders: impl IntoIterator<Item = PathBuf>) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open: Vec<PathBuf> = folders.into_iter().collect();
     while let Some(path) = open.pop() {
         if path.is_dir() {
             open.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
-            continue;
+        } else {
+            found.extend(fs::read_to_string(path).unwrap().lines().map(str::to_owned));
         }
-        for line in fs::read_to_string(path).unwrap().lines() {
-            let Some((name, of)) = line.strip_prefix("impl ").and_then(|rest| rest.split_once(" for "))
-            else {
-                continue;
-            };
-            if TRAITS.contains(&name) {
-                found.insert(of.trim_end_matches(" {").to_owned());
-            }
+    }
+    found
+}
+
+/// What implements one of the traits (`impl Metric for Accuracy {`), and the hypothesis tests, which are functions.
+fn implementations() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for line in lines(TRAITS_LIVE_IN.map(|name| root().join("crates").join(name).join("src"))) {
+        let implementation = line.strip_prefix("impl ").and_then(|rest| rest.split_once(" for "));
+        if let Some((name, of)) = implementation
+            && TRAITS.contains(&name)
+        {
+            found.insert(of.trim_end_matches(" {").to_owned());
+        }
+    }
+    for line in lines([root().join("crates/stats/src/hypothesis")]) {
+        if let Some(name) = line.strip_prefix("pub fn ") {
+            found.insert(name.split(['(', '<']).next().unwrap().to_owned());
         }
     }
     found

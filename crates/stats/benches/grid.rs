@@ -5,7 +5,11 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use mlsys_core::arrow::array::RecordBatch;
 use mlsys_core::statistic::summarize;
-use mlsys_core::{Dataset, Statistic};
+use mlsys_core::{Dataset, Statistic, seed};
+use mlsys_stats::hypothesis::{
+    Alternative, Continuity, CrossTable, Method, chi_square_independence, ks_two_sample, mann_whitney_u,
+    welch_t,
+};
 use mlsys_stats::{
     ColumnStatistic, Counts, MinMax, Missing, Moments, PerColumn, Profile, Quantiles, bootstrap::Bootstrap,
 };
@@ -53,5 +57,42 @@ fn resampling(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, statistics, resampling);
+fn tests(criterion: &mut Criterion) {
+    let two = |point: &Point| {
+        let sample = |stream: u64| -> Vec<f64> {
+            let mut rng = seed::stream(1, stream);
+            (0..point.rows).map(|_| seed::uniform(&mut rng)).collect()
+        };
+        (sample(0), sample(1))
+    };
+    let side = Alternative::TwoSided;
+    let hundreds = |(a, b): (Vec<f64>, Vec<f64>)| {
+        let round = |x: Vec<f64>| x.into_iter().map(|x| (x * 500.0).round()).collect::<Vec<f64>>();
+        (round(a), round(b))
+    };
+    Grid::rows().measure(criterion, "ks_two_sample/distinct", two, |(a, b)| {
+        ks_two_sample(a, b, side, Method::Asymptotic)
+    });
+    Grid::rows().measure(
+        criterion,
+        "ks_two_sample/hundreds of values",
+        |point| hundreds(two(point)),
+        |(a, b)| ks_two_sample(a, b, side, Method::Asymptotic),
+    );
+    Grid::rows().measure(criterion, "mann_whitney_u", two, |(a, b)| {
+        mann_whitney_u(a, b, side, Method::Auto, Continuity::Corrected)
+    });
+    Grid::rows().measure(criterion, "welch_t", two, |(a, b)| welch_t(a, b, side));
+    Grid::rows().measure(
+        criterion,
+        "chi_square_independence",
+        |point| hundreds(two(point)),
+        |(a, b)| {
+            let few = |x: &[f64]| x.iter().map(|x| x % 7.0).collect::<Vec<f64>>();
+            chi_square_independence(&CrossTable::of(&few(a), &few(b), None).unwrap(), Continuity::Corrected)
+        },
+    );
+}
+
+criterion_group!(benches, statistics, resampling, tests);
 criterion_main!(benches);
