@@ -4,7 +4,10 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import KFold, StratifiedKFold, TimeSeriesSplit, train_test_split
+from sklearn.model_selection import (
+    GroupKFold, KFold, LeaveOneGroupOut, LeavePGroupsOut, PredefinedSplit, StratifiedGroupKFold, StratifiedKFold,
+    TimeSeriesSplit, train_test_split,
+)
 
 from golden import case, equally_frequent, repeated, write
 
@@ -41,6 +44,32 @@ def stratified(name, y, k, shuffle=False):
     if shuffle:
         return add("StratifiedKFold", name + ", shuffled", inputs, [counts(y, test) for _, test in folds], ties=ties, **SIZES)
     return add("StratifiedKFold", name, inputs, validation(folds), ties=ties, **INDICES)
+
+
+def tied(groups):
+    """Whether two groups have equally many rows, so that their order is not given by their size."""
+    return equally_frequent(np.asarray(groups).tolist())
+
+
+def of_groups(item, splitter, name, groups, k=None, y=None):
+    groups = np.asarray(groups)
+    folds = list(splitter.split(np.zeros(len(groups)), y, groups))
+    inputs = {"groups": groups, **({} if k is None else {"k": k}), **({} if y is None else {"y": y})}
+    return add(item, name, inputs, validation(folds), ties=tied(groups), **INDICES)
+
+
+def group_folds(name, groups, k):
+    return of_groups("GroupKFold", GroupKFold(k), name, groups, k)
+
+
+def stratified_group_folds(name, groups, y, k):
+    return of_groups("StratifiedGroupKFold", StratifiedGroupKFold(k), name, groups, k, np.asarray(y))
+
+
+def predefined(name, folds):
+    """Rows of fold -1 are never validated on."""
+    return add("PredefinedFolds", name, {"folds": folds}, validation(PredefinedSplit(folds).split()),
+               ties=repeated(folds), **INDICES)
 
 
 def time_series(times, k, **kw):
@@ -88,6 +117,10 @@ targets = {
     "skewed": (skewed, 5),
     "alternating": ([0, 1] * 10, 4),
 }
+published = [1, 2, 3, 3, 4, 4, 1, 1, 2, 2, 3, 4, 5, 5, 5, 6, 6, 6]
+uneven = rng.zipf(1.6, 150).clip(max=25)
+words = rng.choice(["N1", "N10", "N2", "é", "", "a b"], 40).tolist()
+many_classes = rng.integers(0, 11, 400)
 tied_times = rng.integers(0, 9, 24)
 cases = [
     *[k_fold(n, k, shuffle) for shuffle in (False, True) for n, k in [(10, 3), (5, 5), (7, 2), (23, 4)]],
@@ -110,5 +143,21 @@ cases = [
     time_split("the last share takes equal times with it", ["2013-01-01", "2013-01-03", "2013-01-02", "2013-01-02", "2013-01-02"],
                last_share=0.4),
     time_split("the last share, with a gap", hours("2013-03-10T00:00Z", 11), 3600, last_share=0.3),
+]
+cases += [
+    group_folds("the documentation's groups", published, 3),
+    group_folds("groups of one size", np.repeat(np.arange(10), 3), 4),
+    group_folds("groups of words", words, 3),
+    group_folds("uneven groups", uneven, 5),
+    group_folds("as many groups as folds, unordered", [7, -2, 7, 3, 3, 7, -2, 9], 4),
+    stratified_group_folds("the documentation's", published, [1, 1, 0, 0, 1, 1, 0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 0, 0], 3),
+    stratified_group_folds("sixty groups of five, alike", np.repeat(np.arange(60), 5), [0, 0, 0, 0, 1] * 60, 5),
+    stratified_group_folds("sixty groups of five, of one class each", np.repeat(np.arange(60), 5), np.repeat(np.arange(60) % 3 == 0, 5).astype(int), 5),
+    stratified_group_folds("uneven groups, three classes", uneven, rng.choice(3, 150, p=[0.6, 0.3, 0.1]), 4),
+    stratified_group_folds("groups of words", words, rng.choice(2, 40), 3),
+    # numpy adds eight numbers and more in another order.
+    stratified_group_folds("eleven classes", rng.integers(0, 40, 400), many_classes, 5),
+    stratified_group_folds("eleven classes, ten folds", rng.integers(0, 23, 400), many_classes, 10),
+    stratified_group_folds("a row per group", rng.permutation(60), rng.choice(2, 60, p=[0.8, 0.2]), 4),
 ]
 write("sampling.json", cases)

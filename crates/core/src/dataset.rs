@@ -125,6 +125,17 @@ impl Dataset<Train> {
         Ok((self.take(fold.train())?, self.take(fold.validation())?.cast()))
     }
 
+    /// Divides training rows by what a rule for undivided rows says, for [`Split::split_validation`](crate::Split).
+    pub(crate) fn validated_at(
+        &self,
+        rows: impl FnOnce(&Dataset<Unsplit>) -> Result<(Vec<usize>, Vec<usize>)>,
+    ) -> Result<(Self, Dataset<Validation>)> {
+        let undivided = self.cast::<Unsplit>();
+        let (train, validation) = rows(&undivided)?;
+        let (train, validation) = undivided.split_at_rows(&train, &validation)?;
+        Ok((train, validation.cast()))
+    }
+
     /// Training rows that a resampler made: the same columns, new rows.
     ///
     /// Rows from `first_synthetic` on are new and get fresh ids; the ones before it have the ids given.
@@ -390,10 +401,7 @@ impl<P: Partition> Dataset<P> {
     ///
     /// [`MissingRole`](ErrorKind::MissingRole) without a time column; as [`column::instants`].
     pub fn instants(&self, needed_by: &str) -> Result<ScalarBuffer<i64>> {
-        let Some(name) = self.layout.roles.time.as_deref() else {
-            let hint = "name it with `Dataset::time`".into();
-            return Err(ErrorKind::MissingRole { role: "time", needed_by: needed_by.into(), hint }.into());
-        };
+        let name = self.layout.time(needed_by)?;
         column::instants(name, self.column(name)?)
     }
 

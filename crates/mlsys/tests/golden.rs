@@ -42,6 +42,8 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("MedianImputer", &["ties", "nulls", "weights"]),
     ("MostFrequentImputer", &["ties", "nulls", "weights"]),
     ("KFold", &[]),
+    ("GroupKFold", &["ties"]),
+    ("StratifiedGroupKFold", &["ties"]),
     ("StratifiedKFold", &["ties"]),
     ("TimeSeriesFolds", &["ties"]),
     ("RandomSplit", &[]),

@@ -1,6 +1,6 @@
 //! Checks and sizes that several splitters share.
 
-use mlsys_core::{Coded, Dataset, Error, ErrorKind, Fold, Partition, Result};
+use mlsys_core::{Coded, Dataset, Error, ErrorKind, Partition, Result};
 
 /// Test rows of `n`: ⌈share · n⌉, with at least one row on each side.
 pub(crate) fn test_rows(estimator: &str, test_share: f64, n: usize) -> Result<usize> {
@@ -36,13 +36,22 @@ pub(crate) fn check_folds(estimator: &str, n_folds: usize, n: usize) -> Result<(
     Ok(())
 }
 
-/// The folds that validate on the rows of each number in turn and train on all others.
-pub(crate) fn folds_of(fold_of_row: &[usize], n_folds: usize) -> Result<Vec<Fold>> {
-    let rows = |keep: &dyn Fn(usize) -> bool| {
-        let kept = fold_of_row.iter().enumerate().filter(|(_, fold)| keep(**fold));
-        kept.map(|(row, _)| row).collect::<Vec<_>>()
-    };
-    (0..n_folds).map(|fold| Fold::new(rows(&|other| other != fold), rows(&|other| other == fold))).collect()
+/// Training and test rows, ascending, of rows that are one or the other.
+pub(crate) fn sides(is_test: &[bool]) -> (Vec<usize>, Vec<usize>) {
+    let n_test = is_test.iter().filter(|&&test| test).count();
+    // Each row is written to both sides and kept on one, so that there is no branch to predict.
+    let mut train = vec![0; is_test.len() - n_test + 1];
+    let mut test = vec![0; n_test + 1];
+    let (mut to_train, mut to_test) = (0, 0);
+    for (row, &is_test) in is_test.iter().enumerate() {
+        train[to_train] = row;
+        test[to_test] = row;
+        to_train += usize::from(!is_test);
+        to_test += usize::from(is_test);
+    }
+    train.truncate(to_train);
+    test.truncate(to_test);
+    (train, test)
 }
 
 /// The strata: a named column, or the single target.

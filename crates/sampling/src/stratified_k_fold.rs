@@ -4,7 +4,7 @@ use mlsys_core::{Coded, Dataset, Error, Fold, Folds, Result, Train, seed};
 use serde::{Deserialize, Serialize};
 
 use crate::k_fold::Shuffle;
-use crate::sizes::{check_folds, folds_of, rows_by_code, strata, too_small};
+use crate::sizes::{check_folds, rows_by_code, strata, too_small};
 
 /// k folds of nearly equal size in which every class has nearly its share.
 ///
@@ -86,7 +86,7 @@ pub fn stratified_k_fold(classes: &Coded, n_folds: usize, shuffle: Shuffle, seed
             rows.first().and_then(|&row| classes.value(row)).map(ToString::to_string).unwrap_or_default();
         return Err(too_small(&format!("{NAME} with {n_folds} folds"), &class, n_folds, rows.len()));
     }
-    let mut fold_of_row = vec![0; classes.len()];
+    let mut fold_of_row = vec![0u32; classes.len()];
     let mut sorted_place = 0;
     for mut rows in by_class {
         if shuffle == Shuffle::On {
@@ -100,11 +100,11 @@ pub fn stratified_k_fold(classes: &Coded, n_folds: usize, shuffle: Shuffle, seed
         let mut rest = rows.as_slice();
         for (fold, &size) in sizes.iter().enumerate() {
             let (own, others) = rest.split_at(size);
-            own.iter().for_each(|&row| fold_of_row[row] = fold);
+            own.iter().for_each(|&row| fold_of_row[row] = fold as u32);
             rest = others;
         }
     }
-    folds_of(&fold_of_row, n_folds)
+    Fold::each(&fold_of_row, n_folds)
 }
 
 /// Codes numbered by first appearance, whatever numbering they came with.

@@ -1,6 +1,6 @@
 //! A random share of each class for testing.
 
-use mlsys_core::{Coded, Dataset, Error, Result, Split, Test, Train, Unsplit, seed};
+use mlsys_core::{Coded, Dataset, Error, Result, Split, Unsplit, seed};
 use serde::{Deserialize, Serialize};
 
 use crate::sizes::{rows_by_code, strata, test_rows, too_small};
@@ -136,10 +136,9 @@ fn largest_remainder(counts: &[usize], total: usize) -> Vec<usize> {
 }
 
 impl Split for StratifiedSplit {
-    fn split(&self, data: Dataset<Unsplit>) -> Result<(Dataset<Train>, Dataset<Test>)> {
-        let classes = strata(&data, self.column.as_deref(), NAME)?;
-        let (train, test) = stratified_split(&classes, self.test_share, self.seed)?;
-        data.split_at_rows(&train, &test)
+    fn rows(&self, data: &Dataset<Unsplit>) -> Result<(Vec<usize>, Vec<usize>)> {
+        let classes = strata(data, self.column.as_deref(), NAME)?;
+        stratified_split(&classes, self.test_share, self.seed)
     }
 }
 

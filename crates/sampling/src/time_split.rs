@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
-use mlsys_core::{Dataset, Error, ErrorKind, Kind, Result, Role, Split, Test, Train, Unsplit};
+use mlsys_core::{Dataset, Error, ErrorKind, Kind, Result, Split, Unsplit};
 use serde::{Deserialize, Serialize};
 
 use crate::sizes::{check_share, test_rows};
@@ -153,11 +153,9 @@ pub fn time_split(times: &[i64], boundary: i64, gap: u64) -> (Vec<usize>, Vec<us
 }
 
 impl Split for TimeSplit {
-    fn split(&self, data: Dataset<Unsplit>) -> Result<(Dataset<Train>, Dataset<Test>)> {
+    fn rows(&self, data: &Dataset<Unsplit>) -> Result<(Vec<usize>, Vec<usize>)> {
         let instants = data.instants(NAME)?;
-        let schema = data.schema();
-        let mut names = schema.fields().iter().map(|field| field.name().as_str());
-        let column = names.find(|name| data.roles().of(name) == Role::Time).unwrap_or_default();
+        let column = data.layout().time(NAME)?;
         let integers = data.layout().kind(column)? == Kind::Integer;
         if integers && (self.gap > Duration::ZERO || matches!(self.boundary, Boundary::At(_))) {
             let expected =
@@ -178,7 +176,7 @@ impl Split for TimeSplit {
         if train.is_empty() || test.is_empty() {
             return Err(self.empty_side(&instants, train.len(), test.len()));
         }
-        data.split_at_rows(&train, &test)
+        Ok((train, test))
     }
 }
 

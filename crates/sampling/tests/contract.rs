@@ -1,7 +1,8 @@
 //! The contract of every splitter of this crate.
 
 use mlsys_sampling::{
-    KFold, RandomSplit, Shuffle, StratifiedKFold, StratifiedSplit, TimeSeriesFolds, TimeSplit,
+    GroupKFold, KFold, RandomSplit, Shuffle, StratifiedGroupKFold, StratifiedKFold, StratifiedSplit,
+    TimeSeriesFolds, TimeSplit,
 };
 use mlsys_testkit::{FoldsContract, SplitContract};
 
@@ -34,5 +35,29 @@ fn folds() {
     )
     .time_ordered()
     .bad("n_folds", TimeSeriesFolds::new(0))
+    .run();
+}
+
+#[test]
+fn folds_of_groups() {
+    FoldsContract::new("GroupKFold", GroupKFold::new(4), 4)
+        .groups_whole()
+        .bad("n_folds", GroupKFold::new(1))
+        .bad("n_folds", GroupKFold::new(8))
+        .run();
+    FoldsContract::new("GroupKFold, shuffled", GroupKFold::new(3).shuffle(Shuffle::On).seed(3), 3)
+        .groups_whole()
+        .run();
+    FoldsContract::new("StratifiedGroupKFold", StratifiedGroupKFold::new(4), 4)
+        .groups_whole()
+        .bad("n_folds", StratifiedGroupKFold::new(0))
+        .bad("n_folds", StratifiedGroupKFold::new(usize::MAX))
+        .run();
+    FoldsContract::new(
+        "StratifiedGroupKFold, shuffled",
+        StratifiedGroupKFold::new(3).shuffle(Shuffle::On),
+        3,
+    )
+    .groups_whole()
     .run();
 }

@@ -5,11 +5,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mlsys_core::arrow::array::{Int64Array, RecordBatch, TimestampSecondArray};
+use mlsys_core::arrow::array::{Int64Array, RecordBatch, StringArray, TimestampSecondArray};
 use mlsys_core::{Coded, Dataset, Fold, Split};
 use mlsys_sampling::{
-    Shuffle, TimeSeriesFolds, TimeSplit, k_fold, random_split, stratified_k_fold, stratified_split,
-    time_series_folds,
+    Shuffle, TimeSeriesFolds, TimeSplit, group_k_fold, k_fold, random_split, stratified_group_k_fold,
+    stratified_k_fold, stratified_split, time_series_folds,
 };
 use mlsys_testkit::golden::load;
 use serde_json::Value;
@@ -33,6 +33,16 @@ fn classes(value: &Value) -> Coded {
     Coded::new("y", &Int64Array::from(integers(value))).unwrap().sorted()
 }
 
+/// Numbers or words, numbered by first appearance.
+fn coded(value: &Value) -> Coded {
+    let values = value.as_array().unwrap();
+    if values.iter().all(Value::is_i64) {
+        return Coded::new("x", &Int64Array::from(integers(value))).unwrap();
+    }
+    let words: StringArray = values.iter().map(Value::as_str).collect();
+    Coded::new("x", &words).unwrap()
+}
+
 /// How many of these rows are of each class.
 fn class_counts(classes: &Coded, rows: &[usize]) -> Vec<usize> {
     let mut counts = vec![0; classes.distinct.len()];
@@ -52,6 +62,15 @@ fn folds_and_splits() {
                 "RandomSplit" => random(input, expected, name),
                 "StratifiedSplit" => stratified(input, expected, name),
                 "TimeSplit" => at_a_time(input, expected, name),
+                "GroupKFold" => {
+                    let folds = group_k_fold(&coded(&input["groups"]), size(&input["k"]), Shuffle::Off, 0);
+                    assert_folds(&folds.unwrap(), expected, name);
+                }
+                "StratifiedGroupKFold" => {
+                    let (y, groups) = (coded(&input["y"]), coded(&input["groups"]));
+                    let folds = stratified_group_k_fold(&y, &groups, size(&input["k"]), Shuffle::Off, 0);
+                    assert_folds(&folds.unwrap(), expected, name);
+                }
                 other => panic!("nothing checks {other}"),
             }
         }
