@@ -31,7 +31,7 @@ use crate::sizes::strata;
 /// let plane = Coded::new("plane", &Int64Array::from(vec![1, 1, 2, 3, 3, 4, 4, 2]))?;
 /// let folds = stratified_group_k_fold(&late, &plane, 2, Shuffle::Off, 0)?;
 /// // Each has one late flight, and two whole planes.
-/// assert_eq!((folds[0].validation(), folds[1].validation()), ([2, 3, 4, 7].as_slice(), [0, 1, 5, 6].as_slice()));
+/// assert_eq!((folds[0].validation(), folds[1].validation()), ([0, 1, 2, 7].as_slice(), [3, 4, 5, 6].as_slice()));
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///

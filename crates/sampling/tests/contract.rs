@@ -1,8 +1,8 @@
 //! The contract of every splitter of this crate.
 
 use mlsys_sampling::{
-    GroupKFold, KFold, RandomSplit, Shuffle, StratifiedGroupKFold, StratifiedKFold, StratifiedSplit,
-    TimeSeriesFolds, TimeSplit,
+    GroupKFold, GroupSplit, HashSplit, KFold, MissingKey, RandomSplit, Shuffle, StratifiedGroupKFold,
+    StratifiedGroupSplit, StratifiedKFold, StratifiedSplit, TimeSeriesFolds, TimeSplit,
 };
 use mlsys_testkit::{FoldsContract, SplitContract};
 
@@ -60,4 +60,24 @@ fn folds_of_groups() {
     )
     .groups_whole()
     .run();
+}
+
+#[test]
+fn splits_of_groups() {
+    SplitContract::new("GroupSplit", GroupSplit::new())
+        .groups_whole()
+        .bad("test_share", GroupSplit::new().test_share(f64::NAN))
+        .run();
+    SplitContract::new("StratifiedGroupSplit", StratifiedGroupSplit::new())
+        .groups_whole()
+        .bad("test_share", StratifiedGroupSplit::new().test_share(1.0))
+        .run();
+    SplitContract::new("HashSplit", HashSplit::new("team").and("flag"))
+        .bad("test_share", HashSplit::new("team").test_share(-1.0))
+        .run();
+    SplitContract::new("HashSplit of groups", HashSplit::new("team").seed(3)).groups_whole().run();
+    SplitContract::new("HashSplit, missing", HashSplit::new("word").missing(MissingKey::Together)).run();
+    SplitContract::new("a boxed splitter", Box::new(GroupSplit::new()) as Box<dyn mlsys_core::Split>)
+        .groups_whole()
+        .run();
 }

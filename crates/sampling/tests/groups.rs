@@ -8,7 +8,8 @@ use std::sync::Arc;
 use mlsys_core::arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
 use mlsys_core::{Coded, Dataset, ErrorKind, Fold, Folds, Train};
 use mlsys_sampling::{
-    GroupKFold, MissingGroup, Shuffle, StratifiedGroupKFold, group_k_fold, stratified_group_k_fold,
+    GroupKFold, MissingGroup, Shuffle, StratifiedGroupKFold, group_k_fold, group_split,
+    stratified_group_k_fold, stratified_group_split,
 };
 use proptest::prelude::*;
 
@@ -39,6 +40,31 @@ proptest! {
             let largest = (0..20).map(|g| groups.iter().filter(|&&other| other == g).count()).max().unwrap();
             prop_assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= largest);
         }
+    }
+
+    #[test]
+    fn groups_are_whole_in_splits(groups in prop::collection::vec(0u8..40, 20..200), share in 0.05f64..0.95, seed: u64) {
+        let Ok((train, test)) = group_split(&coded(&groups), share, seed) else { return Ok(()) };
+        prop_assert_eq!(train.len() + test.len(), groups.len());
+        prop_assert!(!train.is_empty() && !test.is_empty());
+        assert_whole(&groups, &train, &test);
+        // No single group could change sides and bring the share nearer.
+        let size = |group: u8| groups.iter().filter(|&&other| other == group).count() as f64;
+        let off = test.len() as f64 - share * groups.len() as f64;
+        let known: BTreeSet<u8> = test.iter().map(|&row| groups[row]).collect();
+        let others: BTreeSet<u8> = train.iter().map(|&row| groups[row]).collect();
+        if known.len() > 1 {
+            prop_assert!(known.iter().all(|&group| (off - size(group)).abs() > off.abs() - 1e-6), "{off}");
+        }
+        if others.len() > 1 {
+            prop_assert!(others.iter().all(|&group| (off + size(group)).abs() > off.abs() - 1e-6), "{off}");
+        }
+        // Neither the coding of the groups nor the order of the rows matters.
+        prop_assert_eq!(&group_split(&coded(&groups).sorted(), share, seed).unwrap().1, &test);
+        let reversed: Vec<u8> = groups.iter().rev().copied().collect();
+        let (_, mirrored) = group_split(&coded(&reversed), share, seed).unwrap();
+        let back: Vec<usize> = mirrored.iter().rev().map(|&row| groups.len() - 1 - row).collect();
+        prop_assert_eq!(&back, &test);
     }
 
     #[test]
@@ -111,4 +137,29 @@ fn too_few_groups_are_named() {
     let empty = table(vec![]);
     assert!(GroupKFold::new(2).folds(&empty).is_err() && StratifiedGroupKFold::new(2).folds(&empty).is_err());
     assert!(stratified_group_k_fold(&rare, &coded(&[0, 1]), 2, Shuffle::Off, 0).is_err());
+}
+
+/// Groups of one to thirty rows that differ in their share of a rare class: the shares of both sides come out within one row
+/// of a hundred of the rare class.
+#[test]
+fn stratified_group_splits_keep_shares() {
+    let mut groups = Vec::new();
+    let mut classes = Vec::new();
+    for group in 0..200u8 {
+        for row in 0..(1 + usize::from(group) * 7 % 30) {
+            groups.push(group);
+            classes.push(u8::from(row % 10 == 0 && group % 3 != 0));
+        }
+    }
+    for (seed, share) in [(0, 0.25), (1, 0.25), (2, 0.5), (3, 0.1)] {
+        let (train, test) = stratified_group_split(&coded(&classes), &coded(&groups), share, seed).unwrap();
+        assert_whole(&groups, &train, &test);
+        let rare = |rows: &[usize]| rows.iter().filter(|&&row| classes[row] == 1).count() as f64;
+        let all = rare(&train) + rare(&test);
+        assert!((rare(&test) / all - share).abs() < 0.01, "seed {seed}: {} of {all}", rare(&test));
+        assert!((test.len() as f64 / groups.len() as f64 - share).abs() < 0.01, "seed {seed}");
+    }
+    let (_, a) = stratified_group_split(&coded(&classes), &coded(&groups), 0.25, 0).unwrap();
+    let (_, b) = stratified_group_split(&coded(&classes), &coded(&groups), 0.25, 1).unwrap();
+    assert_ne!(a, b, "seeds make different splits");
 }
