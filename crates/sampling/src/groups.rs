@@ -106,6 +106,16 @@ impl GroupCounts {
         Self { n_classes, counts }
     }
 
+    /// Of some of the rows.
+    pub(crate) fn of_rows(groups: &Coded, classes: &Coded, rows: &[usize]) -> Self {
+        let n_classes = classes.distinct.len();
+        let mut counts = vec![0; groups.distinct.len() * n_classes];
+        for &row in rows {
+            counts[groups.codes[row] as usize * n_classes + classes.codes[row] as usize] += 1;
+        }
+        Self { n_classes, counts }
+    }
+
     pub(crate) fn of(&self, group: usize) -> &[u32] {
         &self.counts[group * self.n_classes..(group + 1) * self.n_classes]
     }

@@ -1,5 +1,7 @@
 //! Checks and sizes that several splitters share.
 
+use std::time::Duration;
+
 use mlsys_core::{Coded, Dataset, Error, ErrorKind, Partition, Result};
 
 /// Test rows of `n`: ⌈share · n⌉, with at least one row on each side.
@@ -22,6 +24,40 @@ pub(crate) fn check_share(estimator: &str, test_share: f64) -> Result<()> {
             test_share,
             "between 0 and 1, neither included",
         ))
+    }
+}
+
+/// A duration in the unit of instants; what is longer than time itself is all of it.
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Folds that are listed at most: each lists its rows, so that more would fill the memory.
+const MOST_FOLDS: usize = 10_000;
+
+/// n over k; the largest number when that is larger.
+pub(crate) fn binomial(n: usize, k: usize) -> usize {
+    let ways = (1..=k.min(n.saturating_sub(k)) as u128).try_fold(1u128, |ways, i| {
+        let ways = ways.checked_mul(n as u128 + 1 - i)? / i;
+        (ways <= usize::MAX as u128).then_some(ways)
+    });
+    if k > n { 0 } else { ways.map_or(usize::MAX, |ways| ways as usize) }
+}
+
+/// The choices of k of n, ascending; refuses a number of them that no memory holds.
+pub(crate) fn combinations(estimator: &str, parameter: &str, n: usize, k: usize) -> Result<Vec<Vec<usize>>> {
+    let ways = binomial(n, k);
+    if ways > MOST_FOLDS {
+        let expected = format!("so that there are at most {MOST_FOLDS} folds, not {ways} ({k} of {n})");
+        return Err(Error::invalid_parameter(estimator, parameter, k, expected));
+    }
+    let mut all = Vec::with_capacity(ways);
+    let mut chosen: Vec<usize> = (0..k).collect();
+    loop {
+        all.push(chosen.clone());
+        let Some(place) = (0..k).rev().find(|&place| chosen[place] < n - k + place) else { return Ok(all) };
+        chosen[place] += 1;
+        (place + 1..k).for_each(|later| chosen[later] = chosen[later - 1] + 1);
     }
 }
 
@@ -60,10 +96,24 @@ pub(crate) fn strata<P: Partition>(
     column: Option<&str>,
     estimator: &str,
 ) -> Result<Coded> {
+    strata_in_bins(data, column, None, estimator)
+}
+
+/// As [`strata`], with the numbers of the column in this many bins.
+pub(crate) fn strata_in_bins<P: Partition>(
+    data: &Dataset<P>,
+    column: Option<&str>,
+    bins: Option<usize>,
+    estimator: &str,
+) -> Result<Coded> {
     let name = match column {
         Some(name) => name,
         None => data.layout().target(estimator)?,
     };
+    if let Some(bins) = bins {
+        let values = mlsys_core::column::finite(name, data.column(name)?)?;
+        return quantile_bins(&values, bins).map_err(|e| e.context(format!("{estimator}, `{name}`")));
+    }
     let coded = Coded::new(name, data.column(name)?)?;
     match coded.missing() {
         0 => Ok(coded),
@@ -72,6 +122,46 @@ pub(crate) fn strata<P: Partition>(
             Err(ErrorKind::MissingValues { column: name.into(), count, hint }.into())
         }
     }
+}
+
+/// Numbers as the classes of a split: bins with nearly equally many rows, by rank. Equal numbers are in one bin.
+///
+/// The bin of x is ⌊(rows below x) · bins / n⌋; bins that equal numbers jump over are not there.
+///
+/// ```
+/// let bins = mlsys_sampling::quantile_bins(&[5.0, 1.0, 2.0, 2.0, 9.0, 7.0], 3)?;
+/// assert_eq!(bins.codes, [1, 0, 0, 0, 2, 2]);
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// Fewer than two bins; a number that is missing or infinite.
+pub fn quantile_bins(values: &[f64], n_bins: usize) -> Result<Coded> {
+    if n_bins < 2 {
+        return Err(Error::invalid_parameter("quantile_bins", "bins", n_bins, "2 or more"));
+    }
+    if let Some(row) = values.iter().position(|x| !x.is_finite()) {
+        return Err(Error::invalid_value("values", Some(row), values[row], "finite numbers"));
+    }
+    let n = values.len();
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
+    let mut coded = Coded { codes: vec![0; n], distinct: Vec::new() };
+    let mut last = None;
+    let mut below = 0;
+    for (place, &row) in order.iter().enumerate() {
+        if place > 0 && values[row] != values[order[place - 1]] {
+            below = place;
+        }
+        let bin = (below as u128 * n_bins as u128 / n as u128) as i64;
+        if last != Some(bin) {
+            coded.distinct.push(bin.into());
+            last = Some(bin);
+        }
+        coded.codes[row] = coded.distinct.len() as u32 - 1;
+    }
+    Ok(coded)
 }
 
 /// Rows of each code, ascending.

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use mlsys_core::{Dataset, Error, ErrorKind, Kind, Result, Split, Unsplit};
 use serde::{Deserialize, Serialize};
 
-use crate::sizes::{check_share, test_rows};
+use crate::sizes::{check_share, nanoseconds, test_rows};
 
 const NAME: &str = "TimeSplit";
 
@@ -171,8 +171,7 @@ impl Split for TimeSplit {
                 *sorted.select_nth_unstable(first).1
             }
         };
-        let gap = u64::try_from(self.gap.as_nanos()).unwrap_or(u64::MAX);
-        let (train, test) = time_split(&instants, boundary, gap);
+        let (train, test) = time_split(&instants, boundary, nanoseconds(self.gap));
         if train.is_empty() || test.is_empty() {
             return Err(self.empty_side(&instants, train.len(), test.len()));
         }
