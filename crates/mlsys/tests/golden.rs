@@ -44,6 +44,13 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("KFold", &[]),
     ("GroupKFold", &["ties"]),
     ("StratifiedGroupKFold", &["ties"]),
+    ("LeaveOneGroupOut", &["ties"]),
+    ("LeavePGroupsOut", &["ties"]),
+    ("MultilabelKFold", &["ties"]),
+    ("PredefinedFolds", &["ties"]),
+    ("CombinatorialPurgedFolds", &["ties"]),
+    ("WindowFolds", &["ties"]),
+    ("HashSplit", &["ties"]),
     ("StratifiedKFold", &["ties"]),
     ("TimeSeriesFolds", &["ties"]),
     ("RandomSplit", &[]),
@@ -60,8 +67,20 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("ZeroRuleRegressor", &["ties", "weights"]),
 ];
 
-/// Random, or the caller's own: there is nothing to compare these with.
-const WITHOUT_REFERENCE: [&str; 3] = ["ExistingPrediction", "RandomGuess", "Rule"];
+/// Random, the caller's own, or a search of our own: there is nothing to compare these with.
+const WITHOUT_REFERENCE: [&str; 11] = [
+    "BootstrapFolds",
+    "CombinedFolds",
+    "CombinedSplit",
+    "ExistingPrediction",
+    "GroupSplit",
+    "GroupTimeSplit",
+    "MultilabelSplit",
+    "PredefinedSplit",
+    "RandomGuess",
+    "Rule",
+    "StratifiedGroupSplit",
+];
 /// The traits whose implementations need golden inputs.
 const TRAITS: [&str; 7] =
     ["Metric", "Fit", "FitByStatistic", "Folds", "Split", "ColumnStatistic", "Statistic"];

@@ -109,17 +109,23 @@ fn what_cannot_be_is_refused() {
     assert!(error.contains("two groups or more"), "{error}");
     let error = all().rows(&data).unwrap_err().to_string();
     assert!(error.contains("whose group is on the other side of the boundary"), "{error}");
-    let error = CombinedSplit::new().time("at").gap(Duration::from_secs(9)).rows(&data).unwrap_err().to_string();
+    let error =
+        CombinedSplit::new().time("at").gap(Duration::from_secs(9)).rows(&data).unwrap_err().to_string();
     assert!(error.contains("left out 3 in the gap"), "{error}");
     let equal = table(&[5, 5, 5, 5], &[1, 2, 3, 4], &[true, false, true, false]);
-    assert!(matches!(CombinedSplit::new().time("at").rows(&equal).unwrap_err().kind(), ErrorKind::TooFewRows { .. }));
+    assert!(matches!(
+        CombinedSplit::new().time("at").rows(&equal).unwrap_err().kind(),
+        ErrorKind::TooFewRows { .. }
+    ));
     assert!(all().folds(2).folds(&equal.into_train_all()).is_err());
     let error = CombinedSplit::new().gap(Duration::from_secs(1)).rows(&data).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::InvalidParameter { .. }), "{error}");
     let integers = CombinedSplit::new().time("plane").gap(Duration::from_secs(1)).rows(&data).unwrap_err();
     assert!(matches!(integers.kind(), ErrorKind::ColumnType { .. }), "{integers}");
     let none = table(&[], &[], &[]);
-    for split in [CombinedSplit::new(), CombinedSplit::new().time("at"), CombinedSplit::new().group("plane"), all()] {
+    for split in
+        [CombinedSplit::new(), CombinedSplit::new().time("at"), CombinedSplit::new().group("plane"), all()]
+    {
         assert!(split.rows(&none).is_err() && split.folds(2).folds(&none.clone().into_train_all()).is_err());
     }
     let text = serde_json::to_string(&all().gap(Duration::from_secs(60))).unwrap();

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use mlsys_sampling::{
-    BootstrapFolds, CombinatorialPurgedFolds, CombinedSplit, GroupKFold, GroupSplit, GroupTimeSplit, HashSplit,
-    KFold, LeaveOneGroupOut, LeavePGroupsOut, MissingKey, MultilabelKFold, MultilabelSplit, PredefinedFolds,
-    PredefinedSplit, Purged, RandomSplit, Repeated, Shuffle, StratifiedGroupKFold, StratifiedGroupSplit,
-    StratifiedKFold, StratifiedSplit, TimeSeriesFolds, TimeSplit, WindowFolds,
+    BootstrapFolds, CombinatorialPurgedFolds, CombinedSplit, GroupKFold, GroupSplit, GroupTimeSplit,
+    HashSplit, KFold, LeaveOneGroupOut, LeavePGroupsOut, MissingKey, MultilabelKFold, MultilabelSplit,
+    PredefinedFolds, PredefinedSplit, Purged, RandomSplit, Repeated, Shuffle, StratifiedGroupKFold,
+    StratifiedGroupSplit, StratifiedKFold, StratifiedSplit, TimeSeriesFolds, TimeSplit, WindowFolds,
 };
 use mlsys_testkit::{FoldsContract, SplitContract};
 
@@ -155,13 +155,17 @@ fn folds_of_several_kinds() {
     FoldsContract::new("Purged", Purged::new(KFold::new(4), "when", "when").embargo(minutes(3)), 4)
         .skip("exhaustive", purged)
         .run();
-    FoldsContract::new("CombinatorialPurgedFolds", CombinatorialPurgedFolds::new(5, 2).embargo(minutes(2)), 10)
-        .skip("exhaustive", purged)
-        .skip("validated_once", again)
-        .bad("n_blocks", CombinatorialPurgedFolds::new(1, 1))
-        .bad("n_validated", CombinatorialPurgedFolds::new(5, 5))
-        .bad("n_validated", CombinatorialPurgedFolds::new(60, 30))
-        .run();
+    FoldsContract::new(
+        "CombinatorialPurgedFolds",
+        CombinatorialPurgedFolds::new(5, 2).embargo(minutes(2)),
+        10,
+    )
+    .skip("exhaustive", purged)
+    .skip("validated_once", again)
+    .bad("n_blocks", CombinatorialPurgedFolds::new(1, 1))
+    .bad("n_validated", CombinatorialPurgedFolds::new(5, 5))
+    .bad("n_validated", CombinatorialPurgedFolds::new(60, 30))
+    .run();
     // 241 rows, three a minute: 81 minutes, of which the windows begin at minutes 20, 35, 50, 65 and 80.
     FoldsContract::new("WindowFolds", WindowFolds::sliding(minutes(20), minutes(15)), 5)
         .time_ordered()
@@ -169,16 +173,24 @@ fn folds_of_several_kinds() {
         .bad("train", WindowFolds::sliding(Duration::ZERO, minutes(1)))
         .bad("step", WindowFolds::expanding(minutes(1), minutes(1)).step(Duration::from_nanos(1)))
         .run();
-    FoldsContract::new("WindowFolds, expanding", WindowFolds::expanding(minutes(20), minutes(15)).gap(minutes(5)), 4)
-        .time_ordered()
-        .run();
+    FoldsContract::new(
+        "WindowFolds, expanding",
+        WindowFolds::expanding(minutes(20), minutes(15)).gap(minutes(5)),
+        4,
+    )
+    .time_ordered()
+    .run();
     let combined = CombinedSplit::new().stratify("label");
     FoldsContract::new("CombinedFolds of nothing", CombinedSplit::new().folds(4), 4)
         .bad("n_folds", CombinedSplit::new().folds(1))
         .run();
     FoldsContract::new("CombinedFolds by class", combined.clone().folds(4), 4).run();
-    FoldsContract::new("CombinedFolds by group", CombinedSplit::new().group("team").folds(3), 3).groups_whole().run();
-    FoldsContract::new("CombinedFolds by both", combined.clone().group("team").folds(3), 3).groups_whole().run();
+    FoldsContract::new("CombinedFolds by group", CombinedSplit::new().group("team").folds(3), 3)
+        .groups_whole()
+        .run();
+    FoldsContract::new("CombinedFolds by both", combined.clone().group("team").folds(3), 3)
+        .groups_whole()
+        .run();
     FoldsContract::new("CombinedFolds", combined.group("team").time("when").gap(minutes(1)).folds(3), 3)
         .groups_whole()
         .time_ordered()

@@ -8,8 +8,8 @@ use std::time::Duration;
 use mlsys_core::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampSecondArray};
 use mlsys_core::{Coded, Dataset, ErrorKind, Folds, Split, Unsplit};
 use mlsys_sampling::{
-    BootstrapFolds, CombinatorialPurgedFolds, GroupTimeSplit, KFold, PredefinedFolds, PredefinedSplit, Purged,
-    Repeated, TimeSplit, WindowFolds, bootstrap_folds, combinatorial_purged_folds, group_time_split,
+    BootstrapFolds, CombinatorialPurgedFolds, GroupTimeSplit, KFold, PredefinedFolds, PredefinedSplit,
+    Purged, Repeated, TimeSplit, WindowFolds, bootstrap_folds, combinatorial_purged_folds, group_time_split,
     iterative_stratification, purge, quantile_bins, window_folds,
 };
 use proptest::prelude::*;
@@ -50,7 +50,10 @@ fn a_time_split_is_purged() {
     let split = Purged::new(TimeSplit::last_share(0.3), "from", "to");
     // Hours 7 to 9 are for testing; labels that end at 7 or later, from hours 5 and 6, are purged.
     assert_eq!(split.rows(&data).unwrap(), (vec![0, 1, 2, 3, 4], vec![7, 8, 9]));
-    let folds = Purged::new(KFold::new(5), "from", "to").embargo(hours(1)).folds(&data.clone().into_train_all()).unwrap();
+    let folds = Purged::new(KFold::new(5), "from", "to")
+        .embargo(hours(1))
+        .folds(&data.clone().into_train_all())
+        .unwrap();
     // Hours 4 and 5, labels from 4 to 7: hours 2, 3, 6 and 7 overlap, hour 8 is under embargo.
     assert_eq!((folds[2].train(), folds[2].validation()), ([0, 1, 9].as_slice(), [4, 5].as_slice()));
     let swapped = Purged::new(KFold::new(5), "to", "from").folds(&data.clone().into_train_all()).unwrap_err();
@@ -60,8 +63,14 @@ fn a_time_split_is_purged() {
     let everything = table(vec![("a", seconds([0, 0, 0])), ("b", seconds([9, 9, 9]))]);
     let error = Purged::new(KFold::new(3), "a", "b").folds(&everything.into_train_all()).unwrap_err();
     assert!(error.to_string().contains("labels of all 2 training rows overlap"), "{error}");
-    let integers = table(vec![("a", Arc::new(Int64Array::from(vec![0, 1, 2]))), ("b", Arc::new(Int64Array::from(vec![Some(1), None, Some(3)])))]);
-    let error = Purged::new(KFold::new(3), "a", "a").embargo(hours(1)).folds(&integers.clone().into_train_all()).unwrap_err();
+    let integers = table(vec![
+        ("a", Arc::new(Int64Array::from(vec![0, 1, 2]))),
+        ("b", Arc::new(Int64Array::from(vec![Some(1), None, Some(3)]))),
+    ]);
+    let error = Purged::new(KFold::new(3), "a", "a")
+        .embargo(hours(1))
+        .folds(&integers.clone().into_train_all())
+        .unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::ColumnType { .. }), "{error}");
     let error = Purged::new(KFold::new(3), "a", "b").folds(&integers.into_train_all()).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::MissingValues { count: 1, .. }), "{error}");
@@ -82,11 +91,17 @@ fn combinatorial_folds_by_hand() {
     // Equal times are in one block, and a block that they leave without rows is an error.
     let point = |time: &i64| (*time, *time);
     let tied = [1, 1, 1, 2, 3, 4];
-    let folds = combinatorial_purged_folds(&tied, &tied.iter().map(point).collect::<Vec<_>>(), 2, 1, 0).unwrap();
+    let folds =
+        combinatorial_purged_folds(&tied, &tied.iter().map(point).collect::<Vec<_>>(), 2, 1, 0).unwrap();
     assert_eq!(folds[0].validation(), [0, 1, 2]);
     let equal = [5; 6];
-    assert!(combinatorial_purged_folds(&equal, &equal.iter().map(point).collect::<Vec<_>>(), 2, 1, 0).is_err());
-    assert!(combinatorial_purged_folds(&[], &[], 2, 1, 0).is_err() && combinatorial_purged_folds(&[1], &[], 2, 1, 0).is_err());
+    assert!(
+        combinatorial_purged_folds(&equal, &equal.iter().map(point).collect::<Vec<_>>(), 2, 1, 0).is_err()
+    );
+    assert!(
+        combinatorial_purged_folds(&[], &[], 2, 1, 0).is_err()
+            && combinatorial_purged_folds(&[1], &[], 2, 1, 0).is_err()
+    );
 }
 
 #[test]
@@ -98,7 +113,10 @@ fn windows_by_hand() {
         folds.iter().map(|fold| (fold.train().to_vec(), fold.validation().to_vec())).collect()
     };
     // Validated from 2, 4, 6 and 8 on: [4, 6) has no rows, and so has the training window before 6.
-    assert_eq!(sides(WindowFolds::sliding(hours(2), hours(2))), [(vec![0, 1], vec![2, 3]), (vec![4, 5], vec![6, 7])]);
+    assert_eq!(
+        sides(WindowFolds::sliding(hours(2), hours(2))),
+        [(vec![0, 1], vec![2, 3]), (vec![4, 5], vec![6, 7])]
+    );
     assert_eq!(
         sides(WindowFolds::expanding(hours(2), hours(2))),
         [(vec![0, 1], vec![2, 3]), (vec![0, 1, 2, 3], vec![4, 5]), (vec![0, 1, 2, 3, 4, 5], vec![6, 7])]
@@ -110,7 +128,8 @@ fn windows_by_hand() {
     );
     let long = window_folds(&times, &WindowFolds::sliding(hours(50), hours(1))).unwrap_err();
     assert!(matches!(long.kind(), ErrorKind::TooFewRows { .. }), "{long}");
-    let endless = window_folds(&times, &WindowFolds::sliding(Duration::MAX, Duration::MAX).gap(Duration::MAX));
+    let endless =
+        window_folds(&times, &WindowFolds::sliding(Duration::MAX, Duration::MAX).gap(Duration::MAX));
     assert!(endless.is_err());
     assert!(window_folds(&[7; 5], &WindowFolds::sliding(hours(1), hours(1))).is_err(), "all times are equal");
     assert!(window_folds(&[i64::MIN, i64::MAX], &WindowFolds::sliding(hours(1), hours(1))).is_err());
@@ -121,13 +140,20 @@ fn windows_by_hand() {
 
 #[test]
 fn new_groups_in_the_future() {
-    let groups = Coded::new("g", &StringArray::from(vec![Some("a"), Some("b"), Some("a"), Some("c"), None])).unwrap();
+    let groups =
+        Coded::new("g", &StringArray::from(vec![Some("a"), Some("b"), Some("a"), Some("c"), None])).unwrap();
     assert_eq!(group_time_split(&groups, &[0, 1, 2, 3, 4], 2, 0), (vec![0, 1], vec![3]));
     // Row 1 is in the gap: not trained on, and yet its group is known.
     assert_eq!(group_time_split(&groups, &[0, 1, 2, 3, 4], 2, 1), (vec![0], vec![3]));
-    let data = table(vec![("t", seconds(0..4)), ("g", Arc::new(StringArray::from(vec!["a", "b", "a", "b"])))]);
-    let error = GroupTimeSplit::new(TimeSplit::last_share(0.5)).rows(&data.time("t").unwrap().group("g").unwrap()).unwrap_err();
-    assert!(error.to_string().contains("none of the 2 rows from the boundary on is of a new group"), "{error}");
+    let data =
+        table(vec![("t", seconds(0..4)), ("g", Arc::new(StringArray::from(vec!["a", "b", "a", "b"])))]);
+    let error = GroupTimeSplit::new(TimeSplit::last_share(0.5))
+        .rows(&data.time("t").unwrap().group("g").unwrap())
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("none of the 2 rows from the boundary on is of a new group"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -139,8 +165,14 @@ fn predefined_parts() {
     assert_eq!(split.leave_out("0").rows(&data).unwrap(), (vec![2], vec![1, 3]));
     let error = PredefinedSplit::new("part", "test").rows(&data).unwrap_err();
     assert!(error.to_string().contains("it has: 0, 1, 2"), "{error}");
-    let gaps = table(vec![("fold", Arc::new(Int64Array::from(vec![Some(1), None, Some(-1), Some(0), Some(1)])) as _)]);
-    assert!(matches!(PredefinedSplit::new("fold", "1").rows(&gaps).unwrap_err().kind(), ErrorKind::MissingValues { .. }));
+    let gaps = table(vec![(
+        "fold",
+        Arc::new(Int64Array::from(vec![Some(1), None, Some(-1), Some(0), Some(1)])) as _,
+    )]);
+    assert!(matches!(
+        PredefinedSplit::new("fold", "1").rows(&gaps).unwrap_err().kind(),
+        ErrorKind::MissingValues { .. }
+    ));
     let folds = PredefinedFolds::new("fold").folds(&gaps.into_train_all()).unwrap();
     assert_eq!((folds[0].validation(), folds[1].validation()), ([3].as_slice(), [0, 4].as_slice()));
     assert_eq!(folds[0].train(), [0, 1, 2, 4], "rows without a fold are trained on");
