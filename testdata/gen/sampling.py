@@ -96,7 +96,7 @@ def multilabel(name, labels, k):
                 wanted_of[part][label] -= 1
             rows.remove(row)
     folds = [(np.flatnonzero(parts != fold), np.flatnonzero(parts == fold)) for fold in range(k)]
-    return add("MultilabelKFold", name, {"labels": labels.tolist(), "k": k}, validation(folds), ties=repeated(map(str, labels.tolist())),
+    return add("MultilabelKFold", name, {"labels": labels.tolist(), "k": k}, validation(folds), ties=repeated(list(map(str, labels.tolist()))),
                tool="numpy", version=np.__version__, **INDICES)
 
 

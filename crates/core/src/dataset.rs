@@ -125,15 +125,9 @@ impl Dataset<Train> {
         Ok((self.take(fold.train())?, self.take(fold.validation())?.cast()))
     }
 
-    /// Divides training rows by what a rule for undivided rows says, for [`Split::split_validation`](crate::Split).
-    pub(crate) fn validated_at(
-        &self,
-        rows: impl FnOnce(&Dataset<Unsplit>) -> Result<(Vec<usize>, Vec<usize>)>,
-    ) -> Result<(Self, Dataset<Validation>)> {
-        let undivided = self.cast::<Unsplit>();
-        let (train, validation) = rows(&undivided)?;
-        let (train, validation) = undivided.split_at_rows(&train, &validation)?;
-        Ok((train, validation.cast()))
+    /// The same rows as if no one had divided them, for dividing them once more.
+    pub(crate) fn undivided(&self) -> Dataset<Unsplit> {
+        self.cast()
     }
 
     /// Training rows that a resampler made: the same columns, new rows.

@@ -182,9 +182,9 @@ pub trait Resample {
 
 /// Divides rows into training and test rows.
 ///
-/// An implementation says which rows; the datasets follow from it. The same splitter divides all rows into training and
-/// test rows, training rows into training and validation rows, and both in turn. Object safe: `&dyn Split` is a splitter
-/// chosen at run time.
+/// An implementation says which rows; the datasets follow from it. The same splitter divides all rows into training
+/// and test rows, training rows into training and validation rows, and both in turn. Object safe: `&dyn Split` is a
+/// splitter chosen at run time.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -208,8 +208,8 @@ pub trait Resample {
 /// ```
 #[diagnostic::on_unimplemented(message = "`{Self}` is not a splitter", label = "expected a `Split`")]
 pub trait Split {
-    /// The training rows and the test rows, each ascending. No row is on both sides; a row is on neither when a gap or a
-    /// purge takes it out.
+    /// The training rows and the test rows, each ascending. No row is on both sides; a row is on neither when a gap
+    /// or a purge takes it out.
     ///
     /// # Errors
     ///
@@ -232,10 +232,12 @@ pub trait Split {
     ///
     /// As [`rows`](Self::rows).
     fn split_validation(&self, train: Dataset<Train>) -> Result<(Dataset<Train>, Dataset<Validation>)> {
-        train.validated_at(|data| self.rows(data))
+        let (rows, validation) = self.rows(&train.undivided())?;
+        train.fold(&Fold::new(rows, validation)?)
     }
 
-    /// Three parts: test rows by this splitter, validation rows by another one from the rows that are left for training.
+    /// Three parts: test rows by this splitter, validation rows by another one from the rows that are left for
+    /// training.
     ///
     /// # Errors
     ///

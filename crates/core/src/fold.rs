@@ -4,7 +4,8 @@ use rayon::prelude::*;
 
 use crate::{Error, Result};
 
-/// One fold: the rows to fit on and the rows to validate on. [`Dataset::fold`](crate::Dataset::fold) makes datasets of it.
+/// One fold: the rows to fit on and the rows to validate on. [`Dataset::fold`](crate::Dataset::fold) makes datasets
+/// of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fold {
     train: Vec<usize>,
@@ -39,8 +40,8 @@ impl Fold {
     ///
     /// # Errors
     ///
-    /// [`TooFewRows`](crate::ErrorKind::TooFewRows) when a side is empty; [`Shape`](crate::ErrorKind::Shape) when a row is
-    /// on both sides, or is validated on twice.
+    /// [`TooFewRows`](crate::ErrorKind::TooFewRows) when a side is empty; [`Shape`](crate::ErrorKind::Shape) when a
+    /// row is on both sides, or is validated on twice.
     pub fn with_repeats(mut train: Vec<usize>, mut validation: Vec<usize>) -> Result<Self> {
         if train.is_empty() || validation.is_empty() {
             let rows = train.len() + validation.len();

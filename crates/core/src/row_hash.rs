@@ -26,9 +26,9 @@ const BLOCK: usize = 65_536;
 
 /// A hash per row of these columns, in this order, under a seed.
 ///
-/// Equal values have equal hashes in every encoding: integers of any width, floats and decimals of the same number, text
-/// as such or in a dictionary, instants in any unit and zone, dates as their midnight in UTC. A missing value (null or
-/// NaN) is a value of its own.
+/// Equal values have equal hashes in every encoding: integers of any width, floats and decimals of the same number,
+/// text as such or in a dictionary, instants in any unit and zone, dates as their midnight in UTC. A missing value
+/// (null or NaN) is a value of its own.
 ///
 /// ```
 /// use mlsys_core::{arrow::array::{Array, Float64Array, UInt8Array}, hash::hash_rows};

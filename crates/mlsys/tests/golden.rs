@@ -1,6 +1,7 @@
 //! Every item has golden inputs enough, and the table in `docs/testkit.md` says how many.
 //!
-//! The crates' own tests fail on an item in a case that they do not check, so that what is counted here is checked there.
+//! The crates' own tests fail on an item in a case that they do not check, so that what is counted here is checked
+//! there.
 
 #![allow(clippy::unwrap_used)]
 

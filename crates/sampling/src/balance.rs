@@ -6,8 +6,8 @@ use crate::groups::{GroupCounts, by_value};
 
 /// What each choice for a group adds to the balance of each class; balanced is zero.
 ///
-/// With a test share s, a row for testing adds 1 − s and a row for training takes s: the sum over the rows of a class is zero
-/// exactly when s of them are for testing. The last entry is for all rows together.
+/// With a test share s, a row for testing adds 1 − s and a row for training takes s: the sum over the rows of a class
+/// is zero exactly when s of them are for testing. The last entry is for all rows together.
 pub(crate) struct Choices {
     /// Groups, in the order in which they are first placed.
     pub(crate) groups: Vec<[Vec<f64>; 2]>,

@@ -3,15 +3,17 @@
 use mlsys_core::{Dataset, Error, Fold, Folds, Result, Train, seed};
 use serde::{Deserialize, Serialize};
 
+use crate::sizes::MOST_FOLDS;
+
 /// n rows drawn with replacement to fit on, and the rows that were not drawn to validate on; again and again.
 ///
 /// A row is out of the bag with chance (1 − 1/n)ⁿ ≈ 0.368. A drawn row is in [`Fold::train`] as often as it was drawn.
 ///
-/// * `n_replicates`, required: 1 or more.
+/// * `n_replicates`, required: 1 to 10,000.
 /// * `seed`: 0; each replicate has a stream of its own.
 ///
-/// **Input**: two rows or more. **Output**: a fold per replicate; one that left no row out is drawn again. **Cost**: O(n log n) per replicate. **Errors**: no replicate,
-/// fewer than two rows.
+/// **Input**: two rows or more. **Output**: a fold per replicate; one that left no row out is drawn again. **Cost**:
+/// O(n log n) per replicate. **Errors**: no replicate, fewer than two rows.
 ///
 /// ```
 /// let folds = mlsys_sampling::bootstrap_folds(1000, 20, 7)?;
@@ -21,9 +23,9 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads** for models that remember rows, such as nearest neighbours and deep trees: their training error is zero; take [`bootstrap_632_plus`]. Errors out of the
-/// bag are pessimistic, as 63% of the rows were seen. Efron, Estimating the error rate of a prediction rule, 1983. **Instead**:
-/// [`Repeated`](crate::Repeated) folds.
+/// **Misleads** for models that remember rows, such as nearest neighbours and deep trees: their training error is
+/// zero; take [`bootstrap_632_plus`]. Errors out of the bag are pessimistic, as 63% of the rows were seen. Efron,
+/// Estimating the error rate of a prediction rule, 1983. **Instead**: [`Repeated`](crate::Repeated) folds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "a splitter does nothing until it splits"]
 pub struct BootstrapFolds {
@@ -52,8 +54,9 @@ impl BootstrapFolds {
 /// As [`BootstrapFolds`].
 pub fn bootstrap_folds(n: usize, n_replicates: usize, seed: u64) -> Result<Vec<Fold>> {
     const NAME: &str = "BootstrapFolds";
-    if n_replicates == 0 {
-        return Err(Error::invalid_parameter(NAME, "n_replicates", 0, "1 or more"));
+    if n_replicates == 0 || n_replicates > MOST_FOLDS {
+        let expected = format!("1 to {MOST_FOLDS}, since each lists its rows");
+        return Err(Error::invalid_parameter(NAME, "n_replicates", n_replicates, expected));
     }
     if n < 2 {
         return Err(Error::too_few_rows(2, n, NAME));
@@ -93,8 +96,9 @@ pub fn bootstrap_632(train_error: f64, oob_error: f64) -> f64 {
 
 /// The .632+ estimate of an error, which trusts the error out of the bag more the more a model overfits.
 ///
-/// With γ the error without information (of predictions that know nothing of the target, see [`no_information_error`]), e₁ = min(`oob_error`, γ) and
-/// R = (e₁ − `train_error`) / (γ − `train_error`), zero unless `train_error` < e₁: (1 − w)·`train_error` + w·e₁, where w = 0.632 / (1 − 0.368·R).
+/// With γ the error without information (of predictions that know nothing of the target, see
+/// [`no_information_error`]), e₁ = min(`oob_error`, γ) and R = (e₁ − `train_error`) / (γ − `train_error`), zero
+/// unless `train_error` < e₁: (1 − w)·`train_error` + w·e₁, where w = 0.632 / (1 − 0.368·R).
 ///
 /// ```
 /// use mlsys_sampling::{bootstrap_632, bootstrap_632_plus};
@@ -118,7 +122,8 @@ pub fn bootstrap_632_plus(train_error: f64, oob_error: f64, no_information_error
     train_error + weight * (oob - train_error)
 }
 
-/// The share of wrong classes if predictions knew nothing of the target: Σ_c p_c·(1 − q_c), for the share p_c of class c in the target and q_c among the predictions.
+/// The share of wrong classes if predictions knew nothing of the target: Σ_c p_c·(1 − q_c), for the share p_c of
+/// class c in the target and q_c among the predictions.
 ///
 /// ```
 /// assert_eq!(mlsys_sampling::no_information_error(&[0.75, 0.25], &[0.5, 0.5]), 0.5);

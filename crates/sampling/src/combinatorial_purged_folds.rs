@@ -8,18 +8,21 @@ use serde::{Deserialize, Serialize};
 use crate::purged::{intervals, purge};
 use crate::sizes::{combinations, nanoseconds};
 
-/// Combinatorial purged cross-validation: the rows in N blocks of time, and a fold for each choice of k blocks to validate on.
+/// Combinatorial purged cross-validation: the rows in N blocks of time, and a fold for each choice of k blocks to
+/// validate on.
 ///
-/// There are C(N, k) folds, in ascending order of their blocks, and they make C(N − 1, k − 1) paths: each block is validated on that often. Training
-/// rows are the other blocks without those that [`Purged`](crate::Purged) takes out.
+/// There are C(N, k) folds, in ascending order of their blocks, and they make C(N − 1, k − 1) paths: each block is
+/// validated on that often. Training rows are the other blocks without those that [`Purged`](crate::Purged) takes
+/// out.
 ///
 /// * `n_blocks`, required: 2 or more. `n_validated`, required: 1 to `n_blocks` − 1.
 /// * `purge`: the two columns between whose times a label is open; the row's time alone.
 /// * `embargo`: none.
 ///
-/// **Input**: training rows in any order with a time role. **Output**: C(N, k) folds of row indices; blocks differ by a row in size, except that
-/// equal times stay in one block. **Cost**: O(n log n + n·C(N, k)). **Errors**: no time role, a missing time, parameters out of range, more than 10,000
-/// folds, a block or a training side without rows, a label that ends before it starts.
+/// **Input**: training rows in any order with a time role. **Output**: C(N, k) folds of row indices; blocks differ by
+/// a row in size, except that equal times stay in one block. **Cost**: O(n log n + n·C(N, k)). **Errors**: no time
+/// role, a missing time, parameters out of range, more than 10,000 folds, a block or a training side without rows, a
+/// label that ends before it starts.
 ///
 /// ```
 /// use mlsys_sampling::{CombinatorialPurgedFolds, combinatorial_purged_folds};
@@ -35,9 +38,9 @@ use crate::sizes::{combinations, nanoseconds};
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads** when the future tells about the past in more ways than open labels: it trains on rows after those it validates on. López de Prado,
-/// Advances in Financial Machine Learning, 2018, section 12.4. **Instead**: [`TimeSeriesFolds`](crate::TimeSeriesFolds) or
-/// [`WindowFolds`](crate::WindowFolds), which train on the past alone.
+/// **Misleads** when the future tells about the past in more ways than open labels: it trains on rows after those it
+/// validates on. López de Prado, Advances in Financial Machine Learning, 2018, section 12.4. **Instead**:
+/// [`TimeSeriesFolds`](crate::TimeSeriesFolds) or [`WindowFolds`](crate::WindowFolds), which train on the past alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "a splitter does nothing until it splits"]
 pub struct CombinatorialPurgedFolds {
@@ -129,7 +132,7 @@ pub fn combinatorial_purged_folds(
             let side = if chosen.contains(&block) { &mut validation } else { &mut train };
             side.extend_from_slice(&order[bounds[block]..bounds[block + 1]]);
         }
-        let kept = purge(&train, &validation, labels, embargo);
+        let kept = purge(&train, &validation, labels, embargo)?;
         Fold::new(kept, validation).map_err(|e| e.context(format!("{NAME}, validating on blocks {chosen:?}")))
     };
     choices.iter().map(fold).collect()

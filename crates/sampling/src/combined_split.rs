@@ -23,13 +23,15 @@ use crate::time_series_folds::{EqualTimes, TimeSeriesFolds, time_series_folds};
 /// Splits by classes, groups, time and a gap, any of them together: what is set holds, and class shares are approached.
 ///
 /// * **Groups** are whole: no group is on both sides.
-/// * **Time** is ordered: the test rows are those from a boundary on, so that they are `test_share` of the rows; equal times are on one side.
+/// * **Time** is ordered: the test rows are those from a boundary on, so that they are `test_share` of the rows;
+///   equal times are on one side.
 /// * **Gap**: training rows are earlier than the boundary − gap.
-/// * **Groups and time**: a group with rows before and after the boundary is given to one side, and its rows on the other side of the
-///   boundary are left out. Which side is chosen so that Σ_c (((1 − s)·n_test,c − s·n_train,c) / n_c)² over the classes and all rows
-///   together is small, for the test share s: large groups first, and then by single moves as long as one helps.
-/// * **Classes and time**, without groups: the boundary is moved so that class shares differ least, while the number of test rows
-///   stays within a tenth of what is asked.
+/// * **Groups and time**: a group with rows before and after the boundary is given to one side, and its rows on the
+///   other side of the boundary are left out. Which side is chosen so that Σ_c (((1 − s)·n_test,c − s·n_train,c) /
+///   n_c)² over the classes and all rows together is small, for the test share s: large groups first, and then by
+///   single moves as long as one helps.
+/// * **Classes and time**, without groups: the boundary is moved so that class shares differ least, while the number
+///   of test rows stays within a tenth of what is asked.
 ///
 /// Without time it is [`RandomSplit`](crate::RandomSplit), [`StratifiedSplit`](crate::StratifiedSplit),
 /// [`GroupSplit`](crate::GroupSplit) or [`StratifiedGroupSplit`](crate::StratifiedGroupSplit).
@@ -40,10 +42,11 @@ use crate::time_series_folds::{EqualTimes, TimeSeriesFolds, time_series_folds};
 /// * `missing`: [`MissingGroup::Refuse`]; or a group each.
 /// * `seed`: 0.
 ///
-/// **Input**: columns without missing values. **Output**: both sides, rows in their old order; [`sides`](Self::sides) says which rows
-/// were left out, and why. [`folds`](Self::folds) gives folds under the same constraints. **Cost**: O(n log n) for the times, O(g·c)
-/// a few times for g groups and c classes. **Errors**: a share out of range, a gap without a time, missing values, a time without an
-/// order, and constraints that leave a side without rows, with the number of rows that each of them took.
+/// **Input**: columns without missing values. **Output**: both sides, rows in their old order; [`sides`](Self::sides)
+/// says which rows were left out, and why. [`folds`](Self::folds) gives folds under the same constraints. **Cost**:
+/// O(n log n) for the times, O(g·c) a few times for g groups and c classes. **Errors**: a share out of range, a gap
+/// without a time, missing values, a time without an order, and constraints that leave a side without rows, with the
+/// number of rows that each of them took.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -61,9 +64,10 @@ use crate::time_series_folds::{EqualTimes, TimeSeriesFolds, time_series_folds};
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads** when most groups live through the boundary: about half of the rows are then left out, and what remains are the rows of fewer
-/// groups. When the model will meet the same groups again, leave `group` out. **Instead**: the simple splitters when one constraint is enough;
-/// [`GroupTimeSplit`](crate::GroupTimeSplit) to judge by groups that are new.
+/// **Misleads** when most groups live through the boundary: about half of the rows are then left out, and what
+/// remains are the rows of fewer groups. When the model will meet the same groups again, leave `group` out.
+/// **Instead**: the simple splitters when one constraint is enough; [`GroupTimeSplit`](crate::GroupTimeSplit) to
+/// judge by groups that are new.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[must_use = "a splitter does nothing until it splits"]
@@ -327,9 +331,10 @@ impl Split for CombinedSplit {
 /// k folds under the constraints of a [`CombinedSplit`].
 ///
 /// Without time they are shuffled [`KFold`](crate::KFold), [`StratifiedKFold`](crate::StratifiedKFold),
-/// [`GroupKFold`](crate::GroupKFold) or [`StratifiedGroupKFold`](crate::StratifiedGroupKFold). With time, fold i validates on block
-/// i + 1 of k + 1 blocks of equal size in time, equal times together, and trains on the rows before it and its gap; groups that are on both
-/// sides are given to one, as [`CombinedSplit`] does, aiming at the share that the block has.
+/// [`GroupKFold`](crate::GroupKFold) or [`StratifiedGroupKFold`](crate::StratifiedGroupKFold). With time, fold i
+/// validates on block i + 1 of k + 1 blocks of equal size in time, equal times together, and trains on the rows
+/// before it and its gap; groups that are on both sides are given to one, as [`CombinedSplit`] does, aiming at the
+/// share that the block has.
 ///
 /// * `n_folds`, required, in [`CombinedSplit::folds`]: 2 or more. The rest as in [`CombinedSplit`].
 ///

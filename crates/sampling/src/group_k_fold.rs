@@ -8,17 +8,17 @@ use crate::k_fold::Shuffle;
 
 /// k folds of nearly equal size in which every group is whole.
 ///
-/// The groups, largest first, go one by one to the fold that has the fewest rows so far; of equal groups the higher one goes
-/// first, of equal folds the first one is taken.
+/// The groups, largest first, go one by one to the fold that has the fewest rows so far; of equal groups the higher
+/// one goes first, of equal folds the first one is taken.
 ///
 /// * `n_folds`, required: 2 to the number of groups.
 /// * `column`: the single group column, or another one.
 /// * `missing`: [`MissingGroup::Refuse`]; or a group each.
 /// * `shuffle`: [`Shuffle::Off`]; when on, groups of equal size are taken in random order. `seed`: 0.
 ///
-/// **Input**: a column of categories: text, numbers, dates. **Output**: k folds of row indices; each row is validated on once.
-/// **Cost**: O(n·k + g·(k + log g)) for g groups. **Errors**: no group column, a missing group, one group, fewer groups than
-/// folds.
+/// **Input**: a column of categories: text, numbers, dates. **Output**: k folds of row indices; each row is validated
+/// on once. **Cost**: O(n·k + g·(k + log g)) for g groups. **Errors**: no group column, a missing group, one group,
+/// fewer groups than folds.
 ///
 /// ```
 /// use mlsys_core::{Coded, arrow::array::StringArray};
@@ -30,11 +30,11 @@ use crate::k_fold::Shuffle;
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads** when groups differ in their share of a rare class: a fold may have none of it. When the model will meet the
-/// same groups again, it is pessimistic. Unshuffled folds equal scikit-learn's `GroupKFold` row for row; shuffled, that one
-/// deals out groups without regard to their size, and here the folds stay as equal as they can. **Instead**:
-/// [`StratifiedGroupKFold`](crate::StratifiedGroupKFold) keeps class shares; [`LeaveOneGroupOut`](crate::LeaveOneGroupOut)
-/// for a few groups that matter one by one.
+/// **Misleads** when groups differ in their share of a rare class: a fold may have none of it. When the model will
+/// meet the same groups again, it is pessimistic. Unshuffled folds equal scikit-learn's `GroupKFold` row for row;
+/// shuffled, that one deals out groups without regard to their size, and here the folds stay as equal as they can.
+/// **Instead**: [`StratifiedGroupKFold`](crate::StratifiedGroupKFold) keeps class shares;
+/// [`LeaveOneGroupOut`](crate::LeaveOneGroupOut) for a few groups that matter one by one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "a splitter does nothing until it splits"]
 pub struct GroupKFold {

@@ -9,16 +9,17 @@ use crate::sizes::{check_share, sides, strata};
 
 /// Whole groups for testing, which together have nearly a given share of the rows.
 ///
-/// The groups, in random order but large before small, go one by one to the side that brings |n_test − share · n| down; then
-/// single groups change sides as long as that helps.
+/// The groups, in random order but large before small, go one by one to the side that brings |n_test − share · n|
+/// down; then single groups change sides as long as that helps.
 ///
 /// * `test_share`: 0.25 of the rows; between 0 and 1.
 /// * `column`: the single group column, or another one.
 /// * `missing`: [`MissingGroup::Refuse`]; or a group each.
 /// * `seed`: 0.
 ///
-/// **Input**: a column of categories with two groups or more. **Output**: both sides, rows in their old order, and at least one
-/// group on each. **Cost**: O(n + g log g) for g groups. **Errors**: a share out of range, no group column, a missing group, one group.
+/// **Input**: a column of categories with two groups or more. **Output**: both sides, rows in their old order, and at
+/// least one group on each. **Cost**: O(n + g log g) for g groups. **Errors**: a share out of range, no group column,
+/// a missing group, one group.
 ///
 /// ```
 /// use mlsys_core::{Coded, arrow::array::StringArray};
@@ -32,8 +33,8 @@ use crate::sizes::{check_share, sides, strata};
 ///
 /// **Misleads** when one group has most of the rows: the share is then far off, because a group cannot be torn apart.
 /// scikit-learn's `GroupShuffleSplit` takes a share of the groups, whatever their sizes. **Instead**:
-/// [`StratifiedGroupSplit`](crate::StratifiedGroupSplit) when a class is rare; [`HashSplit`](crate::HashSplit) when more rows
-/// will come; [`GroupTimeSplit`](crate::GroupTimeSplit) when time matters too.
+/// [`StratifiedGroupSplit`](crate::StratifiedGroupSplit) when a class is rare; [`HashSplit`](crate::HashSplit) when
+/// more rows will come; [`GroupTimeSplit`](crate::GroupTimeSplit) when time matters too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[must_use = "a splitter does nothing until it splits"]
@@ -108,8 +109,8 @@ impl Split for GroupSplit {
 
 /// Whole groups for testing, which together have nearly a given share of the rows of each class.
 ///
-/// As [`GroupSplit`], and what is brought down is Σ_c ((n_test,c − share · n_c) / n_c)² over the classes and all rows together: a
-/// rare class counts as much as a common one.
+/// As [`GroupSplit`], and what is brought down is Σ_c ((n_test,c − share · n_c) / n_c)² over the classes and all rows
+/// together: a rare class counts as much as a common one.
 ///
 /// * `test_share`: 0.25 of the rows; between 0 and 1.
 /// * `column`: the single target, or another column of categories.
@@ -117,9 +118,10 @@ impl Split for GroupSplit {
 /// * `missing`: [`MissingGroup::Refuse`]; or a group each.
 /// * `seed`: 0.
 ///
-/// **Input**: a class and a group for each row, two groups or more, and two rows of each class. **Output**: both sides, rows in their
-/// old order, and at least one group on each. **Cost**: O(n + g·c) for g groups and c classes, a few times. **Errors**: a share
-/// out of range, no target or group column, missing values, one group, a class of one row.
+/// **Input**: a class and a group for each row, two groups or more, and two rows of each class. **Output**: both
+/// sides, rows in their old order, and at least one group on each. **Cost**: O(n + g·c) for g groups and c classes, a
+/// few times. **Errors**: a share out of range, no target or group column, missing values, one group, a class of one
+/// row.
 ///
 /// ```
 /// use mlsys_core::{Coded, arrow::array::Int64Array};

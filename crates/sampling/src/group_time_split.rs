@@ -10,15 +10,16 @@ use crate::time_split::TimeSplit;
 
 /// The past for training, and for testing the groups that the past does not know.
 ///
-/// Test: t ≥ boundary, in a group that has no row before the boundary. Train: t < boundary − gap, every group. Later rows of known groups
-/// are on neither side.
+/// Test: t ≥ boundary, in a group that has no row before the boundary. Train: t < boundary − gap, every group. Later
+/// rows of known groups are on neither side.
 ///
 /// * `time`, required: a [`TimeSplit`], which says the boundary and the gap.
 /// * `column`: the single group column, or another one.
 /// * `missing`: [`MissingGroup::Refuse`]; or a group each.
 ///
-/// **Input**: a table with a time and a group column. **Output**: both sides, rows in their old order. **Cost**: that of the time split, and
-/// O(n). **Errors**: those of the time split; no group column, a missing group, no new group after the boundary.
+/// **Input**: a table with a time and a group column. **Output**: both sides, rows in their old order. **Cost**: that
+/// of the time split, and O(n). **Errors**: those of the time split; no group column, a missing group, no new group
+/// after the boundary.
 ///
 /// ```
 /// use mlsys_core::{Coded, arrow::array::Int64Array};
@@ -30,9 +31,10 @@ use crate::time_split::TimeSplit;
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads** when new groups are unlike the old ones for a reason that passes, such as a fleet that is being replaced; and the share of a
-/// `TimeSplit::last_share` is that of the time, of which only new groups are used. **Instead**: [`TimeSplit`] when the model will meet the
-/// groups again; [`CombinedSplit`](crate::CombinedSplit) to give known groups to one side, and keep a share.
+/// **Misleads** when new groups are unlike the old ones for a reason that passes, such as a fleet that is being
+/// replaced; and the share of a `TimeSplit::last_share` is that of the time, of which only new groups are used.
+/// **Instead**: [`TimeSplit`] when the model will meet the groups again; [`CombinedSplit`](crate::CombinedSplit) to
+/// give known groups to one side, and keep a share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[must_use = "a splitter does nothing until it splits"]
 pub struct GroupTimeSplit {
@@ -62,8 +64,8 @@ impl GroupTimeSplit {
     }
 }
 
-/// The training and the test rows, ascending, for a boundary and a gap in the units of the times: [`GroupTimeSplit`] without a dataset.
-/// A side may be empty; rows without a group are not new.
+/// The training and the test rows, ascending, for a boundary and a gap in the units of the times: [`GroupTimeSplit`]
+/// without a dataset. A side may be empty; rows without a group are not new.
 pub fn group_time_split(groups: &Coded, times: &[i64], boundary: i64, gap: u64) -> (Vec<usize>, Vec<usize>) {
     let (train, test) = crate::time_split::time_split(times, boundary, gap);
     let known = (0..times.len()).filter(|&row| times[row] < boundary);

@@ -27,10 +27,11 @@ pub enum MissingKey {
 /// * `missing`: [`MissingKey::Refuse`]; or together.
 /// * `seed`: 0.
 ///
-/// **Input**: keys of text, numbers, booleans, bytes, dates or times, in any Arrow encoding: integers of any width, dictionaries
-/// and slices give the same side. **Output**: both sides, rows in their old order. Rows that are appended, reordered, or held in
-/// another file do not change the side of any row, and a larger share keeps the rows of a smaller one. **Cost**: O(n), one pass per key
-/// column, on all threads. **Errors**: no key column, a share out of range, a missing key, a side without rows.
+/// **Input**: keys of text, numbers, booleans, bytes, dates or times, in any Arrow encoding: integers of any width,
+/// dictionaries and slices give the same side. **Output**: both sides, rows in their old order. Rows that are
+/// appended, reordered, or held in another file do not change the side of any row, and a larger share keeps the rows
+/// of a smaller one. **Cost**: O(n), one pass per key column, on all threads. **Errors**: no key column, a share out
+/// of range, a missing key, a side without rows.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -45,12 +46,13 @@ pub enum MissingKey {
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// The rows for [validation](Split::split_validation) are chosen by another hash of the key, so that one value can divide a table
-/// twice.
+/// The rows for [validation](Split::split_validation) are chosen by another hash of the key, so that one value can
+/// divide a table twice.
 ///
-/// **Misleads** with few keys, where the share is met on average only: of 100 keys a quarter is 25 ± 4. It does not look at classes
-/// or time. The hash is public, so a key's owner can choose a side. **Instead**: [`GroupSplit`](crate::GroupSplit) for an
-/// exact share of a table that does not grow; [`TimeSplit`](crate::TimeSplit) to predict the future.
+/// **Misleads** with few keys, where the share is met on average only: of 100 keys a quarter is 25 ± 4. It does not
+/// look at classes or time. The hash is public, so a key's owner can choose a side. **Instead**:
+/// [`GroupSplit`](crate::GroupSplit) for an exact share of a table that does not grow;
+/// [`TimeSplit`](crate::TimeSplit) to predict the future.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[must_use = "a splitter does nothing until it splits"]
 pub struct HashSplit {
@@ -131,8 +133,8 @@ impl HashSplit {
 
 const NAME: &str = "HashSplit";
 
-/// The training and the test rows, ascending, by the hash of these key columns: [`HashSplit`] without a dataset. Missing keys are
-/// a key, and a side may be empty.
+/// The training and the test rows, ascending, by the hash of these key columns: [`HashSplit`] without a dataset.
+/// Missing keys are a key, and a side may be empty.
 ///
 /// ```
 /// use mlsys_core::arrow::array::{Array, StringArray};

@@ -4,15 +4,16 @@ use mlsys_core::{Coded, Dataset, Error, Fold, Folds, Result, Train};
 use serde::{Deserialize, Serialize};
 
 use crate::groups::{MissingGroup, by_value, check_groups, groups};
-use crate::sizes::combinations;
+use crate::sizes::{MOST_FOLDS, combinations};
 
 /// A fold per group, which is validated on by what was learned from all others.
 ///
 /// * `column`: the single group column, or another one.
 /// * `missing`: [`MissingGroup::Refuse`]; or a group each.
 ///
-/// **Input**: a column of categories with two groups or more. **Output**: a fold per group, in ascending order of the groups. **Cost**: O(n·g) time and
-/// memory for g groups, since each fold lists its rows. **Errors**: no group column, a missing group, one group.
+/// **Input**: a column of categories with two groups or more. **Output**: a fold per group, in ascending order of the
+/// groups. **Cost**: O(n·g) time and memory for g groups, since each fold lists its rows. **Errors**: no group
+/// column, a missing group, one group, more than 10,000 groups.
 ///
 /// ```
 /// use mlsys_core::{Coded, arrow::array::StringArray};
@@ -24,8 +25,8 @@ use crate::sizes::combinations;
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads** when groups have few rows: scores vary with the group. Equals scikit-learn's `LeaveOneGroupOut` row for row. **Instead**:
-/// [`GroupKFold`](crate::GroupKFold) for many groups.
+/// **Misleads** when groups have few rows: scores vary with the group. Equals scikit-learn's `LeaveOneGroupOut` row
+/// for row. **Instead**: [`GroupKFold`](crate::GroupKFold) for many groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[must_use = "a splitter does nothing until it splits"]
@@ -60,6 +61,11 @@ impl LeaveOneGroupOut {
 /// As [`LeaveOneGroupOut`].
 pub fn leave_one_group_out(groups: &Coded) -> Result<Vec<Fold>> {
     check_groups(groups)?;
+    let n_groups = groups.distinct.len();
+    if n_groups > MOST_FOLDS {
+        let expected = format!("at most {MOST_FOLDS}, since each fold lists its rows (take GroupKFold)");
+        return Err(Error::invalid_value("groups", None, n_groups, expected));
+    }
     let places = places(groups);
     let fold_of_row: Vec<u32> = groups.codes.iter().map(|&group| places[group as usize]).collect();
     Fold::each(&fold_of_row, groups.distinct.len())
@@ -84,8 +90,9 @@ impl Folds for LeaveOneGroupOut {
 /// * `column`: the single group column, or another one.
 /// * `missing`: [`MissingGroup::Refuse`]; or a group each.
 ///
-/// **Input**: a column of categories. **Output**: C(g, p) folds for g groups, in lexicographic order of the groups; each row is validated on C(g − 1, p − 1)
-/// times. **Cost**: O(n·C(g, p)) time and memory. **Errors**: no group column, a missing group, too few groups, more than 10,000 folds.
+/// **Input**: a column of categories. **Output**: C(g, p) folds for g groups, in lexicographic order of the groups;
+/// each row is validated on C(g − 1, p − 1) times. **Cost**: O(n·C(g, p)) time and memory. **Errors**: no group
+/// column, a missing group, too few groups, more than 10,000 folds.
 ///
 /// ```
 /// use mlsys_core::{Coded, arrow::array::StringArray};
@@ -97,8 +104,8 @@ impl Folds for LeaveOneGroupOut {
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads** as [`LeaveOneGroupOut`] does; its folds overlap, so their scores do too. Equals scikit-learn's `LeavePGroupsOut` row for row. **Instead**:
-/// [`GroupKFold`](crate::GroupKFold).
+/// **Misleads** as [`LeaveOneGroupOut`] does; its folds overlap, so their scores do too. Equals scikit-learn's
+/// `LeavePGroupsOut` row for row. **Instead**: [`GroupKFold`](crate::GroupKFold).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "a splitter does nothing until it splits"]
 pub struct LeavePGroupsOut {

@@ -10,25 +10,38 @@ use crate::sizes::{check_folds, check_share, sides};
 
 /// The part of each row by iterative stratification: the label that the fewest remaining rows have is dealt out first.
 ///
-/// Part j wants share_j of the rows of each label. Again and again, the rows of the rarest label go one by one to the part that wants that label most, of
-/// equal parts to the one that wants most rows, of equal ones to the first; then all labels of the row count as given. Rows without a label go where most
-/// rows are wanted.
+/// Part j wants share_j of the rows of each label. Again and again, the rows of the rarest label go one by one to the
+/// part that wants that label most, of equal parts to the one that wants most rows, of equal ones to the first; then
+/// all labels of the row count as given. Rows without a label go where most rows are wanted.
 ///
 /// `labels` has a list of the rows per label; `order` is the order in which rows are taken.
 ///
 /// ```
 /// // Two labels on four rows, in two halves: each half gets one row of either.
 /// let labels = [vec![true, false, true, false], vec![false, true, false, true]];
-/// assert_eq!(mlsys_sampling::iterative_stratification(&labels, &[0.5, 0.5], &[0, 1, 2, 3]), [0, 0, 1, 1]);
+/// assert_eq!(mlsys_sampling::iterative_stratification(&labels, &[0.5, 0.5], &[0, 1, 2, 3])?, [0, 0, 1, 1]);
+/// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// Sechidis, Tsoumakas and Vlahavas, On the stratification of multi-label data, 2011, figure 1; ties that are random there are decided as above.
+/// Sechidis, Tsoumakas and Vlahavas, On the stratification of multi-label data, 2011, figure 1; ties that are random
+/// there are decided as above.
 ///
-/// # Panics
+/// # Errors
 ///
-/// When lists of labels have different lengths, or `order` names a row past their end.
-pub fn iterative_stratification(labels: &[Vec<bool>], shares: &[f64], order: &[usize]) -> Vec<u32> {
+/// No parts; lists of labels of different lengths; an order in which some row is not there exactly once.
+pub fn iterative_stratification(labels: &[Vec<bool>], shares: &[f64], order: &[usize]) -> Result<Vec<u32>> {
     let n = order.len();
+    let mut seen = vec![false; n];
+    let once = |&row: &usize| seen.get_mut(row).is_some_and(|seen| !std::mem::replace(seen, true));
+    if !order.iter().all(once) {
+        return Err(Error::shape("order", format!("each of {n} rows once"), "another list"));
+    }
+    if let Some(other) = labels.iter().find(|rows| rows.len() != n) {
+        return Err(Error::shape("labels", format!("{n} rows each, as in the order"), other.len()));
+    }
+    if shares.is_empty() {
+        return Err(Error::shape("shares", "one part at least", 0));
+    }
     let mut wanted: Vec<f64> = shares.iter().map(|share| share * n as f64).collect();
     let mut remaining: Vec<usize> =
         labels.iter().map(|rows| rows.iter().filter(|&&has| has).count()).collect();
@@ -63,7 +76,7 @@ pub fn iterative_stratification(labels: &[Vec<bool>], shares: &[f64], order: &[u
             wanted[part] -= 1.0;
         }
     }
-    part_of_row
+    Ok(part_of_row)
 }
 
 /// The labels of the rows: a true flag or a 1 is one, and so is each value of a column that has others.
@@ -99,8 +112,9 @@ fn labels<P: Partition>(data: &Dataset<P>, columns: &[String], estimator: &str) 
 /// * `columns`: the targets, or other columns: flags, 0 and 1, or categories, of which each value is a label.
 /// * `seed`: 0; the order in which rows are taken.
 ///
-/// **Input**: columns without missing values. **Output**: both sides, rows in their old order; the number of test rows is about the share. **Cost**: O(n·l) for l
-/// labels. **Errors**: a share out of range, no targets, missing values, a side without rows.
+/// **Input**: columns without missing values. **Output**: both sides, rows in their old order; the number of test
+/// rows is about the share. **Cost**: O(n·l) for l labels. **Errors**: a share out of range, no targets, missing
+/// values, a side without rows.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -116,7 +130,8 @@ fn labels<P: Partition>(data: &Dataset<P>, columns: &[String], estimator: &str) 
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads** for pairs of labels: each keeps its share, their combinations need not. **Instead**: [`StratifiedSplit`](crate::StratifiedSplit) for one label.
+/// **Misleads** for pairs of labels: each keeps its share, their combinations need not. **Instead**:
+/// [`StratifiedSplit`](crate::StratifiedSplit) for one label.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[must_use = "a splitter does nothing until it splits"]
@@ -163,7 +178,7 @@ impl Split for MultilabelSplit {
         check_share(NAME, self.test_share)?;
         let labels = labels(data, &self.columns, NAME)?;
         let order = seed::permutation(data.n_rows(), &mut seed::stream(self.seed, 0));
-        let parts = iterative_stratification(&labels, &[1.0 - self.test_share, self.test_share], &order);
+        let parts = iterative_stratification(&labels, &[1.0 - self.test_share, self.test_share], &order)?;
         let (train, test) = sides(&parts.iter().map(|&part| part == 1).collect::<Vec<_>>());
         if train.is_empty() || test.is_empty() {
             return Err(Error::too_few_rows(
@@ -182,8 +197,9 @@ impl Split for MultilabelSplit {
 /// * `columns`: the targets, or other columns: flags, 0 and 1, or categories, of which each value is a label.
 /// * `shuffle`: [`Shuffle::Off`], which takes the rows as they come. `seed`: 0; used when shuffling.
 ///
-/// **Input**: columns without missing values. **Output**: k folds; each row is validated on once. **Cost**: O(n·(l + k)) for l labels. **Errors**: fewer than two folds,
-/// fewer rows than folds, no targets, missing values, a fold without rows.
+/// **Input**: columns without missing values. **Output**: k folds; each row is validated on once. **Cost**: O(n·(l +
+/// k)) for l labels. **Errors**: fewer than two folds, fewer rows than folds, no targets, missing values, a fold
+/// without rows.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -198,7 +214,8 @@ impl Split for MultilabelSplit {
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads** for pairs of labels, which need not keep their share. **Instead**: [`StratifiedKFold`](crate::StratifiedKFold) for one label.
+/// **Misleads** for pairs of labels, which need not keep their share. **Instead**:
+/// [`StratifiedKFold`](crate::StratifiedKFold) for one label.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "a splitter does nothing until it splits"]
 pub struct MultilabelKFold {
@@ -247,6 +264,6 @@ impl Folds for MultilabelKFold {
             Shuffle::On => seed::permutation(n, &mut seed::stream(self.seed, 0)),
         };
         let shares = vec![1.0 / k as f64; k];
-        Fold::each(&iterative_stratification(&labels, &shares, &order), k).map_err(|e| e.context(NAME))
+        Fold::each(&iterative_stratification(&labels, &shares, &order)?, k).map_err(|e| e.context(NAME))
     }
 }

@@ -3,13 +3,16 @@
 use mlsys_core::{Category, Coded, Dataset, Error, ErrorKind, Fold, Folds, Result, Split, Train, Unsplit};
 use serde::{Deserialize, Serialize};
 
+use crate::sizes::MOST_FOLDS;
+
 /// The split that a column spells out: the rows with one value are for testing.
 ///
-/// * `column`, `test`, required: rows whose value reads as `test` (`"test"`, `"true"`, `"3"`) are for testing, all others for training.
+/// * `column`, `test`, required: rows whose value reads as `test` (`"test"`, `"true"`, `"3"`) are for testing, all
+///   others for training.
 /// * `leave_out`: values whose rows are on neither side; none.
 ///
-/// **Input**: a column of categories without missing values. **Output**: both sides, rows in their old order. **Cost**: O(n). **Errors**: a missing value;
-/// a side without rows.
+/// **Input**: a column of categories without missing values. **Output**: both sides, rows in their old order.
+/// **Cost**: O(n). **Errors**: a missing value; a side without rows.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -24,7 +27,8 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads** when the column stays a feature: ignore it. **Instead**: [`HashSplit`](crate::HashSplit) when no one has decided yet.
+/// **Misleads** when the column stays a feature: ignore it. **Instead**: [`HashSplit`](crate::HashSplit) when no one
+/// has decided yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "a splitter does nothing until it splits"]
 pub struct PredefinedSplit {
@@ -77,9 +81,11 @@ impl Split for PredefinedSplit {
 
 /// The folds that a column spells out: one per distinct value, ascending.
 ///
-/// * `column`, required: the fold in which a row is validated on. A row without one (missing, or −1) is trained on in every fold.
+/// * `column`, required: the fold in which a row is validated on. A row without one (missing, or −1) is trained on in
+///   every fold.
 ///
-/// **Input**: a column of categories. **Output**: a fold per value. **Cost**: O(n·k). **Errors**: no value at all; a single fold that has all rows.
+/// **Input**: a column of categories. **Output**: a fold per value. **Cost**: O(n·k). **Errors**: no value, or more than 10,000; a
+/// single fold that has all rows.
 ///
 /// ```
 /// use mlsys_core::{Coded, arrow::array::Int64Array};
@@ -91,8 +97,8 @@ impl Split for PredefinedSplit {
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads** when the column stays a feature: ignore it. Equals scikit-learn's `PredefinedSplit` row for row. **Instead**:
-/// [`KFold`](crate::KFold) when no one has decided yet.
+/// **Misleads** when the column stays a feature: ignore it. Equals scikit-learn's `PredefinedSplit` row for row.
+/// **Instead**: [`KFold`](crate::KFold) when no one has decided yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "a splitter does nothing until it splits"]
 pub struct PredefinedFolds {
@@ -113,6 +119,10 @@ impl PredefinedFolds {
 /// As [`PredefinedFolds`].
 pub fn predefined_folds(folds: &Coded) -> Result<Vec<Fold>> {
     let folds = folds.clone().sorted();
+    if folds.distinct.len() > MOST_FOLDS {
+        let expected = format!("at most {MOST_FOLDS} distinct ones, since each fold lists its rows");
+        return Err(Error::invalid_value("folds", None, folds.distinct.len(), expected));
+    }
     let never = folds.distinct.iter().position(|value| *value == Category::Int(-1)).map(|code| code as u32);
     let validated = (0..folds.distinct.len() as u32).filter(|&code| Some(code) != never);
     let fold = |code: u32| {

@@ -9,16 +9,17 @@ use crate::sizes::nanoseconds;
 
 /// Any split or folds, without the training rows whose label interval overlaps that of a row held back.
 ///
-/// A label is known from `start` to `end`, both included: bought then, judged then. A training row [s, e] is left out when s ≤ b + embargo
-/// and e ≥ a for the interval [a, b] of any row held back: the two share time, or the training row begins within the embargo after the other ends.
+/// A label is known from `start` to `end`, both included: bought then, judged then. A training row [s, e] is left out
+/// when s ≤ b + embargo and e ≥ a for the interval [a, b] of any row held back: the two share time, or the training
+/// row begins within the embargo after the other ends.
 ///
 /// * `inner`, required: a [`Split`] or [`Folds`].
 /// * `start`, `end`, required: two columns of times, or of integers.
 /// * `embargo`: none.
 ///
-/// **Input**: two columns without missing values, start ≤ end. **Output**: what `inner` gives, with fewer training rows. **Cost**: that of
-/// `inner`, and O(n log n). **Errors**: those of `inner`; a missing time, an interval that ends before it starts, an embargo over integers, no
-/// training row left.
+/// **Input**: two columns without missing values, start ≤ end. **Output**: what `inner` gives, with fewer training
+/// rows. **Cost**: that of `inner`, and O(n log n). **Errors**: those of `inner`; a missing time, an interval that
+/// ends before it starts, an embargo over integers, no training row left.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -34,10 +35,10 @@ use crate::sizes::nanoseconds;
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads** when features look back further than labels look forward: the embargo must cover that as well. López de Prado, Advances in
-/// Financial Machine Learning, 2018, sections 7.4.1 and 7.4.2. He takes the hull of the labels held back; here a hole between them may
-/// train, as it does under his rule applied to each block. **Instead**: [`TimeSplit::gap`](crate::TimeSplit::gap) when all labels take
-/// equally long.
+/// **Misleads** when features look back further than labels look forward: the embargo must cover that as well. López
+/// de Prado, Advances in Financial Machine Learning, 2018, sections 7.4.1 and 7.4.2. He takes the hull of the labels
+/// held back; here a hole between them may train, as it does under his rule applied to each block. **Instead**:
+/// [`TimeSplit::gap`](crate::TimeSplit::gap) when all labels take equally long.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[must_use = "a splitter does nothing until it splits"]
 pub struct Purged<S> {
@@ -90,13 +91,26 @@ pub(crate) fn intervals<P: Partition>(
 /// ```
 /// let intervals = [(0, 1), (2, 4), (4, 5), (6, 6), (8, 9)];
 /// // Row 2 is held back. Row 1 is open until 4; row 3 begins within 2 after 5.
-/// assert_eq!(mlsys_sampling::purge(&[0, 1, 3, 4], &[2], &intervals, 2), [0, 4]);
+/// assert_eq!(mlsys_sampling::purge(&[0, 1, 3, 4], &[2], &intervals, 2)?, [0, 4]);
+/// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// # Panics
+/// # Errors
 ///
-/// When a row is past the end of the intervals.
-pub fn purge(train: &[usize], held_back: &[usize], intervals: &[(i64, i64)], embargo: u64) -> Vec<usize> {
+/// A row past the end of the intervals.
+pub fn purge(
+    train: &[usize],
+    held_back: &[usize],
+    intervals: &[(i64, i64)],
+    embargo: u64,
+) -> Result<Vec<usize>> {
+    if let Some(row) = train.iter().chain(held_back).find(|&&row| row >= intervals.len()) {
+        return Err(Error::shape(
+            "purge",
+            format!("rows below {}, as there are intervals", intervals.len()),
+            row,
+        ));
+    }
     let extended = |&row: &usize| (intervals[row].0, intervals[row].1.saturating_add_unsigned(embargo));
     let mut open: Vec<(i64, i64)> = held_back.iter().map(extended).collect();
     open.sort_unstable();
@@ -113,7 +127,7 @@ pub fn purge(train: &[usize], held_back: &[usize], intervals: &[(i64, i64)], emb
         let first = merged.partition_point(|&(_, other_end)| other_end < start);
         merged.get(first).is_some_and(|&(other_start, _)| other_start <= end)
     };
-    train.iter().copied().filter(|&row| !overlaps(row)).collect()
+    Ok(train.iter().copied().filter(|&row| !overlaps(row)).collect())
 }
 
 impl<S> Purged<S> {
@@ -124,7 +138,7 @@ impl<S> Purged<S> {
         let intervals = intervals(data, &self.start, &self.end, self.embargo)?;
         let embargo = nanoseconds(self.embargo);
         Ok(move |train: &[usize], held_back: &[usize]| {
-            let kept = purge(train, held_back, &intervals, embargo);
+            let kept = purge(train, held_back, &intervals, embargo)?;
             if kept.is_empty() {
                 let why = format!(
                     "{NAME}: labels of all {} training rows overlap the rows held back, which",

@@ -4,6 +4,7 @@ use mlsys_core::hash::hash_u64;
 use mlsys_core::{Dataset, Error, Fold, Folds, Result, Train, seed};
 use serde::{Deserialize, Serialize};
 
+use crate::sizes::MOST_FOLDS;
 use crate::{
     BootstrapFolds, GroupKFold, KFold, MultilabelKFold, Shuffle, StratifiedGroupKFold, StratifiedKFold,
 };
@@ -20,10 +21,11 @@ pub trait Reseed: Folds + Clone {
 /// Repetition r = 0, 1, .. is shuffled by h(r, seed), with the stable hash.
 ///
 /// * `folds`, required: shuffled, whatever they say themselves.
-/// * `n_repeats`, required: 1 or more.
+/// * `n_repeats`, required: 1 to 10,000.
 /// * `seed`: 0.
 ///
-/// **Input, errors**: those of the folds; no repetition. **Output**: the folds of the first repetition, then of the next. **Cost**: n times that of the folds.
+/// **Input, errors**: those of the folds; no repetition. **Output**: the folds of the first repetition, then of the
+/// next. **Cost**: n times that of the folds.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -38,8 +40,8 @@ pub trait Reseed: Folds + Clone {
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads** when scores of repetitions are treated as independent: their rows are the same, so that an interval from them is too narrow. **Instead**: more folds,
-/// or [`BootstrapFolds`].
+/// **Misleads** when scores of repetitions are treated as independent: their rows are the same, so that an interval
+/// from them is too narrow. **Instead**: more folds, or [`BootstrapFolds`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "a splitter does nothing until it splits"]
 pub struct Repeated<F> {
@@ -64,8 +66,9 @@ impl<F: Reseed> Repeated<F> {
 
 impl<F: Reseed> Folds for Repeated<F> {
     fn folds(&self, train: &Dataset<Train>) -> Result<Vec<Fold>> {
-        if self.n_repeats == 0 {
-            return Err(Error::invalid_parameter("Repeated", "n_repeats", 0, "1 or more"));
+        if self.n_repeats == 0 || self.n_repeats > MOST_FOLDS {
+            let expected = format!("1 to {MOST_FOLDS}, since each fold lists its rows");
+            return Err(Error::invalid_parameter("Repeated", "n_repeats", self.n_repeats, expected));
         }
         let mut all = Vec::new();
         for repetition in 0..self.n_repeats as u64 {

@@ -33,7 +33,7 @@ pub(crate) fn nanoseconds(duration: Duration) -> u64 {
 }
 
 /// Folds that are listed at most: each lists its rows, so that more would fill the memory.
-const MOST_FOLDS: usize = 10_000;
+pub(crate) const MOST_FOLDS: usize = 10_000;
 
 /// n over k; the largest number when that is larger.
 pub(crate) fn binomial(n: usize, k: usize) -> usize {
@@ -136,10 +136,10 @@ pub(crate) fn strata_in_bins<P: Partition>(
 ///
 /// # Errors
 ///
-/// Fewer than two bins; a number that is missing or infinite.
+/// Fewer than two bins, or more than 2³² − 1; a number that is missing or infinite.
 pub fn quantile_bins(values: &[f64], n_bins: usize) -> Result<Coded> {
-    if n_bins < 2 {
-        return Err(Error::invalid_parameter("quantile_bins", "bins", n_bins, "2 or more"));
+    if n_bins < 2 || u32::try_from(n_bins).is_err() {
+        return Err(Error::invalid_parameter("quantile_bins", "bins", n_bins, "2 to 4294967295"));
     }
     if let Some(row) = values.iter().position(|x| !x.is_finite()) {
         return Err(Error::invalid_value("values", Some(row), values[row], "finite numbers"));

@@ -11,16 +11,18 @@ use serde::{Deserialize, Serialize};
 /// What a split did, for reading and for asserting on: sizes, class shares, groups and times in common, equal rows.
 ///
 /// * **Sizes** of the parts, and their shares of all rows in them.
-/// * **Target**, when there is one: the share of each class per part, or mean and standard deviation of a number with more than 20
-///   distinct values. The largest deviation is between any two parts.
-/// * **Groups**, when there is a group column: how many are in both of two parts, and how many rows of the later part they have.
+/// * **Target**, when there is one: the share of each class per part, or mean and standard deviation of a number with
+///   more than 20 distinct values. The largest deviation is between any two parts.
+/// * **Groups**, when there is a group column: how many are in both of two parts, and how many rows of the later part
+///   they have.
 /// * **Times**, when there is a time column: from and to, and whether one part ends before the next begins.
-/// * **Duplicates**: rows of the later part that equal a row of the earlier one in every feature, by a stable hash of 128 bits;
-///   missing values are equal.
+/// * **Duplicates**: rows of the later part that equal a row of the earlier one in every feature, by a stable hash of
+///   128 bits; missing values are equal.
 ///
-/// **Input**: two or three datasets with the same roles, such as a splitter gives, or folds of training rows. **Output**: a value with
-/// public fields, serde, and a `Display` for people. **Cost**: O(n) hashes and O(n log n) comparisons of them. **Errors**: a part without
-/// rows, a missing group, class or time, a feature that has no hash (nested columns: ignore them first), parts that differ in columns.
+/// **Input**: two or three datasets with the same roles, such as a splitter gives, or folds of training rows.
+/// **Output**: a value with public fields, serde, and a `Display` for people. **Cost**: O(n) hashes and O(n log n)
+/// comparisons of them. **Errors**: a part without rows, a missing group, class or time, a feature that has no hash
+/// (nested columns: ignore them first), parts that differ in columns.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -42,8 +44,8 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads** where near copies are not exact ones: equal rows are found, similar ones are not. **Instead**: the contract of a
-/// splitter, `mlsys_testkit::SplitContract`, for what must hold on every table.
+/// **Misleads** where near copies are not exact ones: equal rows are found, similar ones are not. **Instead**: the
+/// contract of a splitter, `mlsys_testkit::SplitContract`, for what must hold on every table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SplitReport {
     /// The parts, in the order given.

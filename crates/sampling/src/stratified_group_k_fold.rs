@@ -9,9 +9,9 @@ use crate::sizes::strata;
 
 /// k folds in which every group is whole and every class has nearly its share.
 ///
-/// The groups go one by one, the one with the largest standard deviation of its class counts first, to the fold that makes
-/// the folds most alike: that minimises the mean over classes c of the standard deviation over folds of n_fold,c / n_c. Of
-/// folds that are equal to a relative 1e-5 the one with the fewest rows is taken.
+/// The groups go one by one, the one with the largest standard deviation of its class counts first, to the fold that
+/// makes the folds most alike: that minimises the mean over classes c of the standard deviation over folds of
+/// n_fold,c / n_c. Of folds that are equal to a relative 1e-5 the one with the fewest rows is taken.
 ///
 /// * `n_folds`, required: 2 to the number of groups, and to the number of rows of the smallest class.
 /// * `column`: the single target, or another column of categories.
@@ -19,9 +19,10 @@ use crate::sizes::strata;
 /// * `missing`: [`MissingGroup::Refuse`]; or a group each.
 /// * `shuffle`: [`Shuffle::Off`]; when on, groups with the same deviation are taken in random order. `seed`: 0.
 ///
-/// **Input**: a class and a group for each row. **Output**: k folds of row indices; each row is validated on once. **Cost**:
-/// O(n·k) for the rows and O(g·k²·c) for the greedy rule, which sees the g groups and c classes only. **Errors**: no target or
-/// group column, missing values, one group, fewer groups than folds, a class of fewer rows than folds.
+/// **Input**: a class and a group for each row. **Output**: k folds of row indices; each row is validated on once.
+/// **Cost**: O(n·k) for the rows and O(g·k²·c) for the greedy rule, which sees the g groups and c classes only.
+/// **Errors**: no target or group column, missing values, one group, fewer groups than folds, a class of fewer rows
+/// than folds.
 ///
 /// ```
 /// use mlsys_core::{Coded, arrow::array::Int64Array};
@@ -35,10 +36,11 @@ use crate::sizes::strata;
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads** when a class lives in fewer groups than there are folds: some fold has none of it, whatever the rule. Look at
-/// [`SplitReport::of_folds`](crate::SplitReport::of_folds). Unshuffled folds equal scikit-learn's `StratifiedGroupKFold`, row
-/// for row; up to its version 1.7.2 the shuffled ones there are not stratified at all. **Instead**:
-/// [`GroupKFold`](crate::GroupKFold) without classes; [`CombinedSplit`](crate::CombinedSplit) when time matters too.
+/// **Misleads** when a class lives in fewer groups than there are folds: some fold has none of it, whatever the rule.
+/// Look at [`SplitReport::of_folds`](crate::SplitReport::of_folds). Unshuffled folds equal scikit-learn's
+/// `StratifiedGroupKFold`, row for row; up to its version 1.7.2 the shuffled ones there are not stratified at all.
+/// **Instead**: [`GroupKFold`](crate::GroupKFold) without classes; [`CombinedSplit`](crate::CombinedSplit) when time
+/// matters too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "a splitter does nothing until it splits"]
 pub struct StratifiedGroupKFold {

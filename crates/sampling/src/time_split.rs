@@ -20,8 +20,8 @@ const NAME: &str = "TimeSplit";
 ///
 /// **Input**: a table with a time role: dates (midnight UTC), timestamps (without a zone: UTC), or, for `last_share`
 /// without a gap, integers; none missing. **Output**: both sides, rows in their old order; equal times are always on
-/// one side. **Cost**: O(n), O(n log n) for a share. **Errors**: no time role, a missing time, an instant that cannot be
-/// read, that occurs twice or not at all in its zone, a side without rows.
+/// one side. **Cost**: O(n), O(n log n) for a share. **Errors**: no time role, a missing time, an instant that cannot
+/// be read, that occurs twice or not at all in its zone, a side without rows.
 ///
 /// ```
 /// use std::sync::Arc;

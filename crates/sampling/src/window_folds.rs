@@ -9,15 +9,17 @@ use crate::sizes::nanoseconds;
 
 /// Folds that train on a window of clock time, or on all of the past, and validate on the window that follows.
 ///
-/// With t₀ the first time, fold i = 0, 1, .. validates on [b, b + test) for b = t₀ + train + gap + i·step and trains on [b − gap − train, b − gap), or on all before
-/// b − gap when [expanding](Self::expanding). The last window may reach past the last row. A window without rows on a side makes no fold.
+/// With t₀ the first time, fold i = 0, 1, .. validates on [b, b + test) for b = t₀ + train + gap + i·step and trains
+/// on [b − gap − train, b − gap), or on all before b − gap when [expanding](Self::expanding). The last window may
+/// reach past the last row. A window without rows on a side makes no fold.
 ///
 /// * `train`, `test`, required: durations; that of `train` is the first one when expanding.
 /// * `step`: as `test`, so that windows follow each other.
 /// * `gap`: none.
 ///
-/// **Input**: training rows in any order with a time role of dates or timestamps. **Output**: folds in order of time. **Cost**: O(n log n), and the rows of the folds.
-/// **Errors**: no time role, integers (they have no unit), a missing time, a duration of zero, more than 10,000 windows, no fold at all.
+/// **Input**: training rows in any order with a time role of dates or timestamps. **Output**: folds in order of time.
+/// **Cost**: O(n log n), and the rows of the folds. **Errors**: no time role, integers (they have no unit), a missing
+/// time, a duration of zero, more than 10,000 windows, no fold at all.
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,8 +34,8 @@ use crate::sizes::nanoseconds;
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads** when rows come unevenly: windows have very different sizes, and a mean over folds gives a quiet night the weight of a busy day. **Instead**:
-/// [`TimeSeriesFolds`](crate::TimeSeriesFolds) for folds of equal size.
+/// **Misleads** when rows come unevenly: windows have very different sizes, and a mean over folds gives a quiet night
+/// the weight of a busy day. **Instead**: [`TimeSeriesFolds`](crate::TimeSeriesFolds) for folds of equal size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "a splitter does nothing until it splits"]
 pub struct WindowFolds {

@@ -83,12 +83,14 @@ fn shares_are_approached_where_groups_live_through_the_boundary() {
     let share = sides.test.len() as f64 / (sides.train.len() + sides.test.len()) as f64;
     assert!((share - 0.25).abs() < 0.01, "{sides}");
     assert!((rate(&sides.train) - rate(&sides.test)).abs() < 0.01, "{sides}");
-    // Intrinsic: x of the planes for testing give x/4 and (1 − x)·3/4 of the rows; a quarter of these is x = 1/2, so half the rows are torn.
+    // Intrinsic: x of the planes for testing give x/4 and (1 − x)·3/4 of the rows; a quarter of these is x = 1/2, so
+    // half the rows are torn.
     assert!((sides.torn.len() as f64 / times.len() as f64 - 0.5).abs() < 0.02, "{sides}");
     assert_eq!(sides.to_string().split(" training").next().unwrap(), sides.train.len().to_string());
 }
 
-/// Late flights are in the last third only. A quarter of 40 rows is 10; within a tenth of it the boundary may be 9, 10 or 11 rows before the end.
+/// Late flights are in the last third only. A quarter of 40 rows is 10; within a tenth of it the boundary may be 9,
+/// 10 or 11 rows before the end.
 #[test]
 fn a_boundary_moves_towards_equal_shares() {
     let times: Vec<i64> = (0..40).collect();
@@ -97,8 +99,8 @@ fn a_boundary_moves_towards_equal_shares() {
     let by_time = CombinedSplit::new().time("at").sides(&data).unwrap();
     assert_eq!(by_time.test, (30..40).collect::<Vec<_>>());
     let by_both = CombinedSplit::new().time("at").stratify("late").sides(&data).unwrap();
-    // Late flights at 29, 31, .., 39: with 9, 10 or 11 rows 5, 5 or 6 of 6 are for testing, against shares of 0.225, 0.25 and 0.275. Off by 0.608,
-    // 0.583 and 0.725, so that ten it is.
+    // Late flights at 29, 31, .., 39: with 9, 10 or 11 rows 5, 5 or 6 of 6 are for testing, against shares of 0.225,
+    // 0.25 and 0.275. Off by 0.608, 0.583 and 0.725, so that ten it is.
     assert_eq!(by_both.test, (30..40).collect::<Vec<_>>());
 }
 

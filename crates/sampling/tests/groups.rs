@@ -139,8 +139,8 @@ fn too_few_groups_are_named() {
     assert!(stratified_group_k_fold(&rare, &coded(&[0, 1]), 2, Shuffle::Off, 0).is_err());
 }
 
-/// Groups of one to thirty rows that differ in their share of a rare class: the shares of both sides come out within one row
-/// of a hundred of the rare class.
+/// Groups of one to thirty rows that differ in their share of a rare class: the shares of both sides come out within
+/// one row of a hundred of the rare class.
 #[test]
 fn stratified_group_splits_keep_shares() {
     let mut groups = Vec::new();

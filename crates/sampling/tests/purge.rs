@@ -8,9 +8,10 @@ use std::time::Duration;
 use mlsys_core::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampSecondArray};
 use mlsys_core::{Coded, Dataset, ErrorKind, Folds, Split, Unsplit};
 use mlsys_sampling::{
-    BootstrapFolds, CombinatorialPurgedFolds, GroupTimeSplit, KFold, PredefinedFolds, PredefinedSplit,
-    Purged, Repeated, TimeSplit, WindowFolds, bootstrap_folds, combinatorial_purged_folds, group_time_split,
-    iterative_stratification, purge, quantile_bins, window_folds,
+    BootstrapFolds, CombinatorialPurgedFolds, GroupTimeSplit, KFold, LeaveOneGroupOut, LeavePGroupsOut,
+    PredefinedFolds, PredefinedSplit, Purged, Repeated, TimeSplit, WindowFolds, bootstrap_folds,
+    combinatorial_purged_folds, group_time_split, iterative_stratification, purge, quantile_bins,
+    window_folds,
 };
 use proptest::prelude::*;
 
@@ -28,19 +29,43 @@ fn seconds(values: impl IntoIterator<Item = i64>) -> ArrayRef {
     Arc::new(TimestampSecondArray::from_iter_values(values))
 }
 
-/// Ten days, labels open for two days: [0, 2], [1, 3], .., [9, 11]. Days 4 and 5 are held back: [4, 6] and [5, 7], together [4, 7].
-/// Overlapping are the labels that end at 4 or later and start at 7 or earlier: days 2, 3, 6 and 7. An embargo of one takes day 8.
+/// Ten days, labels open for two days: [0, 2], [1, 3], .., [9, 11]. Days 4 and 5 are held back: [4, 6] and [5, 7],
+/// together [4, 7]. Overlapping are the labels that end at 4 or later and start at 7 or earlier: days 2, 3, 6 and 7.
+/// An embargo of one takes day 8.
 #[test]
 fn purge_and_embargo_by_hand() {
     let labels: Vec<(i64, i64)> = (0..10).map(|day| (day, day + 2)).collect();
     let train = [0, 1, 2, 3, 6, 7, 8, 9];
-    assert_eq!(purge(&train, &[4, 5], &labels, 0), [0, 1, 8, 9]);
-    assert_eq!(purge(&train, &[4, 5], &labels, 1), [0, 1, 9]);
-    assert_eq!(purge(&train, &[4, 5], &labels, u64::MAX), [0, 1]);
+    assert_eq!(purge(&train, &[4, 5], &labels, 0).unwrap(), [0, 1, 8, 9]);
+    assert_eq!(purge(&train, &[4, 5], &labels, 1).unwrap(), [0, 1, 9]);
+    assert_eq!(purge(&train, &[4, 5], &labels, u64::MAX).unwrap(), [0, 1]);
     // A label that encloses the held back one overlaps it too.
-    assert_eq!(purge(&[0], &[1], &[(0, 9), (4, 5)], 0), [0; 0]);
+    assert_eq!(purge(&[0], &[1], &[(0, 9), (4, 5)], 0).unwrap(), [0; 0]);
     // Two blocks with a hole: labels [0, 1] and [8, 9] are held back, [4, 5] may train.
-    assert_eq!(purge(&[1, 3], &[0, 2], &[(0, 1), (4, 5), (8, 9), (9, 10)], 0), [1]);
+    assert_eq!(purge(&[1, 3], &[0, 2], &[(0, 1), (4, 5), (8, 9), (9, 10)], 0).unwrap(), [1]);
+}
+
+#[test]
+fn slices_that_do_not_fit_are_refused() {
+    assert!(purge(&[0], &[2], &[(0, 1), (1, 2)], 0).is_err());
+    let labels = [vec![true, false]];
+    assert!(iterative_stratification(&labels, &[0.5, 0.5], &[0, 0]).is_err());
+    assert!(iterative_stratification(&labels, &[0.5, 0.5], &[0, 2]).is_err());
+    assert!(iterative_stratification(&labels, &[0.5, 0.5], &[0]).is_err());
+    assert!(iterative_stratification(&labels, &[], &[0, 1]).is_err());
+    assert_eq!(iterative_stratification(&[], &[0.5, 0.5], &[1, 0]).unwrap(), [1, 0]);
+    assert!(quantile_bins(&[], 2).unwrap().is_empty() && quantile_bins(&[1.0], 1).is_err());
+    assert!(quantile_bins(&[1.0, f64::NAN], 2).is_err() && quantile_bins(&[1.0], usize::MAX).is_err());
+    assert!(bootstrap_folds(5, usize::MAX, 0).is_err());
+    let train = table(vec![("x", Arc::new(Int64Array::from_iter_values(0..20_000)))])
+        .group("x")
+        .unwrap()
+        .into_train_all();
+    assert!(Repeated::new(KFold::new(2), usize::MAX).folds(&train).is_err());
+    assert!(
+        PredefinedFolds::new("x").folds(&train).is_err() && LeaveOneGroupOut::new().folds(&train).is_err()
+    );
+    assert!(LeavePGroupsOut::new(10_000).folds(&train).is_err());
 }
 
 #[test]
@@ -76,7 +101,8 @@ fn a_time_split_is_purged() {
     assert!(matches!(error.kind(), ErrorKind::MissingValues { count: 1, .. }), "{error}");
 }
 
-/// Six blocks of two days and two of them at a time: 15 folds, 5 paths (López de Prado 2018, section 12.4.1). Labels last a day.
+/// Six blocks of two days and two of them at a time: 15 folds, 5 paths (López de Prado 2018, section 12.4.1). Labels
+/// last a day.
 #[test]
 fn combinatorial_folds_by_hand() {
     let days: Vec<i64> = (0..12).collect();
@@ -84,7 +110,8 @@ fn combinatorial_folds_by_hand() {
     let folds = combinatorial_purged_folds(&days, &labels, 6, 2, 1).unwrap();
     assert_eq!((folds.len(), CombinatorialPurgedFolds::new(6, 2).n_paths()), (15, 5));
     assert!((0..12).all(|day| folds.iter().filter(|fold| fold.validation().contains(&day)).count() == 5));
-    // Blocks 0 and 3, days 0, 1, 6 and 7: labels [0, 2] and [6, 8], to 3 and 9 with the embargo. Day 5 is open at 6; days 2, 3, 8 and 9 follow.
+    // Blocks 0 and 3, days 0, 1, 6 and 7: labels [0, 2] and [6, 8], to 3 and 9 with the embargo. Day 5 is open at 6;
+    // days 2, 3, 8 and 9 follow.
     assert_eq!((folds[2].validation(), folds[2].train()), ([0, 1, 6, 7].as_slice(), [4, 10, 11].as_slice()));
     assert_eq!(CombinatorialPurgedFolds::new(10, 3).n_paths(), 36);
     assert_eq!(CombinatorialPurgedFolds::new(0, 0).n_paths(), 0);
@@ -213,7 +240,7 @@ proptest! {
         };
         let naive: Vec<usize> =
             train.iter().copied().filter(|&row| !test.iter().any(|&other| overlaps(row, other))).collect();
-        prop_assert_eq!(purge(&train, &test, &labels, embargo), naive);
+        prop_assert_eq!(purge(&train, &test, &labels, embargo).unwrap(), naive);
     }
 
     #[test]
@@ -233,7 +260,7 @@ proptest! {
     fn labels_keep_their_shares(kinds in prop::collection::vec(0usize..4, 30..200), k in 2usize..5) {
         let labels: Vec<Vec<bool>> = (0..3).map(|label| kinds.iter().map(|&kind| kind == label).collect()).collect();
         let order: Vec<usize> = (0..kinds.len()).collect();
-        let parts = iterative_stratification(&labels, &vec![1.0 / k as f64; k], &order);
+        let parts = iterative_stratification(&labels, &vec![1.0 / k as f64; k], &order).unwrap();
         for label in &labels {
             let count = |part: u32| (0..kinds.len()).filter(|&row| label[row] && parts[row] == part).count();
             let counts: Vec<usize> = (0..k as u32).map(count).collect();

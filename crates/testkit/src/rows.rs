@@ -82,8 +82,8 @@ fn invalid_parameter(name: &str, parameter: &str, result: Result<()>) {
     }
 }
 
-/// The contract of a splitter, through the doors of [`Split::split`] and [`Split::split_validation`] both: disjoint sides,
-/// all rows used, repeatable, time in order and groups whole where it says so.
+/// The contract of a splitter, through the doors of [`Split::split`] and [`Split::split_validation`] both: disjoint
+/// sides, all rows used, repeatable, time in order and groups whole where it says so.
 #[derive(Debug, Clone)]
 pub struct SplitContract<S> {
     name: String,
