@@ -62,7 +62,7 @@ fn table(point: &Point) -> Dataset<Train> {
         Arc::new((0..n).map(|row| of(row) as i64).collect::<Int64Array>())
     };
     let flag = |every: u64| -> ArrayRef {
-        Arc::new((0..n).map(|row| Some(hash_u64(row, every) % every == 0)).collect::<BooleanArray>())
+        Arc::new((0..n).map(|row| Some(hash_u64(row, every).is_multiple_of(every))).collect::<BooleanArray>())
     };
     let seconds: ArrayRef =
         Arc::new(TimestampSecondArray::from_iter_values((0..n as i64).map(|row| row / 3)));

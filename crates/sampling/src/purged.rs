@@ -130,39 +130,43 @@ pub fn purge(
     Ok(train.iter().copied().filter(|&row| !overlaps(row)).collect())
 }
 
-impl<S> Purged<S> {
-    fn remaining<P: Partition>(
-        &self,
-        data: &Dataset<P>,
-    ) -> Result<impl Fn(&[usize], &[usize]) -> Result<Vec<usize>>> {
-        let intervals = intervals(data, &self.start, &self.end, self.embargo)?;
-        let embargo = nanoseconds(self.embargo);
-        Ok(move |train: &[usize], held_back: &[usize]| {
-            let kept = purge(train, held_back, &intervals, embargo)?;
-            if kept.is_empty() {
-                let why = format!(
-                    "{NAME}: labels of all {} training rows overlap the rows held back, which",
-                    train.len()
-                );
-                return Err(Error::too_few_rows(1, 0, why));
-            }
-            Ok(kept)
-        })
+/// Label intervals, and how long after one ends no training row may begin.
+struct Labels {
+    intervals: Vec<(i64, i64)>,
+    embargo: u64,
+}
+
+impl Labels {
+    fn of<S, P: Partition>(recipe: &Purged<S>, data: &Dataset<P>) -> Result<Self> {
+        let intervals = intervals(data, &recipe.start, &recipe.end, recipe.embargo)?;
+        Ok(Self { intervals, embargo: nanoseconds(recipe.embargo) })
+    }
+
+    fn remaining(&self, train: &[usize], held_back: &[usize]) -> Result<Vec<usize>> {
+        let kept = purge(train, held_back, &self.intervals, self.embargo)?;
+        if kept.is_empty() {
+            let why = format!(
+                "{NAME}: labels of all {} training rows overlap the rows held back, which",
+                train.len()
+            );
+            return Err(Error::too_few_rows(1, 0, why));
+        }
+        Ok(kept)
     }
 }
 
 impl<S: Split> Split for Purged<S> {
     fn rows(&self, data: &Dataset<Unsplit>) -> Result<(Vec<usize>, Vec<usize>)> {
         let (train, test) = self.inner.rows(data)?;
-        Ok((self.remaining(data)?(&train, &test)?, test))
+        Ok((Labels::of(self, data)?.remaining(&train, &test)?, test))
     }
 }
 
 impl<F: Folds> Folds for Purged<F> {
     fn folds(&self, train: &Dataset<Train>) -> Result<Vec<Fold>> {
-        let remaining = self.remaining(train)?;
+        let labels = Labels::of(self, train)?;
         let purged = |fold: &Fold| {
-            let kept = remaining(fold.train(), fold.validation())?;
+            let kept = labels.remaining(fold.train(), fold.validation())?;
             Fold::with_repeats(kept, fold.validation().to_vec())
         };
         self.inner.folds(train)?.iter().map(purged).collect()
