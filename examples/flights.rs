@@ -13,7 +13,7 @@ use mlsys::eval::{AveragePrecision, Bootstrap, Brier, Comparison, Ece, LogLoss, 
 use mlsys::models::{LogisticRegression, ZeroRule};
 use mlsys::prelude::*;
 use mlsys::read::ParquetReader;
-use mlsys::sampling::TimeSplit;
+use mlsys::sampling::{SplitReport, TimeSplit};
 
 /// Adds `late`, and drops the flights that never arrived.
 fn late_flights(flights: &RecordBatch) -> Result<RecordBatch> {
@@ -58,7 +58,7 @@ fn main() -> Result<()> {
 
     // Learn from the past, predict the future; flights of one hour stay together.
     let (train, test) = TimeSplit::at("2013-10-01T00:00 America/New_York").split(data)?;
-    println!("{} flights to learn from, {} to be judged by\n", train.n_rows(), test.n_rows());
+    println!("{}", steps.time("report on the split", || SplitReport::of(&train, &test))?);
 
     // Every value is learned from training rows alone: `recipe.fit(&test)` does not compile.
     let recipe = MedianImputer::new()

@@ -125,6 +125,11 @@ impl Dataset<Train> {
         Ok((self.take(fold.train())?, self.take(fold.validation())?.cast()))
     }
 
+    /// The same rows as if no one had divided them, for dividing them once more.
+    pub(crate) fn undivided(&self) -> Dataset<Unsplit> {
+        self.cast()
+    }
+
     /// Training rows that a resampler made: the same columns, new rows.
     ///
     /// Rows from `first_synthetic` on are new and get fresh ids; the ones before it have the ids given.
@@ -390,10 +395,7 @@ impl<P: Partition> Dataset<P> {
     ///
     /// [`MissingRole`](ErrorKind::MissingRole) without a time column; as [`column::instants`].
     pub fn instants(&self, needed_by: &str) -> Result<ScalarBuffer<i64>> {
-        let Some(name) = self.layout.roles.time.as_deref() else {
-            let hint = "name it with `Dataset::time`".into();
-            return Err(ErrorKind::MissingRole { role: "time", needed_by: needed_by.into(), hint }.into());
-        };
+        let name = self.layout.time(needed_by)?;
         column::instants(name, self.column(name)?)
     }
 

@@ -7,7 +7,8 @@ use crate::artifact::Artifact;
 use crate::chain::{BoxedFit, BoxedStep, Chain, DynFit, Identity, On, Resampled};
 use crate::statistic;
 use crate::{
-    Batches, Classes, Columns, Dataset, Error, Layout, Probabilities, Result, Statistic, Test, Train, Unsplit,
+    Batches, Classes, Columns, Dataset, Fold, Layout, Probabilities, Result, Statistic, Test, Train, Unsplit,
+    Validation,
 };
 
 /// A recipe: a plain value, cheap to clone, validated when used. Only training rows can be fitted.
@@ -180,16 +181,82 @@ pub trait Resample {
 }
 
 /// Divides rows into training and test rows.
+///
+/// An implementation says which rows; the datasets follow from it. The same splitter divides all rows into training
+/// and test rows, training rows into training and validation rows, and both in turn. Object safe: `&dyn Split` is a
+/// splitter chosen at run time.
+///
+/// ```
+/// use std::sync::Arc;
+/// use mlsys_core::{Dataset, Result, Split, Unsplit, arrow::array::{Int64Array, RecordBatch}};
+///
+/// /// The last rows, as they come, for testing.
+/// struct Last(usize);
+///
+/// impl Split for Last {
+///     fn rows(&self, data: &Dataset<Unsplit>) -> Result<(Vec<usize>, Vec<usize>)> {
+///         let end = data.n_rows().saturating_sub(self.0);
+///         Ok(((0..end).collect(), (end..data.n_rows()).collect()))
+///     }
+/// }
+///
+/// let batch = RecordBatch::try_from_iter([("x", Arc::new(Int64Array::from_iter_values(0..10)) as _)])?;
+/// let (train, validation, test) = Last(3).three_way(&Last(2), Dataset::new(batch)?)?;
+/// assert_eq!((train.n_rows(), validation.n_rows(), test.n_rows()), (5, 2, 3));
+/// assert_eq!(validation.row_ids(), [5, 6]);
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(message = "`{Self}` is not a splitter", label = "expected a `Split`")]
 pub trait Split {
-    /// Both sides, disjoint, rows in their old order.
+    /// The training rows and the test rows, each ascending. No row is on both sides; a row is on neither when a gap
+    /// or a purge takes it out.
     ///
     /// # Errors
     ///
     /// When a side would be empty, or a needed column is not there.
-    fn split(&self, data: Dataset<Unsplit>) -> Result<(Dataset<Train>, Dataset<Test>)>;
+    fn rows(&self, data: &Dataset<Unsplit>) -> Result<(Vec<usize>, Vec<usize>)>;
+
+    /// Training and test rows as datasets, in their old order.
+    ///
+    /// # Errors
+    ///
+    /// As [`rows`](Self::rows).
+    fn split(&self, data: Dataset<Unsplit>) -> Result<(Dataset<Train>, Dataset<Test>)> {
+        let (train, test) = self.rows(&data)?;
+        data.split_at_rows(&train, &test)
+    }
+
+    /// Divides training rows once more: what would be test rows are for validation.
+    ///
+    /// # Errors
+    ///
+    /// As [`rows`](Self::rows).
+    fn split_validation(&self, train: Dataset<Train>) -> Result<(Dataset<Train>, Dataset<Validation>)> {
+        let (rows, validation) = self.rows(&train.undivided())?;
+        train.fold(&Fold::new(rows, validation)?)
+    }
+
+    /// Three parts: test rows by this splitter, validation rows by another one from the rows that are left for
+    /// training.
+    ///
+    /// # Errors
+    ///
+    /// As [`rows`](Self::rows) of either.
+    fn three_way(&self, validation: &dyn Split, data: Dataset<Unsplit>) -> Result<ThreeWay> {
+        let (rest, test) = self.split(data)?;
+        let (train, validation) = validation.split_validation(rest)?;
+        Ok((train, validation, test))
+    }
 }
 
-/// Divides training rows again and again, for cross-validation.
+/// What [`Split::three_way`] gives: the rows to fit, to choose by, and to judge by at the end.
+pub type ThreeWay = (Dataset<Train>, Dataset<Validation>, Dataset<Test>);
+
+/// Divides training rows again and again, for cross-validation. Object safe.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` makes no folds",
+    label = "expected `Folds`, such as `KFold::new(5)`"
+)]
 pub trait Folds {
     /// The folds, as row indices into `train`.
     ///
@@ -199,46 +266,24 @@ pub trait Folds {
     fn folds(&self, train: &Dataset<Train>) -> Result<Vec<Fold>>;
 }
 
-/// One fold: the rows to fit on and the rows to validate on. [`Dataset::fold`] makes datasets of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fold {
-    train: Vec<usize>,
-    validation: Vec<usize>,
+impl<S: Split + ?Sized> Split for Box<S> {
+    fn rows(&self, data: &Dataset<Unsplit>) -> Result<(Vec<usize>, Vec<usize>)> {
+        (**self).rows(data)
+    }
+
+    // Both doors are passed on, because a splitter may have one of its own.
+    fn split(&self, data: Dataset<Unsplit>) -> Result<(Dataset<Train>, Dataset<Test>)> {
+        (**self).split(data)
+    }
+
+    fn split_validation(&self, train: Dataset<Train>) -> Result<(Dataset<Train>, Dataset<Validation>)> {
+        (**self).split_validation(train)
+    }
 }
 
-impl Fold {
-    /// A fold of these rows; both sides in ascending order.
-    ///
-    /// # Errors
-    ///
-    /// [`TooFewRows`](crate::ErrorKind::TooFewRows) when a side is empty;
-    /// [`Shape`](crate::ErrorKind::Shape) when a row occurs twice.
-    pub fn new(mut train: Vec<usize>, mut validation: Vec<usize>) -> Result<Self> {
-        if train.is_empty() || validation.is_empty() {
-            return Err(Error::too_few_rows(
-                2,
-                train.len() + validation.len(),
-                "a fold with rows on both sides",
-            ));
-        }
-        train.sort_unstable();
-        validation.sort_unstable();
-        let mut all = [train.as_slice(), &validation].concat();
-        all.sort_unstable();
-        match all.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(Error::shape("fold", "every row once", format!("row {} twice", pair[0]))),
-            None => Ok(Self { train, validation }),
-        }
-    }
-
-    /// The rows to fit on, ascending.
-    pub fn train(&self) -> &[usize] {
-        &self.train
-    }
-
-    /// The rows to validate on, ascending.
-    pub fn validation(&self) -> &[usize] {
-        &self.validation
+impl<F: Folds + ?Sized> Folds for Box<F> {
+    fn folds(&self, train: &Dataset<Train>) -> Result<Vec<Fold>> {
+        (**self).folds(train)
     }
 }
 

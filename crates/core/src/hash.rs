@@ -5,6 +5,8 @@
 
 use std::hash::Hasher;
 
+pub use crate::row_hash::{hash_rows, hash_rows_128};
+
 const K0: u64 = 0xa076_1d64_78bd_642f;
 const K1: u64 = 0xe703_7ed1_a0b4_28db;
 

@@ -10,12 +10,14 @@ mod columns;
 pub mod dataset;
 mod error;
 mod fit;
+mod fold;
 pub mod hash;
 pub mod input;
 pub mod metric;
 pub mod partition;
 pub mod read;
 pub mod roles;
+mod row_hash;
 pub mod seed;
 pub mod statistic;
 
@@ -33,9 +35,10 @@ pub use columns::Columns;
 pub use dataset::{Dataset, Missing};
 pub use error::{Error, ErrorKind, Result, first_error};
 pub use fit::{
-    Fit, FitByStatistic, FitTransform, Fold, Folds, PartialFit, Predict, PredictProba, Resample, Split,
+    Fit, FitByStatistic, FitTransform, Folds, PartialFit, Predict, PredictProba, Resample, Split, ThreeWay,
     Transform,
 };
+pub use fold::Fold;
 pub use input::InputColumn;
 pub use metric::{Direction, Estimate, Metric, Prediction};
 pub use partition::{Partition, Test, Train, Unsplit, Validation};

@@ -131,8 +131,9 @@ impl Layout {
 
     /// The features that a step works on.
     ///
-    /// Under [`.on(..)`](crate::Fit::on) these are exactly the chosen ones, and each must be of a kind that the
-    /// step accepts. Without it they are the features of the kinds that the step is meant for, and the others pass through.
+    /// Under [`.on(..)`](crate::Fit::on) these are exactly the chosen ones, and each must be of a kind that the step
+    /// accepts. Without it they are the features of the kinds that the step is meant for, and the others pass
+    /// through.
     ///
     /// # Errors
     ///
@@ -213,6 +214,42 @@ impl Layout {
                 Err(ErrorKind::MissingRole { role: "target", needed_by: needed_by.into(), hint }.into())
             }
         }
+    }
+
+    /// The single group column.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingRole`](ErrorKind::MissingRole) without a group column, and with several.
+    pub fn group(&self, needed_by: &str) -> Result<&str> {
+        let hint = match self.roles.groups.as_slice() {
+            [group] => return Ok(group),
+            [] => "name it with `Dataset::group`".to_owned(),
+            several => format!("exactly one, found {}: say which", several.join(", ")),
+        };
+        Err(ErrorKind::MissingRole { role: "group", needed_by: needed_by.into(), hint }.into())
+    }
+
+    /// The time column.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingRole`](ErrorKind::MissingRole) without one.
+    pub fn time(&self, needed_by: &str) -> Result<&str> {
+        self.roles.time.as_deref().ok_or_else(|| {
+            let hint = "name it with `Dataset::time`".into();
+            ErrorKind::MissingRole { role: "time", needed_by: needed_by.into(), hint }.into()
+        })
+    }
+
+    /// The targets, in the order in which they were named.
+    pub fn targets(&self) -> &[String] {
+        &self.roles.targets
+    }
+
+    /// The group columns, in the order in which they were named.
+    pub fn groups(&self) -> &[String] {
+        &self.roles.groups
     }
 
     /// The same roles over a new schema: roles of columns that are gone are dropped, new columns are features.

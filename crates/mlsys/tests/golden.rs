@@ -1,6 +1,7 @@
 //! Every item has golden inputs enough, and the table in `docs/testkit.md` says how many.
 //!
-//! The crates' own tests fail on an item in a case that they do not check, so that what is counted here is checked there.
+//! The crates' own tests fail on an item in a case that they do not check, so that what is counted here is checked
+//! there.
 
 #![allow(clippy::unwrap_used)]
 
@@ -42,6 +43,15 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("MedianImputer", &["ties", "nulls", "weights"]),
     ("MostFrequentImputer", &["ties", "nulls", "weights"]),
     ("KFold", &[]),
+    ("GroupKFold", &["ties"]),
+    ("StratifiedGroupKFold", &["ties"]),
+    ("LeaveOneGroupOut", &["ties"]),
+    ("LeavePGroupsOut", &["ties"]),
+    ("MultilabelKFold", &["ties"]),
+    ("PredefinedFolds", &["ties"]),
+    ("CombinatorialPurgedFolds", &["ties"]),
+    ("WindowFolds", &["ties"]),
+    ("HashSplit", &["ties"]),
     ("StratifiedKFold", &["ties"]),
     ("TimeSeriesFolds", &["ties"]),
     ("RandomSplit", &[]),
@@ -82,8 +92,20 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("ZeroRuleRegressor", &["ties", "weights"]),
 ];
 
-/// Random, or the caller's own: there is nothing to compare these with.
-const WITHOUT_REFERENCE: [&str; 3] = ["ExistingPrediction", "RandomGuess", "Rule"];
+/// Random, the caller's own, or a search of our own: there is nothing to compare these with.
+const WITHOUT_REFERENCE: [&str; 11] = [
+    "BootstrapFolds",
+    "CombinedFolds",
+    "CombinedSplit",
+    "ExistingPrediction",
+    "GroupSplit",
+    "GroupTimeSplit",
+    "MultilabelSplit",
+    "PredefinedSplit",
+    "RandomGuess",
+    "Rule",
+    "StratifiedGroupSplit",
+];
 /// The traits whose implementations need golden inputs.
 const TRAITS: [&str; 7] =
     ["Metric", "Fit", "FitByStatistic", "Folds", "Split", "ColumnStatistic", "Statistic"];

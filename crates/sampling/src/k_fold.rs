@@ -3,7 +3,7 @@
 use mlsys_core::{Dataset, Fold, Folds, Result, Train, seed};
 use serde::{Deserialize, Serialize};
 
-use crate::sizes::{check_folds, folds_of};
+use crate::sizes::check_folds;
 
 /// Whether folds are cut from the rows as they come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,14 +81,14 @@ pub fn k_fold(n: usize, n_folds: usize, shuffle: Shuffle, seed: u64) -> Result<V
         Shuffle::On => seed::permutation(n, &mut seed::stream(seed, 0)),
     };
     let (size, larger) = (n / n_folds, n % n_folds);
-    let mut fold_of_row = vec![0; n];
+    let mut fold_of_row = vec![0u32; n];
     let mut place = 0;
     for fold in 0..n_folds {
         let end = place + size + usize::from(fold < larger);
-        order[place..end].iter().for_each(|&row| fold_of_row[row] = fold);
+        order[place..end].iter().for_each(|&row| fold_of_row[row] = fold as u32);
         place = end;
     }
-    folds_of(&fold_of_row, n_folds)
+    Fold::each(&fold_of_row, n_folds)
 }
 
 impl Folds for KFold {

@@ -4,7 +4,7 @@ use mlsys_core::{Coded, Dataset, Error, Fold, Folds, Result, Train, seed};
 use serde::{Deserialize, Serialize};
 
 use crate::k_fold::Shuffle;
-use crate::sizes::{check_folds, folds_of, rows_by_code, strata, too_small};
+use crate::sizes::{check_folds, rows_by_code, strata_in_bins, too_small};
 
 /// k folds of nearly equal size in which every class has nearly its share.
 ///
@@ -13,6 +13,7 @@ use crate::sizes::{check_folds, folds_of, rows_by_code, strata, too_small};
 ///
 /// * `n_folds`, required: 2 to the number of rows of the smallest class.
 /// * `column`: the single target, or another column of categories.
+/// * `bins`: none; or numbers in this many [bins of equally many rows](crate::quantile_bins), 2 or more.
 /// * `shuffle`: [`Shuffle::Off`]. `seed`: 0; used when shuffling.
 ///
 /// **Input**: a column without missing values. **Output**: k folds, each with every class on both sides. **Cost**:
@@ -30,13 +31,15 @@ use crate::sizes::{check_folds, folds_of, rows_by_code, strata, too_small};
 ///
 /// **Misleads** as [`KFold`](crate::KFold) does when rows belong together or have a time. Unshuffled folds equal
 /// scikit-learn's `StratifiedKFold`, which only warns about a class that is not in every fold; metrics of such a fold
-/// are not defined, so here it is an error. **Instead**: [`KFold`](crate::KFold) for a continuous target.
+/// are not defined, so here it is an error. **Instead**: `bins` for a continuous target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "a splitter does nothing until it splits"]
 pub struct StratifiedKFold {
     n_folds: usize,
     #[serde(default)]
     column: Option<String>,
+    #[serde(default)]
+    bins: Option<usize>,
     #[serde(default)]
     shuffle: Shuffle,
     #[serde(default)]
@@ -46,12 +49,18 @@ pub struct StratifiedKFold {
 impl StratifiedKFold {
     /// This many folds by the classes of the target.
     pub fn new(n_folds: usize) -> Self {
-        Self { n_folds, column: None, shuffle: Shuffle::Off, seed: seed::DEFAULT_SEED }
+        Self { n_folds, column: None, bins: None, shuffle: Shuffle::Off, seed: seed::DEFAULT_SEED }
     }
 
     /// The column whose values are kept in proportion, instead of the target.
     pub fn column(mut self, column: impl Into<String>) -> Self {
         self.column = Some(column.into());
+        self
+    }
+
+    /// Numbers as classes: this many bins of nearly equally many rows, for a target that is continuous.
+    pub fn bins(mut self, bins: usize) -> Self {
+        self.bins = Some(bins);
         self
     }
 
@@ -86,7 +95,7 @@ pub fn stratified_k_fold(classes: &Coded, n_folds: usize, shuffle: Shuffle, seed
             rows.first().and_then(|&row| classes.value(row)).map(ToString::to_string).unwrap_or_default();
         return Err(too_small(&format!("{NAME} with {n_folds} folds"), &class, n_folds, rows.len()));
     }
-    let mut fold_of_row = vec![0; classes.len()];
+    let mut fold_of_row = vec![0u32; classes.len()];
     let mut sorted_place = 0;
     for mut rows in by_class {
         if shuffle == Shuffle::On {
@@ -100,11 +109,11 @@ pub fn stratified_k_fold(classes: &Coded, n_folds: usize, shuffle: Shuffle, seed
         let mut rest = rows.as_slice();
         for (fold, &size) in sizes.iter().enumerate() {
             let (own, others) = rest.split_at(size);
-            own.iter().for_each(|&row| fold_of_row[row] = fold);
+            own.iter().for_each(|&row| fold_of_row[row] = fold as u32);
             rest = others;
         }
     }
-    folds_of(&fold_of_row, n_folds)
+    Fold::each(&fold_of_row, n_folds)
 }
 
 /// Codes numbered by first appearance, whatever numbering they came with.
@@ -123,7 +132,7 @@ fn first_appearance(codes: &[u32]) -> Vec<u32> {
 
 impl Folds for StratifiedKFold {
     fn folds(&self, train: &Dataset<Train>) -> Result<Vec<Fold>> {
-        let classes = strata(train, self.column.as_deref(), NAME)?;
+        let classes = strata_in_bins(train, self.column.as_deref(), self.bins, NAME)?;
         stratified_k_fold(&classes, self.n_folds, self.shuffle, self.seed)
     }
 }

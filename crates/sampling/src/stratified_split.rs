@@ -1,9 +1,9 @@
 //! A random share of each class for testing.
 
-use mlsys_core::{Coded, Dataset, Error, Result, Split, Test, Train, Unsplit, seed};
+use mlsys_core::{Coded, Dataset, Error, Result, Split, Unsplit, seed};
 use serde::{Deserialize, Serialize};
 
-use crate::sizes::{rows_by_code, strata, test_rows, too_small};
+use crate::sizes::{rows_by_code, strata_in_bins, test_rows, too_small};
 
 /// A random share of the rows for testing, with each class in the same proportion on both sides.
 ///
@@ -12,6 +12,7 @@ use crate::sizes::{rows_by_code, strata, test_rows, too_small};
 ///
 /// * `test_share`: 0.25; between 0 and 1.
 /// * `column`: the single target, or another column of categories.
+/// * `bins`: none; or numbers in this many [bins of equally many rows](crate::quantile_bins), 2 or more.
 /// * `seed`: 0.
 ///
 /// **Input**: a column without missing values, at least two rows per class, and as many rows on each side as there
@@ -43,12 +44,13 @@ use crate::sizes::{rows_by_code, strata, test_rows, too_small};
 pub struct StratifiedSplit {
     test_share: f64,
     column: Option<String>,
+    bins: Option<usize>,
     seed: u64,
 }
 
 impl Default for StratifiedSplit {
     fn default() -> Self {
-        Self { test_share: 0.25, column: None, seed: seed::DEFAULT_SEED }
+        Self { test_share: 0.25, column: None, bins: None, seed: seed::DEFAULT_SEED }
     }
 }
 
@@ -67,6 +69,12 @@ impl StratifiedSplit {
     /// The column whose values are kept in proportion, instead of the target.
     pub fn column(mut self, column: impl Into<String>) -> Self {
         self.column = Some(column.into());
+        self
+    }
+
+    /// Numbers as classes: this many bins of nearly equally many rows, for a target that is continuous.
+    pub fn bins(mut self, bins: usize) -> Self {
+        self.bins = Some(bins);
         self
     }
 
@@ -136,10 +144,9 @@ fn largest_remainder(counts: &[usize], total: usize) -> Vec<usize> {
 }
 
 impl Split for StratifiedSplit {
-    fn split(&self, data: Dataset<Unsplit>) -> Result<(Dataset<Train>, Dataset<Test>)> {
-        let classes = strata(&data, self.column.as_deref(), NAME)?;
-        let (train, test) = stratified_split(&classes, self.test_share, self.seed)?;
-        data.split_at_rows(&train, &test)
+    fn rows(&self, data: &Dataset<Unsplit>) -> Result<(Vec<usize>, Vec<usize>)> {
+        let classes = strata_in_bins(data, self.column.as_deref(), self.bins, NAME)?;
+        stratified_split(&classes, self.test_share, self.seed)
     }
 }
 

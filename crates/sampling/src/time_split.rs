@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
-use mlsys_core::{Dataset, Error, ErrorKind, Kind, Result, Role, Split, Test, Train, Unsplit};
+use mlsys_core::{Dataset, Error, ErrorKind, Kind, Result, Split, Unsplit};
 use serde::{Deserialize, Serialize};
 
-use crate::sizes::{check_share, test_rows};
+use crate::sizes::{check_share, nanoseconds, test_rows};
 
 const NAME: &str = "TimeSplit";
 
@@ -20,8 +20,8 @@ const NAME: &str = "TimeSplit";
 ///
 /// **Input**: a table with a time role: dates (midnight UTC), timestamps (without a zone: UTC), or, for `last_share`
 /// without a gap, integers; none missing. **Output**: both sides, rows in their old order; equal times are always on
-/// one side. **Cost**: O(n), O(n log n) for a share. **Errors**: no time role, a missing time, an instant that cannot be
-/// read, that occurs twice or not at all in its zone, a side without rows.
+/// one side. **Cost**: O(n), O(n log n) for a share. **Errors**: no time role, a missing time, an instant that cannot
+/// be read, that occurs twice or not at all in its zone, a side without rows.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -153,11 +153,9 @@ pub fn time_split(times: &[i64], boundary: i64, gap: u64) -> (Vec<usize>, Vec<us
 }
 
 impl Split for TimeSplit {
-    fn split(&self, data: Dataset<Unsplit>) -> Result<(Dataset<Train>, Dataset<Test>)> {
+    fn rows(&self, data: &Dataset<Unsplit>) -> Result<(Vec<usize>, Vec<usize>)> {
         let instants = data.instants(NAME)?;
-        let schema = data.schema();
-        let mut names = schema.fields().iter().map(|field| field.name().as_str());
-        let column = names.find(|name| data.roles().of(name) == Role::Time).unwrap_or_default();
+        let column = data.layout().time(NAME)?;
         let integers = data.layout().kind(column)? == Kind::Integer;
         if integers && (self.gap > Duration::ZERO || matches!(self.boundary, Boundary::At(_))) {
             let expected =
@@ -173,12 +171,11 @@ impl Split for TimeSplit {
                 *sorted.select_nth_unstable(first).1
             }
         };
-        let gap = u64::try_from(self.gap.as_nanos()).unwrap_or(u64::MAX);
-        let (train, test) = time_split(&instants, boundary, gap);
+        let (train, test) = time_split(&instants, boundary, nanoseconds(self.gap));
         if train.is_empty() || test.is_empty() {
             return Err(self.empty_side(&instants, train.len(), test.len()));
         }
-        data.split_at_rows(&train, &test)
+        Ok((train, test))
     }
 }
 

@@ -1,7 +1,12 @@
 //! The contract of every splitter of this crate.
 
+use std::time::Duration;
+
 use mlsys_sampling::{
-    KFold, RandomSplit, Shuffle, StratifiedKFold, StratifiedSplit, TimeSeriesFolds, TimeSplit,
+    BootstrapFolds, CombinatorialPurgedFolds, CombinedSplit, GroupKFold, GroupSplit, GroupTimeSplit,
+    HashSplit, KFold, LeaveOneGroupOut, LeavePGroupsOut, MissingKey, MultilabelKFold, MultilabelSplit,
+    PredefinedFolds, PredefinedSplit, Purged, RandomSplit, Repeated, Shuffle, StratifiedGroupKFold,
+    StratifiedGroupSplit, StratifiedKFold, StratifiedSplit, TimeSeriesFolds, TimeSplit, WindowFolds,
 };
 use mlsys_testkit::{FoldsContract, SplitContract};
 
@@ -35,4 +40,159 @@ fn folds() {
     .time_ordered()
     .bad("n_folds", TimeSeriesFolds::new(0))
     .run();
+}
+
+#[test]
+fn folds_of_groups() {
+    FoldsContract::new("GroupKFold", GroupKFold::new(4), 4)
+        .groups_whole()
+        .bad("n_folds", GroupKFold::new(1))
+        .bad("n_folds", GroupKFold::new(8))
+        .run();
+    FoldsContract::new("GroupKFold, shuffled", GroupKFold::new(3).shuffle(Shuffle::On).seed(3), 3)
+        .groups_whole()
+        .run();
+    FoldsContract::new("StratifiedGroupKFold", StratifiedGroupKFold::new(4), 4)
+        .groups_whole()
+        .bad("n_folds", StratifiedGroupKFold::new(0))
+        .bad("n_folds", StratifiedGroupKFold::new(usize::MAX))
+        .run();
+    FoldsContract::new(
+        "StratifiedGroupKFold, shuffled",
+        StratifiedGroupKFold::new(3).shuffle(Shuffle::On),
+        3,
+    )
+    .groups_whole()
+    .run();
+}
+
+#[test]
+fn splits_of_groups() {
+    SplitContract::new("GroupSplit", GroupSplit::new())
+        .groups_whole()
+        .bad("test_share", GroupSplit::new().test_share(f64::NAN))
+        .run();
+    SplitContract::new("StratifiedGroupSplit", StratifiedGroupSplit::new())
+        .groups_whole()
+        .bad("test_share", StratifiedGroupSplit::new().test_share(1.0))
+        .run();
+    SplitContract::new("HashSplit", HashSplit::new("team").and("flag"))
+        .bad("test_share", HashSplit::new("team").test_share(-1.0))
+        .run();
+    SplitContract::new("HashSplit of groups", HashSplit::new("team").seed(3)).groups_whole().run();
+    SplitContract::new("HashSplit, missing", HashSplit::new("word").missing(MissingKey::Together)).run();
+    SplitContract::new("a boxed splitter", Box::new(GroupSplit::new()) as Box<dyn mlsys_core::Split>)
+        .groups_whole()
+        .run();
+}
+
+#[test]
+fn splits_of_several_kinds() {
+    let gaps = "rows of a gap, of a purge or of a group that time tears are on neither side";
+    let minutes = |n: u64| Duration::from_secs(60 * n);
+    let combined = CombinedSplit::new().stratify("label");
+    SplitContract::new("CombinedSplit of nothing", CombinedSplit::new())
+        .bad("test_share", CombinedSplit::new().test_share(1.5))
+        .bad("gap", CombinedSplit::new().gap(minutes(1)))
+        .run();
+    SplitContract::new("CombinedSplit by class", combined.clone()).run();
+    SplitContract::new("CombinedSplit by group", combined.clone().group("team")).groups_whole().run();
+    SplitContract::new("CombinedSplit by time", combined.clone().time("when").gap(minutes(2)))
+        .time_ordered()
+        .skip("exhaustive", gaps)
+        .run();
+    let all = combined.group("team").time("when").gap(minutes(2));
+    SplitContract::new("CombinedSplit", all).time_ordered().groups_whole().skip("exhaustive", gaps).run();
+    SplitContract::new("Purged", Purged::new(RandomSplit::new(), "when", "when").embargo(minutes(1)))
+        .skip("exhaustive", gaps)
+        .bad("test_share", Purged::new(RandomSplit::new().test_share(0.0), "when", "when"))
+        .run();
+    SplitContract::new("PredefinedSplit", PredefinedSplit::new("team", "3")).groups_whole().run();
+    SplitContract::new("StratifiedSplit in bins", StratifiedSplit::new().column("value").bins(5))
+        .bad("bins", StratifiedSplit::new().column("value").bins(1))
+        .run();
+    SplitContract::new("MultilabelSplit", MultilabelSplit::new().columns(["label", "flag", "kind"]))
+        .bad("test_share", MultilabelSplit::new().test_share(0.0))
+        .run();
+    // Sizes of the table are nearly all different, so that most of them are new.
+    SplitContract::new("GroupTimeSplit", GroupTimeSplit::new(TimeSplit::last_share(0.9)).column("größe 量"))
+        .time_ordered()
+        .skip("exhaustive", "later rows of known groups are on neither side")
+        .bad("test_share", GroupTimeSplit::new(TimeSplit::last_share(0.0)))
+        .run();
+}
+
+#[test]
+fn folds_of_several_kinds() {
+    let minutes = |n: u64| Duration::from_secs(60 * n);
+    let purged = "rows that a purge takes out are trained on in no fold";
+    let again = "rows are validated on in several folds";
+    FoldsContract::new("LeaveOneGroupOut", LeaveOneGroupOut::new(), 7).groups_whole().run();
+    FoldsContract::new("LeavePGroupsOut", LeavePGroupsOut::new(2), 21)
+        .groups_whole()
+        .skip("validated_once", again)
+        .bad("n_groups", LeavePGroupsOut::new(0))
+        .bad("n_groups", LeavePGroupsOut::new(7))
+        .run();
+    FoldsContract::new("PredefinedFolds", PredefinedFolds::new("team"), 7).groups_whole().run();
+    FoldsContract::new("MultilabelKFold", MultilabelKFold::new(4).columns(["label", "flag", "kind"]), 4)
+        .bad("n_folds", MultilabelKFold::new(1))
+        .run();
+    FoldsContract::new("StratifiedKFold in bins", StratifiedKFold::new(4).column("value").bins(10), 4).run();
+    FoldsContract::new("BootstrapFolds", BootstrapFolds::new(3), 3)
+        .skip("validated_once", again)
+        .skip("exhaustive", "a row may be drawn every time")
+        .bad("n_replicates", BootstrapFolds::new(0))
+        .run();
+    FoldsContract::new("Repeated", Repeated::new(StratifiedKFold::new(4), 3), 12)
+        .skip("validated_once", again)
+        .bad("n_repeats", Repeated::new(StratifiedKFold::new(4), 0))
+        .run();
+    FoldsContract::new("Repeated, of groups", Repeated::new(GroupKFold::new(3), 2).seed(1), 6)
+        .groups_whole()
+        .skip("validated_once", again)
+        .run();
+    FoldsContract::new("Purged", Purged::new(KFold::new(4), "when", "when").embargo(minutes(3)), 4)
+        .skip("exhaustive", purged)
+        .run();
+    FoldsContract::new(
+        "CombinatorialPurgedFolds",
+        CombinatorialPurgedFolds::new(5, 2).embargo(minutes(2)),
+        10,
+    )
+    .skip("exhaustive", purged)
+    .skip("validated_once", again)
+    .bad("n_blocks", CombinatorialPurgedFolds::new(1, 1))
+    .bad("n_validated", CombinatorialPurgedFolds::new(5, 5))
+    .bad("n_validated", CombinatorialPurgedFolds::new(60, 30))
+    .run();
+    // 241 rows, three a minute: 81 minutes, of which the windows begin at minutes 20, 35, 50, 65 and 80.
+    FoldsContract::new("WindowFolds", WindowFolds::sliding(minutes(20), minutes(15)), 5)
+        .time_ordered()
+        .bad("test", WindowFolds::sliding(minutes(20), Duration::ZERO))
+        .bad("train", WindowFolds::sliding(Duration::ZERO, minutes(1)))
+        .bad("step", WindowFolds::expanding(minutes(1), minutes(1)).step(Duration::from_nanos(1)))
+        .run();
+    FoldsContract::new(
+        "WindowFolds, expanding",
+        WindowFolds::expanding(minutes(20), minutes(15)).gap(minutes(5)),
+        4,
+    )
+    .time_ordered()
+    .run();
+    let combined = CombinedSplit::new().stratify("label");
+    FoldsContract::new("CombinedFolds of nothing", CombinedSplit::new().folds(4), 4)
+        .bad("n_folds", CombinedSplit::new().folds(1))
+        .run();
+    FoldsContract::new("CombinedFolds by class", combined.clone().folds(4), 4).run();
+    FoldsContract::new("CombinedFolds by group", CombinedSplit::new().group("team").folds(3), 3)
+        .groups_whole()
+        .run();
+    FoldsContract::new("CombinedFolds by both", combined.clone().group("team").folds(3), 3)
+        .groups_whole()
+        .run();
+    FoldsContract::new("CombinedFolds", combined.group("team").time("when").gap(minutes(1)).folds(3), 3)
+        .groups_whole()
+        .time_ordered()
+        .run();
 }

@@ -5,11 +5,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mlsys_core::arrow::array::{Int64Array, RecordBatch, TimestampSecondArray};
-use mlsys_core::{Coded, Dataset, Fold, Split};
+use mlsys_core::arrow::array::{
+    ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampSecondArray,
+};
+use mlsys_core::{Coded, Dataset, Fold, Folds, Split};
 use mlsys_sampling::{
-    Shuffle, TimeSeriesFolds, TimeSplit, k_fold, random_split, stratified_k_fold, stratified_split,
-    time_series_folds,
+    MultilabelKFold, Shuffle, TimeSeriesFolds, TimeSplit, WindowFolds, combinatorial_purged_folds,
+    group_k_fold, hash_split, k_fold, leave_one_group_out, leave_p_groups_out, predefined_folds,
+    random_split, stratified_group_k_fold, stratified_k_fold, stratified_split, time_series_folds,
+    window_folds,
 };
 use mlsys_testkit::golden::load;
 use serde_json::Value;
@@ -33,6 +37,16 @@ fn classes(value: &Value) -> Coded {
     Coded::new("y", &Int64Array::from(integers(value))).unwrap().sorted()
 }
 
+/// Numbers or words, numbered by first appearance.
+fn coded(value: &Value) -> Coded {
+    let values = value.as_array().unwrap();
+    if values.iter().all(Value::is_i64) {
+        return Coded::new("x", &Int64Array::from(integers(value))).unwrap();
+    }
+    let words: StringArray = values.iter().map(Value::as_str).collect();
+    Coded::new("x", &words).unwrap()
+}
+
 /// How many of these rows are of each class.
 fn class_counts(classes: &Coded, rows: &[usize]) -> Vec<usize> {
     let mut counts = vec![0; classes.distinct.len()];
@@ -52,6 +66,38 @@ fn folds_and_splits() {
                 "RandomSplit" => random(input, expected, name),
                 "StratifiedSplit" => stratified(input, expected, name),
                 "TimeSplit" => at_a_time(input, expected, name),
+                "LeaveOneGroupOut" => {
+                    assert_folds(&leave_one_group_out(&coded(&input["groups"])).unwrap(), expected, name);
+                }
+                "LeavePGroupsOut" => {
+                    let folds = leave_p_groups_out(&coded(&input["groups"]), size(&input["k"]));
+                    assert_folds(&folds.unwrap(), expected, name);
+                }
+                "PredefinedFolds" => {
+                    assert_folds(&predefined_folds(&coded(&input["folds"])).unwrap(), expected, name);
+                }
+                "MultilabelKFold" => several_labels(input, expected, name),
+                "HashSplit" => by_hash(input, expected, name),
+                "WindowFolds" => windows(input, expected, name),
+                "CombinatorialPurgedFolds" => {
+                    let times = integers(&input["times"]);
+                    let lengths = integers(&input["lengths"]);
+                    let labels: Vec<_> =
+                        times.iter().zip(lengths).map(|(&t, length)| (t, t + length)).collect();
+                    let (blocks, k) = (size(&input["blocks"]), size(&input["k"]));
+                    let embargo = input["embargo"].as_u64().unwrap();
+                    let folds = combinatorial_purged_folds(&times, &labels, blocks, k, embargo);
+                    assert_folds(&folds.unwrap(), expected, name);
+                }
+                "GroupKFold" => {
+                    let folds = group_k_fold(&coded(&input["groups"]), size(&input["k"]), Shuffle::Off, 0);
+                    assert_folds(&folds.unwrap(), expected, name);
+                }
+                "StratifiedGroupKFold" => {
+                    let (y, groups) = (coded(&input["y"]), coded(&input["groups"]));
+                    let folds = stratified_group_k_fold(&y, &groups, size(&input["k"]), Shuffle::Off, 0);
+                    assert_folds(&folds.unwrap(), expected, name);
+                }
                 other => panic!("nothing checks {other}"),
             }
         }
@@ -159,6 +205,37 @@ fn at_a_time(input: &Value, expected: &Value, name: &str) {
     let rows = |ids: Vec<u64>| ids.iter().map(|&row| row as usize).collect::<Vec<_>>();
     assert_eq!(rows(train.row_ids()), sizes(&expected["train"]), "{name}");
     assert_eq!(rows(test.row_ids()), sizes(&expected["test"]), "{name}");
+}
+
+fn several_labels(input: &Value, expected: &Value, name: &str) {
+    let rows: Vec<Vec<bool>> = serde_json::from_value(input["labels"].clone()).unwrap();
+    let names: Vec<String> = (0..rows[0].len()).map(|label| format!("label {label}")).collect();
+    let column = |label: usize| -> BooleanArray { rows.iter().map(|row| Some(row[label])).collect() };
+    let columns = names.iter().enumerate().map(|(label, name)| (name, Arc::new(column(label)) as _));
+    let data = Dataset::new(RecordBatch::try_from_iter(columns).unwrap()).unwrap();
+    let folds = MultilabelKFold::new(size(&input["k"])).columns(names).folds(&data.into_train_all());
+    assert_folds(&folds.unwrap(), expected, name);
+}
+
+fn by_hash(input: &Value, expected: &Value, name: &str) {
+    let keys: ArrayRef = if input["groups"][0].is_i64() {
+        Arc::new(Int64Array::from(integers(&input["groups"])))
+    } else {
+        Arc::new(input["groups"].as_array().unwrap().iter().map(Value::as_str).collect::<StringArray>())
+    };
+    let (share, seed) = (input["share"].as_f64().unwrap(), input["seed"].as_u64().unwrap());
+    let (train, test) = hash_split(&[("key", &keys)], share, seed).unwrap();
+    assert_eq!((train, test), (sizes(&expected["train"]), sizes(&expected["test"])), "{name}");
+}
+
+fn windows(input: &Value, expected: &Value, name: &str) {
+    let times = integers(&input["times"]);
+    let [train, test, step, gap] =
+        [0, 1, 2, 3].map(|i| Duration::from_nanos(input["window"][i].as_u64().unwrap()));
+    let expanding = input["expanding"].as_bool().unwrap();
+    let recipe =
+        if expanding { WindowFolds::expanding(train, test) } else { WindowFolds::sliding(train, test) };
+    assert_folds(&window_folds(&times, &recipe.step(step).gap(gap)).unwrap(), expected, name);
 }
 
 /// scikit-learn breaks ties of remainders at random; here the lower class comes first.

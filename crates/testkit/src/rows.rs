@@ -3,13 +3,66 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mlsys_core::arrow::array::RecordBatch;
-use mlsys_core::{Dataset, ErrorKind, Folds, Resample, Result, Split, Train, Unsplit};
+use mlsys_core::{Dataset, ErrorKind, Folds, Partition, Resample, Result, Split, Train, Unsplit};
 
 use crate::report::{Report, no_panic};
 use crate::table;
 
-const CHECKS: [&str; 7] =
-    ["disjoint", "exhaustive", "repeatable", "time_order", "hostile_tables", "bad_parameters", "schema"];
+const CHECKS: [&str; 9] = [
+    "disjoint",
+    "exhaustive",
+    "validated_once",
+    "repeatable",
+    "time_order",
+    "groups_whole",
+    "hostile_tables",
+    "bad_parameters",
+    "schema",
+];
+
+/// Doors through which a splitter goes; each of them is checked in the same way.
+const DOORS: [&str; 2] = ["split", "split_validation"];
+
+/// The training rows and the held back ones, whatever they are called, with their times and groups.
+struct Sides {
+    train: Dataset<Unsplit>,
+    held_back: Dataset<Unsplit>,
+}
+
+impl Sides {
+    fn of<S: Split + ?Sized>(splitter: &S, door: &str, data: Dataset<Unsplit>) -> Result<Self> {
+        let bare =
+            |batch: &RecordBatch, ids: Vec<u64>, like: &Dataset<Unsplit>| -> Result<Dataset<Unsplit>> {
+                // Row ids are places in `data`, whose rows the sides must hold unchanged.
+                let rows: Vec<usize> = ids.iter().map(|&id| id as usize).collect();
+                let expected = like.take(&rows)?;
+                assert!(expected.batch() == batch, "a side does not hold the rows that its ids name");
+                Ok(expected)
+            };
+        if door == "split" {
+            let (train, test) = splitter.split(data.clone())?;
+            assert_eq!((train.roles(), test.roles()), (data.roles(), data.roles()), "roles are lost");
+            Ok(Self {
+                train: bare(train.batch(), train.row_ids(), &data)?,
+                held_back: bare(test.batch(), test.row_ids(), &data)?,
+            })
+        } else {
+            let (train, validation) = splitter.split_validation(data.clone().into_train_all())?;
+            assert_eq!((train.roles(), validation.roles()), (data.roles(), data.roles()), "roles are lost");
+            Ok(Self {
+                train: bare(train.batch(), train.row_ids(), &data)?,
+                held_back: bare(validation.batch(), validation.row_ids(), &data)?,
+            })
+        }
+    }
+}
+
+/// The values of the column that names groups.
+fn teams<P: Partition>(data: &Dataset<P>) -> Vec<i64> {
+    let column = data.column("team").expect("a column `team`");
+    let teams = mlsys_core::column::floats("team", column).expect("numbers");
+    teams.iter().map(|&team| team as i64).collect()
+}
 
 fn table() -> RecordBatch {
     table::mixed(241, true)
@@ -29,12 +82,14 @@ fn invalid_parameter(name: &str, parameter: &str, result: Result<()>) {
     }
 }
 
-/// The contract of a splitter: disjoint sides, all rows used, repeatable, time in order where it says so.
+/// The contract of a splitter, through the doors of [`Split::split`] and [`Split::split_validation`] both: disjoint
+/// sides, all rows used, repeatable, time in order and groups whole where it says so.
 #[derive(Debug, Clone)]
 pub struct SplitContract<S> {
     name: String,
     splitter: S,
     time_ordered: bool,
+    groups_whole: bool,
     bad: Vec<(&'static str, S)>,
     skipped: BTreeMap<&'static str, String>,
 }
@@ -42,12 +97,25 @@ pub struct SplitContract<S> {
 impl<S: Split> SplitContract<S> {
     /// The contract of a splitter.
     pub fn new(name: &str, splitter: S) -> Self {
-        Self { name: name.into(), splitter, time_ordered: false, bad: Vec::new(), skipped: BTreeMap::new() }
+        Self {
+            name: name.into(),
+            splitter,
+            time_ordered: false,
+            groups_whole: false,
+            bad: Vec::new(),
+            skipped: BTreeMap::new(),
+        }
     }
 
     /// Every training row must be before every test row.
     pub fn time_ordered(mut self) -> Self {
         self.time_ordered = true;
+        self
+    }
+
+    /// No value of the group column `team` may be on both sides.
+    pub fn groups_whole(mut self) -> Self {
+        self.groups_whole = true;
         self
     }
 
@@ -65,17 +133,24 @@ impl<S: Split> SplitContract<S> {
 
     /// Runs the contract.
     pub fn run(self) -> Report {
-        let name = &self.name;
-        let mut report = Report::new(name, self.skipped.clone());
+        let mut report = Report::new(&self.name, self.skipped.clone());
+        for door in DOORS {
+            self.through(door, &mut report);
+        }
+        report.close(&CHECKS)
+    }
+
+    fn through(&self, door: &'static str, report: &mut Report) {
+        let name = &format!("{} ({door})", self.name);
         let data = dataset(table()).expect("a dataset");
-        let split = || self.splitter.split(data.clone());
-        let (train, test) =
+        let split = || Sides::of(&self.splitter, door, data.clone());
+        let Sides { train, held_back } =
             split().unwrap_or_else(|e| panic!("{name}: does not split the ordinary table: {e}"));
-        let (train_ids, test_ids) = (train.row_ids(), test.row_ids());
-        let all: BTreeSet<u64> = train_ids.iter().chain(&test_ids).copied().collect();
+        let (train_ids, held_ids) = (train.row_ids(), held_back.row_ids());
+        let all: BTreeSet<u64> = train_ids.iter().chain(&held_ids).copied().collect();
         if report.runs("disjoint") {
-            assert_eq!(all.len(), train_ids.len() + test_ids.len(), "{name}: a row is on both sides");
-            for ids in [&train_ids, &test_ids] {
+            assert_eq!(all.len(), train_ids.len() + held_ids.len(), "{name}: a row is on both sides");
+            for ids in [&train_ids, &held_ids] {
                 assert!(ids.is_sorted(), "{name}: rows are not in their old order");
             }
         }
@@ -83,32 +158,39 @@ impl<S: Split> SplitContract<S> {
             assert_eq!(all, data.row_ids().into_iter().collect(), "{name}: rows are lost");
         }
         if report.runs("schema") {
-            assert_eq!((train.roles(), test.roles()), (data.roles(), data.roles()), "{name}: roles are lost");
+            assert_eq!(train.schema(), data.schema(), "{name}: another schema");
         }
         if report.runs("repeatable") {
-            let (again, _) = split().expect("a second split");
-            assert_eq!(again.row_ids(), train_ids, "{name}: splits differently the second time");
+            let again = split().expect("a second split");
+            assert_eq!(again.train.row_ids(), train_ids, "{name}: splits differently the second time");
         }
         if self.time_ordered && report.runs("time_order") {
             let last = train.instants(name).expect("times").iter().copied().max();
-            let first = test.instants(name).expect("times").iter().copied().min();
-            assert!(last < first, "{name}: a training row is not before every test row");
+            let first = held_back.instants(name).expect("times").iter().copied().min();
+            assert!(last < first, "{name}: a training row is not before every row held back");
+        }
+        if self.groups_whole && report.runs("groups_whole") {
+            let known: BTreeSet<i64> = teams(&train).into_iter().collect();
+            let whole = teams(&held_back).iter().all(|team| !known.contains(team));
+            assert!(whole, "{name}: a group is on both sides");
         }
         if report.runs("hostile_tables") {
             for (what, batch) in table::hostile(&table()).expect("hostile tables") {
-                let split = || self.splitter.split(dataset(batch.clone())?);
-                if let Ok((train, test)) = no_panic(&format!("{name}: {what}"), split) {
-                    assert!(train.n_rows() > 0 && test.n_rows() > 0, "{name}: an empty side of {what}");
+                let split = || {
+                    let data = dataset(batch.clone())?;
+                    self.splitter.rows(&data)
+                };
+                if let Ok((train, held_back)) = no_panic(&format!("{name}: {what}"), split) {
+                    assert!(!train.is_empty() && !held_back.is_empty(), "{name}: an empty side of {what}");
                 }
             }
         }
         if report.runs("bad_parameters") {
             for (parameter, splitter) in &self.bad {
-                let split = || splitter.split(data.clone()).map(drop);
+                let split = || Sides::of(splitter, door, data.clone()).map(drop);
                 invalid_parameter(name, parameter, no_panic(name, split));
             }
         }
-        report.close(&CHECKS)
     }
 }
 
@@ -119,6 +201,7 @@ pub struct FoldsContract<F> {
     folds: F,
     n_folds: usize,
     time_ordered: bool,
+    groups_whole: bool,
     bad: Vec<(&'static str, F)>,
     skipped: BTreeMap<&'static str, String>,
 }
@@ -131,6 +214,7 @@ impl<F: Folds> FoldsContract<F> {
             folds,
             n_folds,
             time_ordered: false,
+            groups_whole: false,
             bad: Vec::new(),
             skipped: BTreeMap::new(),
         }
@@ -139,6 +223,12 @@ impl<F: Folds> FoldsContract<F> {
     /// Every row fitted on must be before every row validated on; not every row need be validated.
     pub fn time_ordered(mut self) -> Self {
         self.time_ordered = true;
+        self
+    }
+
+    /// No value of the group column `team` may be on both sides of a fold.
+    pub fn groups_whole(mut self) -> Self {
+        self.groups_whole = true;
         self
     }
 
@@ -166,8 +256,10 @@ impl<F: Folds> FoldsContract<F> {
         for fold in &folds {
             fold.validation().iter().for_each(|&row| *validated.entry(row).or_insert(0) += 1);
         }
-        if report.runs("disjoint") {
+        if report.runs("validated_once") {
             assert!(validated.values().all(|&times| times == 1), "{name}: a row is validated twice");
+        }
+        if report.runs("disjoint") {
             for fold in &folds {
                 let (train, validation) =
                     data.fold(fold).unwrap_or_else(|e| panic!("{name}: rows out of range: {e}"));
@@ -189,6 +281,14 @@ impl<F: Folds> FoldsContract<F> {
                 folds,
                 "{name}: other folds the second time"
             );
+        }
+        if self.groups_whole && report.runs("groups_whole") {
+            let teams = teams(&data);
+            for fold in &folds {
+                let known: BTreeSet<i64> = fold.train().iter().map(|&row| teams[row]).collect();
+                let whole = fold.validation().iter().all(|&row| !known.contains(&teams[row]));
+                assert!(whole, "{name}: a group is on both sides of a fold");
+            }
         }
         if self.time_ordered && report.runs("time_order") {
             let times = data.instants(name).expect("times");
