@@ -16,6 +16,7 @@ mod predefined;
 mod purged;
 mod random_split;
 mod repeated;
+pub mod sample;
 mod sizes;
 mod split_report;
 mod split_report_display;

@@ -6,7 +6,6 @@ pub mod column;
 mod contingency;
 mod counted;
 mod counts;
-mod counts;
 mod covariance;
 pub mod distance;
 mod distinct;

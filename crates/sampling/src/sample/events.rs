@@ -34,7 +34,11 @@ pub struct EventSampler {
 }
 
 fn check(rate: f64) -> Result<f64> {
-    if (0.0..=1.0).contains(&rate) { Ok(rate) } else { Err(Error::invalid_parameter("EventSampler", "rate", rate, "0 to 1")) }
+    if (0.0..=1.0).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err(Error::invalid_parameter("EventSampler", "rate", rate, "0 to 1"))
+    }
 }
 
 impl EventSampler {

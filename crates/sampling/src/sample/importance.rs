@@ -28,12 +28,21 @@ pub fn importance_weights(log_p: &[f64], log_q: &[f64]) -> Result<Vec<f64>> {
             return Err(Error::invalid_value("log_p", Some(row), p, "a log density"));
         }
         if bad(q) || q == f64::NEG_INFINITY {
-            return Err(Error::invalid_value("log_q", Some(row), q, "a finite log density, since it was drawn"));
+            return Err(Error::invalid_value(
+                "log_q",
+                Some(row),
+                q,
+                "a finite log density, since it was drawn",
+            ));
         }
     }
     let largest = log_p.iter().zip(log_q).map(|(p, q)| p - q).fold(f64::NEG_INFINITY, f64::max);
     if largest == f64::NEG_INFINITY {
-        return Err(Error::too_few_rows(1, 0, "importance sampling (draws that the target distribution allows)"));
+        return Err(Error::too_few_rows(
+            1,
+            0,
+            "importance sampling (draws that the target distribution allows)",
+        ));
     }
     Ok(log_p.iter().zip(log_q).map(|(p, q)| ((p - q) - largest).exp()).collect())
 }
@@ -58,7 +67,9 @@ impl ImportanceReport {
     /// Whether few draws carry the estimate, so that neither it nor its error can be trusted: an effective size below 1 % of the draws or
     /// below 10, or a draw with more than a fifth of the weight.
     pub fn collapsed(&self) -> bool {
-        self.effective_size < 10.0 || self.effective_size < 0.01 * self.draws as f64 || self.largest_share > 0.2
+        self.effective_size < 10.0
+            || self.effective_size < 0.01 * self.draws as f64
+            || self.largest_share > 0.2
     }
 }
 

@@ -67,7 +67,9 @@ impl Sample {
         let Some(weights) = &self.weights else { return Ok(None) };
         let mut total = 0.0;
         for (&row, weight) in self.rows.iter().zip(weights) {
-            let value = values.get(row).ok_or_else(|| Error::shape("values", "one per row of the table", values.len()))?;
+            let value = values
+                .get(row)
+                .ok_or_else(|| Error::shape("values", "one per row of the table", values.len()))?;
             total += weight * value;
         }
         Ok(Some(total))

@@ -212,8 +212,13 @@ impl<T> Reservoir<T> {
             return Err(Error::state(expected, format!("one of {} by {:?}", other.size, other.method)));
         }
         for reservoir in [&*self, &other] {
-            if reservoir.items.len() as u64 != reservoir.seen.min(reservoir.size as u64) || reservoir.size == 0 {
-                return Err(Error::state("as many items as were seen, up to the size", "another number of them"));
+            if reservoir.items.len() as u64 != reservoir.seen.min(reservoir.size as u64)
+                || reservoir.size == 0
+            {
+                return Err(Error::state(
+                    "as many items as were seen, up to the size",
+                    "another number of them",
+                ));
             }
         }
         self.coin.mix(other.coin);
@@ -222,12 +227,14 @@ impl<T> Reservoir<T> {
         // As if items were drawn from both streams: from which is a matter of how many are left there.
         while self.items.len() < self.size && own_seen + other_seen > 0 {
             let from_own = self.coin.below(own_seen + other_seen) < own_seen;
-            let (items, seen) = if from_own { (&mut own, &mut own_seen) } else { (&mut other.items, &mut other_seen) };
+            let (items, seen) =
+                if from_own { (&mut own, &mut own_seen) } else { (&mut other.items, &mut other_seen) };
             let place = self.coin.below(items.len().max(1) as u64) as usize;
             self.items.push(items.swap_remove(place));
             *seen -= 1;
         }
-        self.seen = self.seen.checked_add(other.seen).ok_or_else(|| Error::state("fewer than 2^64 items", "more"))?;
+        self.seen =
+            self.seen.checked_add(other.seen).ok_or_else(|| Error::state("fewer than 2^64 items", "more"))?;
         if self.items.len() == self.size {
             self.restart();
         }

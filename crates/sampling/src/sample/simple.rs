@@ -105,7 +105,8 @@ pub(super) fn floyd(n: usize, size: usize, rng: &mut mlsys_core::rand::rngs::Cha
         rows.extend(taken.iter().enumerate().filter(|(_, taken)| **taken == mark).map(|(row, _)| row));
         return rows;
     }
-    let mut taken: HashSet<usize, BuildHasherDefault<StableHasher>> = HashSet::with_capacity_and_hasher(size, Default::default());
+    let mut taken: HashSet<usize, BuildHasherDefault<StableHasher>> =
+        HashSet::with_capacity_and_hasher(size, Default::default());
     for last in n - size..n {
         let row = seed::below(last as u64 + 1, rng) as usize;
         if !taken.insert(row) {

@@ -106,7 +106,12 @@ pub fn allocate(sizes: &[usize], shares: &[f64], size: usize) -> Result<Vec<usiz
     check_size(NAME, size, sizes.iter().fold(0usize, |sum, n| sum.saturating_add(*n)))?;
     let strata = sizes.iter().filter(|n| **n > 0).count();
     if size < strata {
-        return Err(Error::invalid_parameter(NAME, "size", size, format!("{strata} or more: a row for each stratum")));
+        return Err(Error::invalid_parameter(
+            NAME,
+            "size",
+            size,
+            format!("{strata} or more: a row for each stratum"),
+        ));
     }
     if let Some(i) = shares.iter().position(|s| !(s.is_finite() && *s >= 0.0)) {
         return Err(Error::invalid_value("shares", Some(i), shares[i], "finite and not negative"));
@@ -117,7 +122,9 @@ pub fn allocate(sizes: &[usize], shares: &[f64], size: usize) -> Result<Vec<usiz
         let open: Vec<usize> = (0..sizes.len()).filter(|&i| settled[i].is_none()).collect();
         let left = size - settled.iter().flatten().sum::<usize>();
         let total: f64 = open.iter().map(|&i| shares[i]).sum();
-        let share = |i: usize| if total > 0.0 { left as f64 * (shares[i] / total) } else { left as f64 / open.len() as f64 };
+        let share = |i: usize| {
+            if total > 0.0 { left as f64 * (shares[i] / total) } else { left as f64 / open.len() as f64 }
+        };
         // Those with too little first: their rows come from the rich ones.
         let low: Vec<usize> = open.iter().copied().filter(|&i| share(i) < 1.0).collect();
         let high: Vec<usize> = open.iter().copied().filter(|&i| share(i) > sizes[i] as f64).collect();
@@ -138,7 +145,9 @@ pub fn allocate(sizes: &[usize], shares: &[f64], size: usize) -> Result<Vec<usiz
         let mut rest = size.saturating_sub(counts.iter().sum());
         while rest > 0 {
             let all = 0..sizes.len();
-            let Some(next) = by_remainder.iter().copied().chain(all).find(|&i| counts[i] < sizes[i]) else { break };
+            let Some(next) = by_remainder.iter().copied().chain(all).find(|&i| counts[i] < sizes[i]) else {
+                break;
+            };
             counts[next] += 1;
             rest -= 1;
             // Whoever got one more waits for the others.
@@ -180,7 +189,11 @@ pub fn stratified_sample(
         Allocation::Neyman(_) => {
             let values = values.unwrap_or_default();
             if values.len() != strata.len() {
-                return Err(Error::shape("values of Neyman's allocation", format!("{} rows", strata.len()), values.len()));
+                return Err(Error::shape(
+                    "values of Neyman's allocation",
+                    format!("{} rows", strata.len()),
+                    values.len(),
+                ));
             }
             let spread = spread(&strata.codes, values, h);
             sizes.iter().zip(spread).map(|(&n, deviation)| n as f64 * deviation).collect()

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use mlsys_core::{Error, ErrorKind, Result, seed};
+use mlsys_core::{Error, Result, seed};
 use serde::{Deserialize, Serialize};
 
 use super::reservoir::Coin;
@@ -74,7 +74,7 @@ impl<T> WeightedReservoir<T> {
     ///
     /// # Errors
     ///
-    /// [`InvalidParameter`](ErrorKind::InvalidParameter) for a size of 0.
+    /// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for a size of 0.
     pub fn new(size: usize) -> Result<Self> {
         if size == 0 {
             return Err(Error::invalid_parameter("WeightedReservoir", "size", size, "1 or more"));
@@ -108,7 +108,7 @@ impl<T> WeightedReservoir<T> {
     ///
     /// # Errors
     ///
-    /// [`InvalidValue`](ErrorKind::InvalidValue) unless the weight is finite and not negative.
+    /// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) unless the weight is finite and not negative.
     pub fn push(&mut self, item: T, weight: f64) -> Result<()> {
         if !(weight.is_finite() && weight >= 0.0) {
             let row = usize::try_from(self.seen).ok();
@@ -151,10 +151,13 @@ impl<T> WeightedReservoir<T> {
     ///
     /// # Errors
     ///
-    /// [`State`](ErrorKind::State) for a reservoir of another size, or one that is damaged.
+    /// [`State`](mlsys_core::ErrorKind::State) for a reservoir of another size, or one that is damaged.
     pub fn merge(&mut self, other: Self) -> Result<()> {
         if self.size != other.size {
-            return Err(Error::state(format!("a reservoir of {}", self.size), format!("one of {}", other.size)));
+            return Err(Error::state(
+                format!("a reservoir of {}", self.size),
+                format!("one of {}", other.size),
+            ));
         }
         let damaged = |r: &Self| r.items.len() > r.size || r.items.iter().any(|keyed| !(keyed.key >= 0.0));
         if damaged(self) || damaged(&other) {

@@ -1,0 +1,178 @@
+//! The same keys whatever the order or the shards.
+
+use mlsys_core::arrow::array::{Array, RecordBatch};
+use mlsys_core::arrow::datatypes::Schema;
+use mlsys_core::{Dataset, Error, Partition, Result, Statistic, column, hash::hash_rows, seed};
+use serde::{Deserialize, Serialize};
+
+use super::{Draw, Sample, check_size};
+
+/// All rows of the `size` keys with the smallest hashes: a uniform sample of the distinct keys.
+///
+/// It depends on the set of keys and the seed alone: not on the order of rows, how they are divided, or how often a key occurs. Samples
+/// merge exactly, and those of two tables under one seed overlap as their keys do.
+///
+/// | parameter | default | range |
+/// |---|---|---|
+/// | `column` | required | one or more key columns, of any type that has categories; missing is a key |
+/// | `size` | required | 1 or more keys; all rows when there are fewer |
+/// | `seed` | 0 | any |
+///
+/// As a [`Statistic`], one pass over a table, a stream or shards, with 8 bytes a key of state.
+///
+/// ```
+/// use mlsys_core::arrow::array::{Array, StringArray};
+/// use mlsys_sampling::sample::bottom_k;
+/// let planes = StringArray::from(vec!["N1", "N2", "N1", "N3", "N2"]);
+/// let sample = bottom_k(&[("plane", &planes as &dyn Array)], 1, 0)?;
+/// assert!([vec![0, 2], vec![1, 4], vec![3]].contains(&sample.rows));
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
+///
+/// Edith Cohen, Haim Kaplan, *Summarizing data using bottom-k sketches*, 2007.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[must_use = "a sampler does nothing until it draws"]
+pub struct BottomK {
+    columns: Vec<String>,
+    size: usize,
+    seed: u64,
+}
+
+impl BottomK {
+    /// Takes the rows of that many keys.
+    pub fn new(column: impl Into<String>, size: usize) -> Self {
+        Self { columns: vec![column.into()], size, seed: seed::DEFAULT_SEED }
+    }
+
+    /// One more column of the key.
+    pub fn and(mut self, column: impl Into<String>) -> Self {
+        self.columns.push(column.into());
+        self
+    }
+
+    /// The seed of the hash.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    fn hashes(&self, batch: &RecordBatch) -> Result<Vec<u64>> {
+        let columns =
+            self.columns.iter().map(|name| Ok((name.as_str(), column::find(batch, name)?.as_ref())));
+        hash_rows(&columns.collect::<Result<Vec<(&str, &dyn Array)>>>()?, self.seed)
+    }
+
+    fn keep(&self, state: &mut BottomKState, hashes: impl IntoIterator<Item = u64>) {
+        let limit = (state.hashes.len() >= self.size).then(|| state.hashes.last().copied()).flatten();
+        state.hashes.extend(hashes.into_iter().filter(|hash| limit.is_none_or(|limit| *hash < limit)));
+        state.hashes.sort_unstable();
+        state.hashes.dedup();
+        state.hashes.truncate(self.size);
+    }
+}
+
+/// The state of [`BottomK`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BottomKState {
+    /// Ascending.
+    hashes: Vec<u64>,
+}
+
+/// Which keys [`BottomK`] took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BottomKSample {
+    recipe: BottomK,
+    hashes: Vec<u64>,
+}
+
+impl BottomKSample {
+    /// How many keys there are.
+    pub fn n_keys(&self) -> usize {
+        self.hashes.len()
+    }
+
+    /// An estimate of the number of distinct keys, `(k − 1) / (the k-th smallest hash as a share)`; exact below `size`.
+    pub fn distinct(&self) -> f64 {
+        match self.hashes.last() {
+            Some(&last) if self.hashes.len() == self.recipe.size && self.hashes.len() > 1 => {
+                (self.hashes.len() - 1) as f64 / (last as f64 / u64::MAX as f64)
+            }
+            _ => self.hashes.len() as f64,
+        }
+    }
+
+    /// The rows of a batch whose keys are in the sample.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingColumn`](mlsys_core::ErrorKind::MissingColumn), [`ColumnType`](mlsys_core::ErrorKind::ColumnType).
+    pub fn rows(&self, batch: &RecordBatch) -> Result<Vec<usize>> {
+        let hashes = self.recipe.hashes(batch)?;
+        Ok((0..hashes.len()).filter(|&row| self.hashes.binary_search(&hashes[row]).is_ok()).collect())
+    }
+}
+
+impl Statistic for BottomK {
+    type State = BottomKState;
+    type Output = BottomKSample;
+
+    fn init(&self, schema: &Schema) -> Result<BottomKState> {
+        check_size("BottomK", self.size, usize::MAX)?;
+        for name in &self.columns {
+            schema.field_with_name(name).map_err(|_| column::missing_column(schema, name))?;
+        }
+        Ok(BottomKState::default())
+    }
+
+    fn update(&self, state: &mut BottomKState, batch: &RecordBatch) -> Result<()> {
+        self.keep(state, self.hashes(batch)?);
+        Ok(())
+    }
+
+    fn merge(&self, into: &mut BottomKState, from: BottomKState) -> Result<()> {
+        if from.hashes.len() > self.size {
+            return Err(Error::state(
+                format!("{} keys at most", self.size),
+                format!("{}", from.hashes.len()),
+            ));
+        }
+        self.keep(into, from.hashes);
+        Ok(())
+    }
+
+    fn finish(&self, state: &BottomKState) -> Result<BottomKSample> {
+        Ok(BottomKSample { recipe: self.clone(), hashes: state.hashes.clone() })
+    }
+}
+
+impl Draw for BottomK {
+    fn draw<P: Partition>(&self, data: &Dataset<P>) -> Result<Sample> {
+        self.init(&data.schema())?;
+        Ok(taken(&self.hashes(data.batch())?, self.size))
+    }
+}
+
+fn taken(hashes: &[u64], size: usize) -> Sample {
+    let mut keys = hashes.to_vec();
+    keys.sort_unstable();
+    keys.dedup();
+    let all = keys.len();
+    keys.truncate(size);
+    let rows: Vec<usize> = match keys.last() {
+        Some(&last) => (0..hashes.len()).filter(|&row| hashes[row] <= last).collect(),
+        None => Vec::new(),
+    };
+    let weight = all as f64 / keys.len().max(1) as f64;
+    let weights = Some(vec![weight; rows.len()]);
+    Sample { rows, weights }
+}
+
+/// As [`BottomK`], of arrays.
+///
+/// # Errors
+///
+/// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for a size of 0; as [`hash_rows`].
+pub fn bottom_k(keys: &[(&str, &dyn Array)], size: usize, seed: u64) -> Result<Sample> {
+    check_size("BottomK", size, usize::MAX)?;
+    Ok(taken(&hash_rows(keys, seed)?, size))
+}
