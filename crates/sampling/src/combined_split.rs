@@ -59,7 +59,8 @@ use crate::time_series_folds::{EqualTimes, TimeSeriesFolds, time_series_folds};
 /// ])?;
 /// let split = CombinedSplit::new().time("day").group("plane");
 /// let sides = split.sides(&Dataset::new(batch)?)?;
-/// // From day 6 on is a quarter of the rows. Plane 2 flew before and after. For testing it makes 2 of 6 rows, for training 1 of 7.
+/// // From day 6 on is a quarter of the rows. Plane 2 flew before and after: for testing it makes a share of 2 in 6 rows,
+/// // for training one of 1 in 7, which is further off.
 /// assert_eq!((sides.train, sides.test, sides.torn), (vec![0, 1, 4, 5], vec![6, 7], vec![2, 3]));
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```

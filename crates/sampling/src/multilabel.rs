@@ -209,7 +209,8 @@ impl Split for MultilabelSplit {
 /// let flag = |every: usize| Arc::new((0..60).map(|row| Some(row % every == 0)).collect::<BooleanArray>()) as _;
 /// let data = Dataset::new(RecordBatch::try_from_iter([("wet", flag(4)), ("dark", flag(10))])?)?;
 /// let folds = MultilabelKFold::new(3).columns(["wet", "dark"]).folds(&data.into_train_all())?;
-/// let count = |every: usize| folds.iter().map(|fold| fold.validation().iter().filter(|&&row| row % every == 0).count()).collect::<Vec<_>>();
+/// let of_fold = |rows: &[usize], every: usize| rows.iter().filter(|&&row| row % every == 0).count();
+/// let count = |every| folds.iter().map(|fold| of_fold(fold.validation(), every)).collect::<Vec<_>>();
 /// assert_eq!((count(4), count(10)), (vec![5, 5, 5], vec![2, 2, 2]));
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
