@@ -118,16 +118,27 @@ pub fn weighted_sample(weights: &[f64], size: usize, seed: u64) -> Result<Sample
         f64::INFINITY
     };
     let mut keys = keys_below(weights, limit, seed);
-    if keys.len() < size {
+    if keys.iter().map(Vec::len).sum::<usize>() < size {
         keys = keys_below(weights, f64::INFINITY, seed);
     }
-    if keys.len() > size {
-        keys.select_nth_unstable_by(size - 1, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        keys.truncate(size);
+    Ok(Sample { rows: smallest(&keys, size), weights: None })
+}
+
+/// The rows of the `size` smallest keys, ascending: the blocks are in the order of rows. Of equal keys the first rows are taken.
+fn smallest(blocks: &[Vec<(f64, u64)>], size: usize) -> Vec<usize> {
+    let mut keys: Vec<f64> = blocks.iter().flatten().map(|(key, _)| *key).collect();
+    let (below, &mut largest, _) = keys.select_nth_unstable_by(size - 1, f64::total_cmp);
+    let mut ties = size - below.iter().filter(|key| **key < largest).count();
+    let mut rows = Vec::with_capacity(size);
+    for &(key, row) in blocks.iter().flatten() {
+        if key < largest {
+            rows.push(row as usize);
+        } else if key == largest && ties > 0 {
+            ties -= 1;
+            rows.push(row as usize);
+        }
     }
-    let mut rows: Vec<usize> = keys.into_iter().map(|(_, row)| row as usize).collect();
-    rows.sort_unstable();
-    Ok(Sample { rows, weights: None })
+    rows
 }
 
 /// The key of a row, from a uniform number above 0: exponential with the rate `weight`.
@@ -136,9 +147,9 @@ fn key(uniform: f64, weight: f64) -> f64 {
     -uniform.ln() / weight
 }
 
-/// The keys up to a limit, and their rows.
-fn keys_below(weights: &[f64], limit: f64, seed: u64) -> Vec<(f64, u64)> {
-    let blocks: Vec<Vec<(f64, u64)>> = weights
+/// The keys up to a limit, and their rows, block by block.
+fn keys_below(weights: &[f64], limit: f64, seed: u64) -> Vec<Vec<(f64, u64)>> {
+    weights
         .par_chunks(BLOCK)
         .enumerate()
         .map(|(i, block)| {
@@ -157,8 +168,7 @@ fn keys_below(weights: &[f64], limit: f64, seed: u64) -> Vec<(f64, u64)> {
             }
             found
         })
-        .collect();
-    blocks.concat()
+        .collect()
 }
 
 /// A table from which an index is drawn in proportion to its weight in constant time.
