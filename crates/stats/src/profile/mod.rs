@@ -20,8 +20,9 @@ use crate::{
 /// Missing values, extremes, moments, quantiles and counts of every column, in one scan.
 ///
 /// Numeric and boolean columns get moments and quantiles; text and times get counts; nested columns only the
-/// share missing. Columns with too many values to keep (131,072 numbers, 262,144 others, by default) get a quantile sketch, an estimate of
-/// the number of distinct values and their heavy hitters instead; each summary says which numbers are exact.
+/// share missing. Columns with too many values to keep (131,072 numbers, 65,536 others, by default) get a quantile sketch or their heavy
+/// hitters instead, and the number of distinct values by hashes: exact to 524,288, then HyperLogLog's. Each summary says which
+/// numbers are exact.
 ///
 /// ```
 /// use mlsys_core::{Dataset, arrow::array::{Float64Array, RecordBatch}, statistic::summarize};
@@ -45,7 +46,7 @@ pub struct Profile {
 
 impl Default for Profile {
     fn default() -> Self {
-        Self { quantiles: Quantiles::new(), counts: Counts::new().cap(262_144) }
+        Self { quantiles: Quantiles::new(), counts: Counts::new().cap(65_536) }
     }
 }
 
@@ -96,7 +97,7 @@ struct Beyond {
     top: Option<HeavyHittersState>,
 }
 
-const DISTINCT: fn() -> Distinct = || Distinct::new().exact_up_to(0);
+const DISTINCT: fn() -> Distinct = || Distinct::new().exact_up_to(524_288);
 const TOP: fn() -> HeavyHitters = || HeavyHitters::new(256);
 
 impl Beyond {
@@ -169,7 +170,7 @@ pub struct ColumnSummary {
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl ColumnSummary {
-    /// The number of distinct values; `None` past the limit of exact counting, and for integers that doubles cannot
+    /// The number of distinct values; `None` past 524,288, and for integers that doubles cannot
     /// tell apart.
     pub fn distinct(&self) -> Option<usize> {
         let beyond =
@@ -177,14 +178,15 @@ impl ColumnSummary {
         if self.quantiles.is_some() && self.integers && (beyond(&self.min) || beyond(&self.max)) {
             return None;
         }
+        let hashed = || self.estimate.as_ref()?.exact().and_then(|n| usize::try_from(n).ok());
         match (&self.quantiles, &self.counts) {
-            (Some(quantiles), _) => quantiles.distinct(),
-            (None, Some(counts)) => counts.distinct(),
+            (Some(quantiles), _) => quantiles.distinct().or_else(hashed),
+            (None, Some(counts)) => counts.distinct().or_else(hashed),
             _ => None,
         }
     }
 
-    /// The number of distinct values, and the relative standard error of it: 0 while they are all kept, then HyperLogLog's 0.8 %. `None` for
+    /// The number of distinct values, and the relative standard error of it: 0 to 524,288 values, then HyperLogLog's 0.8 %. `None` for
     /// nested columns.
     pub fn distinct_estimate(&self) -> Option<(f64, f64)> {
         match (self.distinct(), &self.estimate) {
