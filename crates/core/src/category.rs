@@ -27,7 +27,8 @@ pub enum Category {
     Int(i64),
     /// A floating number.
     Float(f64),
-    /// Text; dates and times are written in ISO 8601, instants in UTC and without a zone, so that they sort in time.
+    /// Text; dates and times are written in ISO 8601, instants in UTC and without a zone, so that they sort in
+    /// time.
     Text(Arc<str>),
 }
 

@@ -93,7 +93,8 @@ impl Fold {
         Ok((0..n_folds).into_par_iter().map(|own| Self::one(fold_of_row, own as u32, sizes[own])).collect())
     }
 
-    /// Every row is written to both sides and kept on one: no branch to predict, which is most of the time otherwise.
+    /// Every row is written to both sides and kept on one: no branch to predict, which is most of the time
+    /// otherwise.
     fn one(fold_of_row: &[u32], own: u32, size: usize) -> Self {
         let mut validation = vec![0; size + 1];
         let mut train = vec![0; fold_of_row.len() - size + 1];

@@ -123,8 +123,9 @@ mod parquet {
             Ok(builder.with_batch_size(self.batch_size))
         }
 
-        /// The rows as a stream, in order. As many row groups are decoded at once as the current pool has threads, unless they are long
-        /// (more than 262,144 rows): then they go by batch by batch, so that memory stays bounded.
+        /// The rows as a stream, in order. As many row groups are decoded at once as the current pool has threads,
+        /// unless they are long (more than 262,144 rows): then they go by batch by batch, so that memory stays
+        /// bounded.
         ///
         /// # Errors
         ///
@@ -217,7 +218,8 @@ mod csv {
 
     use crate::{Error, Result};
 
-    /// Reads a CSV file with a header; types are inferred from the whole file, and `NA`, `NaN`, `null` and nothing are null.
+    /// Reads a CSV file with a header; types are inferred from the whole file, and `NA`, `NaN`, `null` and nothing
+    /// are null.
     ///
     /// # Errors
     ///

@@ -41,8 +41,8 @@ const BLOCK: usize = 65_536;
 ///
 /// # Errors
 ///
-/// [`ColumnType`](crate::ErrorKind::ColumnType) for nested columns; [`Shape`](crate::ErrorKind::Shape) for columns of
-/// different lengths, or none.
+/// [`ColumnType`](crate::ErrorKind::ColumnType) for nested columns; [`Shape`](crate::ErrorKind::Shape) for columns
+/// of different lengths, or none.
 pub fn hash_rows(columns: &[(&str, &dyn Array)], seed: u64) -> Result<Vec<u64>> {
     let Some(rows) = columns.first().map(|(_, array)| array.len()) else {
         return Err(Error::shape("hash of rows", "one column at least", "none"));

@@ -49,8 +49,9 @@ const NAME: &str = "Bootstrap";
 ///
 /// **When it misleads**: under about 30 rows, or when few rows carry the statistic (a rare class, an extreme
 /// quantile), the interval is too narrow; for dependent rows (several per aircraft, a time series) it is too narrow
-/// at any size, because rows are drawn as if they were independent: see [`run_clusters`](Bootstrap::run_clusters). Replicates in which the statistic is undefined
-/// are left out and counted: many of them mean that the interval describes luckier samples than yours.
+/// at any size, because rows are drawn as if they were independent: see [`run_clusters`](Bootstrap::run_clusters).
+/// Replicates in which the statistic is undefined are left out and counted: many of them mean that the interval
+/// describes luckier samples than yours.
 ///
 /// **Source**: B. Efron, "Bootstrap Methods: Another Look at the Jackknife" (1979); the percentile interval of
 /// B. Efron and R. Tibshirani, "An Introduction to the Bootstrap" (1993), section 13.3. For a proportion or an area
@@ -77,11 +78,12 @@ pub enum IntervalMethod {
     /// z₀ = Φ⁻¹(share of the replicates below the estimate)      a = Σ U³ / 6 (Σ U²)^1.5,   U = mean of the jackknife − its values
     /// level ↦ Φ(z₀ + (z₀ + z) / (1 − a (z₀ + z))),   z = Φ⁻¹(level)
     /// ```
-    /// The jackknife leaves out each row in turn, or beyond 1,000 rows each of 1,000 groups of rows (every thousandth), which costs that many
-    /// more runs of the statistic. Where all replicates lie on one side of the estimate, the share is taken as half a replicate.
+    /// The jackknife leaves out each row in turn, or beyond 1,000 rows each of 1,000 groups of rows (every
+    /// thousandth), which costs that many more runs of the statistic. Where all replicates lie on one side of the
+    /// estimate, the share is taken as half a replicate.
     ///
-    /// Bradley Efron, *Better bootstrap confidence intervals*, 1987, equations 2.3 and 6.6; the same numbers as scipy's `bootstrap` from the
-    /// same replicates.
+    /// Bradley Efron, *Better bootstrap confidence intervals*, 1987, equations 2.3 and 6.6; the same numbers as
+    /// scipy's `bootstrap` from the same replicates.
     Bca,
 }
 
@@ -169,8 +171,8 @@ impl Bootstrap {
         self.replicated(rows, |counts, replicate| draw(counts, self.seed, replicate), statistic)
     }
 
-    /// Runs the bootstrap over rows that belong together: whole clusters are drawn, so that the interval is as wide as dependent rows make
-    /// it. `clusters` holds the cluster of each row, in any numbering.
+    /// Runs the bootstrap over rows that belong together: whole clusters are drawn, so that the interval is as wide
+    /// as dependent rows make it. `clusters` holds the cluster of each row, in any numbering.
     ///
     /// # Errors
     ///
@@ -196,8 +198,9 @@ impl Bootstrap {
         self.replicated(clusters.len(), draw, statistic)
     }
 
-    /// Runs a bootstrap within each group of rows: an interval per group, in the order of [`Coded::distinct`]. The statistic gets the
-    /// rows of a group and how often each was drawn. What a group gets does not depend on the others; rows without a group are left out.
+    /// Runs a bootstrap within each group of rows: an interval per group, in the order of [`Coded::distinct`]. The
+    /// statistic gets the rows of a group and how often each was drawn. What a group gets does not depend on the
+    /// others; rows without a group are left out.
     ///
     /// # Errors
     ///
@@ -222,11 +225,13 @@ impl Bootstrap {
 
     /// Runs the bootstrap of a number that is read off any one-pass [`Statistic`], over the rows of a dataset.
     ///
-    /// Each replicate takes its rows and scans them; for moments or ranks, [`run`](Self::run) with counts is quicker.
+    /// Each replicate takes its rows and scans them; for moments or ranks, [`run`](Self::run) with counts is
+    /// quicker.
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run); the statistic's own, from its scan of all rows. A replicate in which it fails is undefined.
+    /// As [`run`](Self::run); the statistic's own, from its scan of all rows. A replicate in which it fails is
+    /// undefined.
     ///
     /// ```
     /// use mlsys_core::{Dataset, arrow::array::{Float64Array, RecordBatch}};

@@ -71,8 +71,9 @@ impl<'a> Column<'a> {
         Ok(self.floats.get_or_init(|| Vec::new().into()))
     }
 
-    /// Calls `visit` with the values of [`floats`](Self::floats) a block of rows at a time until it says `false`; gives what
-    /// it said last. A column with gaps is not copied as a whole for it: its blocks are, into the nearest cache.
+    /// Calls `visit` with the values of [`floats`](Self::floats) a block of rows at a time until it says `false`;
+    /// gives what it said last. A column with gaps is not copied as a whole for it: its blocks are, into the
+    /// nearest cache.
     ///
     /// # Errors
     ///

@@ -59,8 +59,8 @@ impl Contingency {
         self
     }
 
-    /// Takes a state out again that had been merged in: exact where the weights are whole. Values stay in the table with the
-    /// weight zero.
+    /// Takes a state out again that had been merged in: exact where the weights are whole. Values stay in the table
+    /// with the weight zero.
     ///
     /// # Errors
     ///

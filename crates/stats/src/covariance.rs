@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 /// | `weight` | none | a column | a row's weight; zero is no row |
 ///
 /// **Input**: numeric or boolean columns. A row with a missing value in any of them is left out and counted; infinite values are an
-/// error naming column and row. **Cost**: p(p + 1)/2 numbers of state for p columns, one pass. **Merging** is associative to
-/// rounding.
+/// error naming column and row. **Cost**: p(p + 1)/2 numbers of state for p columns, one pass. **Merging** is
+/// associative to rounding.
 ///
 /// ```
 /// use mlsys_core::arrow::array::{Float64Array, RecordBatch};
@@ -38,7 +38,8 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// Tony Chan, Gene Golub, Randall LeVeque, *Updating formulae and a pairwise algorithm for computing sample variances*, 1979.
+/// Tony Chan, Gene Golub, Randall LeVeque, *Updating formulae and a pairwise algorithm for computing sample
+/// variances*, 1979.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "a statistic does nothing until it is run"]
 pub struct Covariance {

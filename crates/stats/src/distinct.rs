@@ -14,8 +14,8 @@ use crate::{Column, ColumnStatistic};
 /// ```text
 /// estimate = m² / (2 ln 2 · (m σ(C₀/m) + Σ_{k=1..q} C_k 2^-k + m τ(1 − C_{q+1}/m) 2^-q))
 /// ```
-/// where `C_k` is the number of the `m = 2^precision` registers that hold `k`, and q = 64 − precision. The relative standard
-/// error is 1.04/√m: 0.8 % by default.
+/// where `C_k` is the number of the `m = 2^precision` registers that hold `k`, and q = 64 − precision. The relative
+/// standard error is 1.04/√m: 0.8 % by default.
 ///
 /// | parameter | default | range | effect |
 /// |---|---|---|---|
@@ -37,9 +37,9 @@ use crate::{Column, ColumnStatistic};
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// Philippe Flajolet et al., *HyperLogLog: the analysis of a near-optimal cardinality estimation algorithm*, AofA 2007;
-/// the estimator is Otmar Ertl's, *New cardinality estimation algorithms for HyperLogLog sketches*, 2017, algorithm 6, which
-/// needs no table of biases.
+/// Philippe Flajolet et al., *HyperLogLog: the analysis of a near-optimal cardinality estimation algorithm*, AofA
+/// 2007; the estimator is Otmar Ertl's, *New cardinality estimation algorithms for HyperLogLog sketches*, 2017,
+/// algorithm 6, which needs no table of biases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "a statistic does nothing until it is run"]
 pub struct Distinct {
@@ -202,7 +202,8 @@ pub(crate) fn hashes(column: &Column<'_>, mut visit: impl FnMut(u64)) -> Result<
     Ok(())
 }
 
-/// Integers, dates and times as they are stored; `None` for other types, and for integers beyond 64 bits with a sign.
+/// Integers, dates and times as they are stored; `None` for other types, and for integers beyond 64 bits with a
+/// sign.
 fn integers(array: &ArrayRef) -> Result<Option<ArrayRef>> {
     Ok(match array.data_type() {
         DataType::Int64 => Some(array.clone()),

@@ -8,10 +8,12 @@ use crate::{Column, ColumnStatistic, Retract};
 
 /// How much weight lies between fixed edges, mergeable and exact.
 ///
-/// Bin `i` holds `edges[i] <= x < edges[i + 1]`; the last one holds its upper edge too, as numpy's `histogram` does.
+/// Bin `i` holds `edges[i] <= x < edges[i + 1]`; the last one holds its upper edge too, as numpy's `histogram`
+/// does.
 ///
 /// **Input**: a numeric or boolean column. What lies below the first edge or above the last is kept apart, infinities
-/// included; missing values are counted apart. Rows of weight zero do not count. Whole weights add up exactly up to 2^53.
+/// included; missing values are counted apart. Rows of weight zero do not count. Whole weights add up exactly up to
+/// 2^53.
 ///
 /// ```
 /// use mlsys_core::arrow::array::{ArrayRef, Float64Array};

@@ -118,8 +118,8 @@ impl Kll {
         2.576 * self.rank_deviation()
     }
 
-    /// A bound of the standard deviation of any rank, as a share of the count. The error is a sum of independent coin tosses, so that it is
-    /// sub-Gaussian with this deviation.
+    /// A bound of the standard deviation of any rank, as a share of the count. The error is a sum of independent
+    /// coin tosses, so that it is sub-Gaussian with this deviation.
     pub fn rank_deviation(&self) -> f64 {
         if self.count == 0 { 0.0 } else { self.variance.sqrt() / self.count as f64 }
     }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Column, ColumnStatistic, Retract};
 
-/// Counts rows, nulls and NaN; exact, for columns of any type. A weight of zero is no row; any other counts as one row.
+/// Counts rows, nulls and NaN; exact, for columns of any type. A weight of zero is no row; any other counts as one
+/// row.
 ///
 /// ```
 /// use mlsys_core::arrow::array::{ArrayRef, Float64Array};

@@ -14,9 +14,9 @@ use crate::{Column, ColumnStatistic, Infinite, Kll};
 /// ```text
 /// h = (W - 1) q      quantile = x[⌊h⌋] + (h - ⌊h⌋) (x[⌊h⌋ + 1] - x[⌊h⌋])      (type 7 of Hyndman and Fan)
 /// ```
-/// where `x` is the sorted sample, in which a value of weight w stands w times, and `W` is the sum of the weights. When
-/// some weight is not whole, it is the first value whose cumulated weight exceeds `q W` (the mean with the one before
-/// where they are equal), which does not depend on the scale of the weights.
+/// where `x` is the sorted sample, in which a value of weight w stands w times, and `W` is the sum of the weights.
+/// When some weight is not whole, it is the first value whose cumulated weight exceeds `q W` (the mean with the one
+/// before where they are equal), which does not depend on the scale of the weights.
 ///
 /// | parameter | default | range | effect |
 /// |---|---|---|---|
@@ -26,7 +26,8 @@ use crate::{Column, ColumnStatistic, Infinite, Kll};
 /// | `infinite` | `Count` | | infinite values are ordered like others, or refused |
 ///
 /// **Input**: a numeric or boolean column; missing values do not count. Columns with weights that are not whole stay exact
-/// whatever the number of distinct values, since a sketch counts whole rows. **Merging** is exact until a sketch begins.
+/// whatever the number of distinct values, since a sketch counts whole rows. **Merging** is exact until a sketch
+/// begins.
 ///
 /// ```
 /// use mlsys_core::arrow::array::{ArrayRef, Float64Array};
@@ -159,7 +160,8 @@ impl QuantilesSummary {
         (&self.values, &self.upto)
     }
 
-    /// The standard deviation of a rank, and the largest share of the rows that one item of a sketch stands for; 0 where exact.
+    /// The standard deviation of a rank, and the largest share of the rows that one item of a sketch stands for; 0
+    /// where exact.
     pub(crate) fn rank_noise(&self) -> (f64, f64) {
         let total = match (self.exactness, self.upto.last()) {
             (Exactness::Approximate { .. }, Some(&total)) => total,

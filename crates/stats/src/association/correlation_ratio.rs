@@ -4,7 +4,8 @@ use mlsys_core::{Coded, Error, ErrorKind, Result};
 
 use super::{constant, enough};
 
-/// The correlation ratio `η = √(Σ n_c (ȳ_c − ȳ)² / Σ (y − ȳ)²)`: the share of a number's spread that a category explains, as a root.
+/// The correlation ratio `η = √(Σ n_c (ȳ_c − ȳ)² / Σ (y − ȳ)²)`: the share of a number's spread that a category
+/// explains, as a root.
 ///
 /// Between 0 and 1; rows with either missing are left out.
 ///

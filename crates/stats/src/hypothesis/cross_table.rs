@@ -13,8 +13,8 @@ const CELLS: usize = 1 << 24;
 
 /// Counts of two columns' values together, for tests of independence.
 ///
-/// Of columns of numbers in memory; of any columns, streams and shards by [`Contingency`](crate::Contingency), whose summary
-/// converts into this one (`(&summary).into()`).
+/// Of columns of numbers in memory; of any columns, streams and shards by [`Contingency`](crate::Contingency),
+/// whose summary converts into this one (`(&summary).into()`).
 ///
 /// ```
 /// use mlsys_stats::hypothesis::CrossTable;
@@ -36,14 +36,14 @@ pub struct CrossTable {
 impl CrossTable {
     /// The table of two columns: a row for each value of `a`, a column for each value of `b`, ascending.
     ///
-    /// A pair is left out, and counted, when either value is missing. `weights`: how often each pair occurred; with a
-    /// weight of 0 it did not.
+    /// A pair is left out, and counted, when either value is missing. `weights`: how often each pair occurred; with
+    /// a weight of 0 it did not.
     ///
     /// # Errors
     ///
-    /// [`Shape`](mlsys_core::ErrorKind::Shape) for lengths that differ; [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for
-    /// a weight that is negative or not finite; [`Unsupported`](mlsys_core::ErrorKind::Unsupported) when the table would
-    /// have more than 16,777,216 cells.
+    /// [`Shape`](mlsys_core::ErrorKind::Shape) for lengths that differ;
+    /// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for a weight that is negative or not finite;
+    /// [`Unsupported`](mlsys_core::ErrorKind::Unsupported) when the table would have more than 16,777,216 cells.
     pub fn of(a: &[f64], b: &[f64], weights: Option<&[f64]>) -> Result<Self> {
         same_length("pairs", a.len(), b.len())?;
         if let Some(weights) = weights {
@@ -83,7 +83,8 @@ impl CrossTable {
         Ok(Self { counts, row_values: values(rows), column_values: values(columns), missing })
     }
 
-    /// A table of counts that were made before (weighted ones too), row by row. Rows and columns stand for 0, 1, 2, ..
+    /// A table of counts that were made before (weighted ones too), row by row. Rows and columns stand for 0, 1, 2,
+    /// ..
     ///
     /// # Errors
     ///

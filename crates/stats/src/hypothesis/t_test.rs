@@ -123,14 +123,14 @@ impl Summary {
 ///   [`MomentsSummary`], so that merged states are tested without their rows.
 /// * `alternative`: `Greater` when the mean of `a` is larger.
 ///
-/// Missing values are left out and counted (moments do not say how many there were). Effects: Cohen's d, `(x̄ - ȳ) / s`, and
-/// Hedges' g, `d (1 - 3 / (4 df - 1))`.
+/// Missing values are left out and counted (moments do not say how many there were). Effects: Cohen's d, `(x̄ - ȳ)
+/// / s`, and Hedges' g, `d (1 - 3 / (4 df - 1))`.
 ///
 /// # Errors
 ///
 /// [`TooFewRows`](mlsys_core::ErrorKind::TooFewRows) when a sample has fewer than two rows;
-/// [`NonFinite`](mlsys_core::ErrorKind::NonFinite); [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) when no value
-/// differs from its sample's mean, or for a bad weight.
+/// [`NonFinite`](mlsys_core::ErrorKind::NonFinite); [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) when no
+/// value differs from its sample's mean, or for a bad weight.
 ///
 /// ```
 /// use mlsys_stats::hypothesis::{Alternative, student_t};
@@ -143,7 +143,8 @@ impl Summary {
 ///
 /// **Misleads** when the variances and the sizes differ: use [`welch_t`]. Heavy tails: [`mann_whitney_u`](super::mann_whitney_u).
 ///
-/// Student, *The Probable Error of a Mean*, 1908; L. Hedges, *Distribution Theory for Glass's Estimator of Effect Size*, 1981.
+/// Student, *The Probable Error of a Mean*, 1908; L. Hedges, *Distribution Theory for Glass's Estimator of Effect
+/// Size*, 1981.
 pub fn student_t<'a, 'b>(
     a: impl Into<Sample<'a>>,
     b: impl Into<Sample<'b>>,
@@ -161,8 +162,8 @@ pub fn student_t<'a, 'b>(
 /// ```text
 /// t = (x̄ - ȳ) / √(s²/n + r²/m)      df = (s²/n + r²/m)² / ((s²/n)²/(n-1) + (r²/m)²/(m-1))
 /// ```
-/// with the variances `s²` and `r²` of the samples. Parameters, missing values and errors are those of [`student_t`].
-/// Effects: Cohen's d and Hedges' g by the root of the mean of the two variances.
+/// with the variances `s²` and `r²` of the samples. Parameters, missing values and errors are those of
+/// [`student_t`]. Effects: Cohen's d and Hedges' g by the root of the mean of the two variances.
 ///
 /// # Errors
 ///
@@ -187,7 +188,8 @@ pub fn student_t<'a, 'b>(
 ///
 /// **Misleads** for rows that depend on each other, and for small samples with heavy tails.
 ///
-/// B. L. Welch, *The Generalization of "Student's" Problem when Several Different Population Variances are Involved*, 1947.
+/// B. L. Welch, *The Generalization of "Student's" Problem when Several Different Population Variances are
+/// Involved*, 1947.
 pub fn welch_t<'a, 'b>(
     a: impl Into<Sample<'a>>,
     b: impl Into<Sample<'b>>,
@@ -237,8 +239,8 @@ fn two_means(
 /// * `weights`: how often each pair occurred, as statsmodels' `DescrStatsW`; `None` for once.
 /// * `alternative`: `Greater` when the mean of `a` is larger.
 ///
-/// A pair is left out, and counted, when either value is missing. For one sample against a number, pass the number in
-/// all rows of `b`. Effect: Cohen's d of the differences, `d̄ / s`.
+/// A pair is left out, and counted, when either value is missing. For one sample against a number, pass the number
+/// in all rows of `b`. Effect: Cohen's d of the differences, `d̄ / s`.
 ///
 /// # Errors
 ///

@@ -19,10 +19,10 @@ use crate::{
 
 /// Missing values, extremes, moments, quantiles and counts of every column, in one scan.
 ///
-/// Numeric and boolean columns get moments and quantiles; text and times get counts; nested columns only the
-/// share missing. Columns with too many values to keep (131,072 numbers, 65,536 others, by default) get a quantile sketch or their heavy
-/// hitters instead, and the number of distinct values by hashes: exact to 524,288, then HyperLogLog's. Each summary says which
-/// numbers are exact.
+/// Numeric and boolean columns get moments and quantiles; text and times get counts; nested columns only the share
+/// missing. Columns with too many values to keep (131,072 numbers, 65,536 others, by default) get a quantile sketch
+/// or their heavy hitters instead, and the number of distinct values by hashes: exact to 524,288, then
+/// HyperLogLog's. Each summary says which numbers are exact.
 ///
 /// ```
 /// use mlsys_core::{Dataset, arrow::array::{Float64Array, RecordBatch}, statistic::summarize};
@@ -186,8 +186,8 @@ impl ColumnSummary {
         }
     }
 
-    /// The number of distinct values, and the relative standard error of it: 0 to 524,288 values, then HyperLogLog's 0.8 %. `None` for
-    /// nested columns.
+    /// The number of distinct values, and the relative standard error of it: 0 to 524,288 values, then
+    /// HyperLogLog's 0.8 %. `None` for nested columns.
     pub fn distinct_estimate(&self) -> Option<(f64, f64)> {
         match (self.distinct(), &self.estimate) {
             (Some(exact), _) => Some((exact as f64, 0.0)),
@@ -199,8 +199,9 @@ impl ColumnSummary {
 
 /// What [`Profile`] found; printed as a table.
 ///
-/// It serialises as its state (in a format that keeps infinities and NaN, such as CBOR), so that reports of parts [`merge`](Self::merge) and
-/// an old one can be [compared](Self::compare) with a new one. `summarize_by(&Profile::new(), &data, "origin")` gives one per group.
+/// It serialises as its state (in a format that keeps infinities and NaN, such as CBOR), so that reports of parts
+/// [`merge`](Self::merge) and an old one can be [compared](Self::compare) with a new one.
+/// `summarize_by(&Profile::new(), &data, "origin")` gives one per group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
 #[non_exhaustive]
