@@ -76,6 +76,10 @@ impl Fold {
     /// [`Shape`](crate::ErrorKind::Shape) for a number that is not below `n_folds`;
     /// [`TooFewRows`](crate::ErrorKind::TooFewRows) for a fold without rows on a side.
     pub fn each(fold_of_row: &[u32], n_folds: usize) -> Result<Vec<Self>> {
+        if n_folds > fold_of_row.len() {
+            let why = format!("{n_folds} folds, with rows on both sides,");
+            return Err(Error::too_few_rows(n_folds, fold_of_row.len(), why));
+        }
         let mut sizes = vec![0; n_folds];
         for &fold in fold_of_row {
             match sizes.get_mut(fold as usize) {

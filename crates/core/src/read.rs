@@ -84,7 +84,7 @@ mod parquet {
             Ok(self)
         }
 
-        /// Rows of a streamed batch: 65,536 unless said otherwise.
+        /// Rows of a streamed batch at most: 65,536 unless said otherwise. Row groups that are decoded ahead end a batch.
         pub fn batch_size(mut self, rows: usize) -> Self {
             self.batch_size = rows.max(1);
             self

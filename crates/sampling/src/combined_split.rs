@@ -212,9 +212,25 @@ struct Columns {
     times: Option<Vec<i64>>,
 }
 
+/// More values than this are no classes.
+const MOST_CLASSES: usize = 1_000;
+
+fn refuse_many(parameter: &str, classes: &Coded) -> Result<()> {
+    let found = classes.distinct.len();
+    if found > MOST_CLASSES {
+        let expected = format!("a column of at most {MOST_CLASSES} values (bin a continuous one first)");
+        return Err(Error::invalid_parameter(NAME, parameter, format!("{found} values"), expected));
+    }
+    Ok(())
+}
+
 impl Columns {
     fn read<P: Partition>(recipe: &CombinedSplit, data: &Dataset<P>) -> Result<Self> {
         let classes = recipe.stratify.as_deref().map(|name| strata(data, Some(name), NAME)).transpose()?;
+        if let Some(classes) = &classes {
+            // Only a column of measurements has that many; the tables of groups and classes would not fit.
+            refuse_many("stratify", classes)?;
+        }
         let groups =
             recipe.group.as_deref().map(|name| groups(data, Some(name), recipe.missing, NAME)).transpose()?;
         let mut times = None;

@@ -95,6 +95,11 @@ fn labels<P: Partition>(data: &Dataset<P>, columns: &[String], estimator: &str) 
                 ErrorKind::MissingValues { column: name.clone(), count: coded.missing(), hint }.into()
             );
         }
+        if coded.distinct.len() > MOST_LABELS {
+            let found = format!("{} values", coded.distinct.len());
+            let expected = format!("at most {MOST_LABELS}, each a label (bin a continuous column first)");
+            return Err(Error::invalid_value(name, None, found, expected));
+        }
         let is_flag = |value: &Category| matches!(value.as_f64(), Some(x) if x == 0.0 || x == 1.0);
         let flags = coded.distinct.iter().all(is_flag);
         for (code, value) in coded.distinct.iter().enumerate() {
@@ -105,6 +110,9 @@ fn labels<P: Partition>(data: &Dataset<P>, columns: &[String], estimator: &str) 
     }
     Ok(labels)
 }
+
+/// Each value of a column is a label, with a mark per row.
+const MOST_LABELS: usize = 1_000;
 
 /// A share of the rows for testing, in which each of several labels keeps its share, by [`iterative_stratification`].
 ///

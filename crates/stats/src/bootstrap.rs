@@ -168,7 +168,8 @@ impl Bootstrap {
         F: Fn(&[u32]) -> Option<f64> + Sync,
     {
         self.check_rows(rows)?;
-        self.replicated(rows, |counts, replicate| draw(counts, self.seed, replicate), statistic)
+        let units: Vec<usize> = (0..rows).collect();
+        self.replicated(&units, |counts, replicate| draw(counts, self.seed, replicate), statistic)
     }
 
     /// Runs the bootstrap over rows that belong together: whole clusters are drawn, so that the interval is as wide
@@ -195,7 +196,7 @@ impl Bootstrap {
             draw(&mut drawn, self.seed, replicate);
             counts.iter_mut().zip(&cluster_of).for_each(|(count, &cluster)| *count = drawn[cluster]);
         };
-        self.replicated(clusters.len(), draw, statistic)
+        self.replicated(&cluster_of, draw, statistic)
     }
 
     /// Runs a bootstrap within each group of rows: an interval per group, in the order of [`Coded::distinct`]. The
@@ -273,11 +274,13 @@ impl Bootstrap {
         Ok(())
     }
 
-    fn replicated<D, F>(&self, rows: usize, draw: D, statistic: F) -> Result<BootstrapReport>
+    /// `units` holds the unit that each row is drawn with, numbered from 0.
+    fn replicated<D, F>(&self, units: &[usize], draw: D, statistic: F) -> Result<BootstrapReport>
     where
         D: Fn(&mut [u32], u64) + Sync,
         F: Fn(&[u32]) -> Option<f64> + Sync,
     {
+        let rows = units.len();
         let statistic = |counts: &[u32]| statistic(counts).filter(|t| t.is_finite());
         let values: Vec<Option<f64>> = (0..self.replicates as u64)
             .into_par_iter()
@@ -295,6 +298,9 @@ impl Bootstrap {
             let what = format!("the statistic is undefined in each of the {undefined} bootstrap replicates");
             Error::unsupported(what)
         };
+        if replicates.is_empty() {
+            return Err(nowhere());
+        }
         let tails = [(1.0 - self.level) / 2.0, (1.0 + self.level) / 2.0];
         let (tails, estimate) = match self.method {
             IntervalMethod::Percentile => (tails, None),
@@ -302,7 +308,7 @@ impl Bootstrap {
                 let estimate = statistic(&vec![1; rows]).ok_or_else(|| {
                     Error::unsupported("the statistic is undefined for the rows as they are")
                 })?;
-                let jackknife = jackknife(rows, statistic);
+                let jackknife = jackknife(units, statistic);
                 (corrected(tails, &replicates, estimate, &jackknife), Some(estimate))
             }
         };
@@ -341,11 +347,11 @@ fn draw(counts: &mut [u32], seed: u64, replicate: u64) {
     }
 }
 
-/// The statistic with each row, or group of rows, left out, where it is defined.
-fn jackknife(rows: usize, statistic: impl Fn(&[u32]) -> Option<f64> + Sync) -> Vec<f64> {
-    let groups = rows.min(JACKKNIFE);
+/// The statistic with each unit, or group of units, left out, where it is defined.
+fn jackknife(units: &[usize], statistic: impl Fn(&[u32]) -> Option<f64> + Sync) -> Vec<f64> {
+    let groups = units.iter().map(|unit| unit + 1).max().unwrap_or(1).min(JACKKNIFE);
     let left_out = |group: usize| {
-        let counts: Vec<u32> = (0..rows).map(|row| u32::from(row % groups != group)).collect();
+        let counts: Vec<u32> = units.iter().map(|unit| u32::from(unit % groups != group)).collect();
         statistic(&counts)
     };
     let values: Vec<Option<f64>> = (0..groups).into_par_iter().map(left_out).collect();

@@ -187,6 +187,10 @@ pub trait ColumnStatistic: Clone + Send + Sync {
     /// As the other methods.
     fn of(&self, name: &str, array: &ArrayRef, weights: Option<&[f64]>) -> Result<Self::Output> {
         let field = Field::new(name, array.data_type().clone(), true);
+        if let Some(row) = weights.unwrap_or_default().iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
+            let weight = weights.unwrap_or_default()[row];
+            return Err(Error::invalid_value("weights", Some(row), weight, "finite and not negative"));
+        }
         let mut state = self.init(&field)?;
         self.update(&mut state, &Column::new(name, array, weights)?)?;
         self.finish(&state)

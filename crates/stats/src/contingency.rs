@@ -232,7 +232,7 @@ impl Statistic for Contingency {
         let (a, b) = (coded(&self.row)?, coded(&self.column)?);
         // The batch's own table must fit as well: it has a cell for every pair of values.
         let cells = (a.distinct.len() + 1).saturating_mul(b.distinct.len() + 1);
-        if cells > self.cap.saturating_mul(2).max(1 << 16) {
+        if cells > self.cap.saturating_mul(4).max(1 << 22) {
             state.table = None;
             return Ok(());
         }

@@ -88,6 +88,19 @@ impl Distinct {
         state
     }
 
+    /// Checks a state that was loaded.
+    fn check(&self, state: &DistinctState) -> Result<()> {
+        let fine = match state {
+            DistinctState::Exact(hashes) => hashes.windows(2).all(|pair| pair[0] < pair[1]),
+            DistinctState::Registers(registers) => registers.len() == 1 << self.precision,
+        };
+        if fine && (4..=18).contains(&self.precision) {
+            return Ok(());
+        }
+        let expected = format!("ascending hashes, or 2^{} registers", self.precision);
+        Err(Error::state(expected, "something else"))
+    }
+
     fn add(&self, state: &mut DistinctState, mut hashes: Vec<u64>) {
         match state {
             DistinctState::Exact(own) => {
@@ -166,8 +179,8 @@ impl DistinctSummary {
 /// Calls `visit` with a hash of each value that is there; values that repeat may come once or more often.
 pub(crate) fn hashes(column: &Column<'_>, mut visit: impl FnMut(u64)) -> Result<()> {
     let counts = |row: usize| column.weights().is_none_or(|weights| weights[row] > 0.0);
-    let kind = Kind::of(column.array().data_type());
-    if kind == Kind::Float {
+    // Decimals have more digits than doubles: they go by their categories, which are refused where they would collide.
+    if column.array().data_type().is_floating() {
         let mut row = 0;
         column.blocks(|values| {
             for &x in values {
@@ -301,6 +314,7 @@ impl ColumnStatistic for Distinct {
     }
 
     fn update(&self, state: &mut DistinctState, column: &Column<'_>) -> Result<()> {
+        self.check(state)?;
         if let DistinctState::Registers(registers) = state {
             return hashes(column, |hash| register(registers, self.precision, hash));
         }
@@ -316,21 +330,15 @@ impl ColumnStatistic for Distinct {
     }
 
     fn merge(&self, into: &mut DistinctState, from: DistinctState) -> Result<()> {
+        self.check(into)?;
+        self.check(&from)?;
         match from {
             DistinctState::Exact(hashes) => self.add(into, hashes),
             DistinctState::Registers(registers) => {
-                if registers.len() != 1 << self.precision {
-                    let found = format!("{} registers", registers.len());
-                    return Err(Error::state(format!("{} registers", 1u32 << self.precision), found));
-                }
                 match std::mem::replace(into, DistinctState::Registers(registers)) {
                     DistinctState::Exact(hashes) => self.add(into, hashes),
                     DistinctState::Registers(own) => {
                         let DistinctState::Registers(registers) = into else { return Ok(()) };
-                        if own.len() != registers.len() {
-                            let found = format!("{} registers", own.len());
-                            return Err(Error::state(format!("{} registers", registers.len()), found));
-                        }
                         registers.iter_mut().zip(own).for_each(|(a, b)| *a = b.max(*a));
                     }
                 }
@@ -340,6 +348,7 @@ impl ColumnStatistic for Distinct {
     }
 
     fn finish(&self, state: &DistinctState) -> Result<DistinctSummary> {
+        self.check(state)?;
         Ok(match state {
             DistinctState::Exact(hashes) => {
                 DistinctSummary { estimate: hashes.len() as f64, standard_error: None }

@@ -48,6 +48,7 @@ impl Histogram {
 /// The state of [`Histogram`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HistogramState {
+    edges: Vec<f64>,
     weights: Vec<f64>,
     below: f64,
     above: f64,
@@ -80,11 +81,10 @@ impl HistogramSummary {
 
 impl Histogram {
     fn check(&self, state: &HistogramState) -> Result<()> {
-        if state.weights.len() + 1 == self.edges.len() {
+        if state.weights.len() + 1 == self.edges.len() && state.edges == self.edges {
             return Ok(());
         }
-        let (bins, found) = (self.edges.len() - 1, state.weights.len());
-        Err(Error::state(format!("{bins} bins"), format!("{found}")))
+        Err(Error::state("a histogram between the same edges", "other edges"))
     }
 
     fn combine(&self, into: &mut HistogramState, from: &HistogramState, sign: f64) -> Result<()> {
@@ -116,7 +116,8 @@ impl ColumnStatistic for Histogram {
         if !Kind::of(field.data_type()).is_numeric() {
             return Err(Error::column_type(field.name(), "numeric to have a histogram", field.data_type()));
         }
-        Ok(HistogramState { weights: vec![0.0; self.edges.len() - 1], below: 0.0, above: 0.0, missing: 0.0 })
+        let (edges, weights) = (self.edges.clone(), vec![0.0; self.edges.len() - 1]);
+        Ok(HistogramState { edges, weights, below: 0.0, above: 0.0, missing: 0.0 })
     }
 
     fn update(&self, state: &mut HistogramState, column: &Column<'_>) -> Result<()> {

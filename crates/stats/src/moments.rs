@@ -332,9 +332,9 @@ impl ColumnStatistic for Moments {
             }
             if x.is_infinite() {
                 if x > 0.0 {
-                    state.positive_infinite += 1;
+                    state.positive_infinite = state.positive_infinite.saturating_add(1);
                 } else {
-                    state.negative_infinite += 1;
+                    state.negative_infinite = state.negative_infinite.saturating_add(1);
                 }
                 continue;
             }

@@ -93,6 +93,16 @@ impl Quantiles {
         self
     }
 
+    /// A sketch counts whole rows.
+    fn refuse_fractions(&self, state: &QuantilesState, whole: bool) -> Result<()> {
+        if whole || matches!(state, QuantilesState::Exact { .. }) { Ok(()) } else { Err(self.fractions()) }
+    }
+
+    fn fractions(&self) -> Error {
+        let what = "quantiles of weights that are not whole, after a sketch began at";
+        Error::unsupported(format!("{what} {} distinct values: raise `exact_up_to`", self.exact_up_to))
+    }
+
     fn sketch_if_long(&self, state: &mut QuantilesState, whole_weights: bool) {
         if let QuantilesState::Exact { values, weights, whole } = state {
             *whole &= whole_weights;
@@ -249,9 +259,16 @@ impl ColumnStatistic for Quantiles {
         if column.weights().is_some() || ends.into_iter().flatten().any(|x| x.is_infinite()) {
             column.refuse_infinite(self.infinite)?;
         }
+        let whole = match column.weights() {
+            None => true,
+            // Of the rows that count alone.
+            Some(weights) => {
+                let rows = weights.iter().zip(column.floats()?.iter()).filter(|(_, x)| !x.is_nan());
+                rows.into_iter().all(|(w, _)| w.fract() == 0.0 && *w < EXACT)
+            }
+        };
+        self.refuse_fractions(state, whole)?;
         add_counts(state, &values, &weights)?;
-        let whole =
-            column.weights().is_none_or(|weights| weights.iter().all(|w| w.fract() == 0.0 && *w < EXACT));
         self.sketch_if_long(state, whole);
         Ok(())
     }
@@ -262,11 +279,21 @@ impl ColumnStatistic for Quantiles {
                 if values.len() != weights.len() {
                     return Err(Error::state("a weight per value", "another number of them"));
                 }
+                self.refuse_fractions(into, whole)?;
                 add_counts(into, &values, &weights)?;
                 self.sketch_if_long(into, whole);
             }
             QuantilesState::Sketch(sketch) => {
                 sketch.validate()?;
+                if sketch.k() != self.k {
+                    return Err(Error::state(
+                        format!("a sketch with k = {}", self.k),
+                        format!("k = {}", sketch.k()),
+                    ));
+                }
+                if matches!(into, QuantilesState::Exact { whole: false, .. }) {
+                    return Err(self.fractions());
+                }
                 if matches!(into, QuantilesState::Exact { values, .. } if values.is_empty()) {
                     *into = QuantilesState::Sketch(sketch);
                     return Ok(());
@@ -299,6 +326,11 @@ impl ColumnStatistic for Quantiles {
             QuantilesState::Exact { values, weights, whole } => {
                 if values.len() != weights.len() {
                     return Err(Error::state("a weight per value", "another number of them"));
+                }
+                let ascending = values.windows(2).all(|pair| pair[0] < pair[1]);
+                let fine = |w: &f64| w.is_finite() && *w > 0.0;
+                if !ascending || values.first().is_some_and(|x| x.is_nan()) || !weights.iter().all(fine) {
+                    return Err(Error::state("ascending values of positive weight", "others"));
                 }
                 let upto = cumulate(&mut weights.iter().copied());
                 QuantilesSummary {

@@ -81,7 +81,8 @@ fn just_below(radius: f64) -> f64 {
 /// included. Negative estimates are 0. Columns are scaled to a deviation of one first. 3 is the usual `k`: more
 /// lowers the variance and raises the bias.
 ///
-/// Rows with a missing value are left out. O(n √n) time for spread-out values, O(n²) at worst.
+/// Rows with a missing value are left out. O(n √n) time for spread-out values, O(n²) where one value fills much of
+/// both columns (amounts that are mostly 0): sample the rows first.
 ///
 /// # Errors
 ///

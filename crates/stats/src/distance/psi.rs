@@ -3,6 +3,7 @@
 use mlsys_core::{Error, Result};
 
 use super::divergence::shares;
+use super::steps::finite_steps;
 use crate::{ColumnStatistic, Quantiles, QuantilesSummary};
 
 /// The population stability index `Σ (q − p) ln(q / p)` of weights per bin; shares below `floor` are raised to it.
@@ -69,6 +70,8 @@ pub fn psi_from(
     if !(2..=10_000).contains(&bins) {
         return Err(Error::invalid_parameter("psi", "bins", bins, "2 to 10000"));
     }
+    finite_steps(reference)?;
+    finite_steps(current)?;
     let mut edges: Vec<f64> = (1..bins).filter_map(|i| reference.quantile(i as f64 / bins as f64)).collect();
     edges.dedup();
     if edges.is_empty() || current.median().is_none() {

@@ -170,6 +170,10 @@ fn independence(
             statistic += term(observed + step, expected);
         }
     }
+    if !(statistic.is_finite() && pearson.is_finite()) {
+        let what = format!("{name}: counts of sum {total}");
+        return Err(Error::invalid_value(&what, None, "sums too large", "counts of a smaller scale"));
+    }
     // Rounding may leave a sum of logarithms just below 0.
     let statistic = statistic.max(0.0);
     let mut report = TestReport::new(name, symbol, statistic)

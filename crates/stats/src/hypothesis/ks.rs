@@ -148,7 +148,8 @@ pub fn ks_two_sample(a: &[f64], b: &[f64], alternative: Alternative, method: Met
     let (large, small) = (n.max(m) as u64, n.min(m) as u64);
     let d = gap as f64 / (n as f64 * m as f64);
     let exact = match method {
-        Method::Auto => large <= AUTO_EXACT as u64,
+        // The limit is far off when one sample is small, and counting paths is quick then.
+        Method::Auto => large <= AUTO_EXACT as u64 || u128::from(large) * u128::from(small) <= 100_000_000,
         Method::Exact => true,
         Method::Asymptotic => false,
     };
@@ -166,7 +167,7 @@ pub fn ks_two_sample(a: &[f64], b: &[f64], alternative: Alternative, method: Met
         let (m, n) = (large as f64, small as f64);
         let rows = m * n / (m + n);
         let p = if two_sided {
-            kolmogorov_exact_sf(rows.round_ties_even(), d)
+            kolmogorov_exact_sf(rows.round_ties_even().max(1.0), d)
         } else {
             let z = rows.sqrt() * d;
             (-2.0 * z * z - 2.0 * z * (m + 2.0 * n) / (m * n * (m + n)).sqrt() / 3.0).exp()

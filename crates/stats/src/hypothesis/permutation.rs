@@ -89,7 +89,7 @@ impl Permutation {
         let all = all.filter(|&count| count <= self.permutations);
         let runs = all.unwrap_or(self.permutations);
         // Equal statistics differ by rounding; the margin is scipy's.
-        let margin = observed.abs() * 1e-14;
+        let margin = observed.abs() * 100.0 * f64::EPSILON;
         let each = |state: &mut S, i: usize| {
             if all.is_some() {
                 nth(state, i);

@@ -1,6 +1,6 @@
 //! Tests of means: Student's and Welch's t, paired t.
 
-use mlsys_core::{Error, Result};
+use mlsys_core::{Error, ErrorKind, Result};
 
 use super::input::{constant, enough, finite, pairs, same_length};
 use super::report::symmetric_p;
@@ -86,17 +86,21 @@ impl Summary {
     }
 
     fn of_values(name: &str, values: &[f64], weight: impl Fn(usize) -> f64) -> Result<Self> {
-        finite(name, values)?;
-        let there =
-            || values.iter().enumerate().filter(|(_, x)| !x.is_nan()).map(|(row, &x)| (x, weight(row)));
-        let Some((shift, _)) = there().find(|(_, w)| *w > 0.0) else {
-            return Ok(Self { n: 0.0, mean: 0.0, m2: 0.0, missing: values.len() });
+        // A weight of zero is no row.
+        let counted =
+            || values.iter().enumerate().map(|(row, &x)| (row, x, weight(row))).filter(|r| r.2 > 0.0);
+        if let Some((row, value, _)) = counted().find(|(_, x, _)| x.is_infinite()) {
+            return Err(ErrorKind::NonFinite { column: name.into(), row, value }.into());
+        }
+        let missing = counted().filter(|(_, x, _)| x.is_nan()).count();
+        let there = || counted().filter(|(_, x, _)| !x.is_nan()).map(|(_, x, w)| (x, w));
+        let Some((shift, _)) = there().next() else {
+            return Ok(Self { n: 0.0, mean: 0.0, m2: 0.0, missing });
         };
-        let (mut n, mut sum, mut rows) = (0.0, 0.0, 0);
+        let (mut n, mut sum) = (0.0, 0.0);
         for (x, w) in there() {
             n += w;
             sum += w * (x - shift);
-            rows += 1;
         }
         let mean = shift + sum / n;
         // The mean is rounded; the first power says how far off it is.
@@ -105,7 +109,7 @@ impl Summary {
             m1 += w * (x - mean);
             m2 += w * (x - mean) * (x - mean);
         }
-        Ok(Self { n, mean: mean + m1 / n, m2: (m2 - m1 * m1 / n).max(0.0), missing: values.len() - rows })
+        Ok(Self { n, mean: mean + m1 / n, m2: (m2 - m1 * m1 / n).max(0.0), missing })
     }
 
     fn variance(&self) -> f64 {

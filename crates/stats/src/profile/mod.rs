@@ -80,6 +80,8 @@ struct ColumnState {
     name: String,
     type_name: String,
     integers: bool,
+    /// Decimals of more digits than doubles have: their values are rounded, so that nothing is said of how many there are.
+    rounded: bool,
     missing: MissingState,
     min_max: Option<MinMaxState>,
     moments: Option<MomentsState>,
@@ -164,6 +166,7 @@ pub struct ColumnSummary {
     pub heavy_hitters: Option<HeavyHittersSummary>,
     estimate: Option<DistinctSummary>,
     integers: bool,
+    rounded: bool,
 }
 
 /// Doubles hold every integer up to here.
@@ -176,6 +179,9 @@ impl ColumnSummary {
         let beyond =
             |end: &Option<Category>| end.as_ref().and_then(Category::as_f64).is_some_and(|x| x.abs() > EXACT);
         if self.quantiles.is_some() && self.integers && (beyond(&self.min) || beyond(&self.max)) {
+            return None;
+        }
+        if self.rounded {
             return None;
         }
         let hashed = || self.estimate.as_ref()?.exact().and_then(|n| usize::try_from(n).ok());
@@ -191,7 +197,7 @@ impl ColumnSummary {
     pub fn distinct_estimate(&self) -> Option<(f64, f64)> {
         match (self.distinct(), &self.estimate) {
             (Some(exact), _) => Some((exact as f64, 0.0)),
-            (None, Some(estimate)) => Some((estimate.estimate(), estimate.standard_error())),
+            (None, Some(estimate)) if !self.rounded => Some((estimate.estimate(), estimate.standard_error())),
             _ => None,
         }
     }
@@ -274,6 +280,7 @@ impl Profile {
             name: field.name().clone(),
             type_name: short_type(field.data_type()),
             integers: kind == Kind::Integer,
+            rounded: field.data_type().is_decimal() && digits(field.data_type()) > 15,
             missing: Missing::new().init(field)?,
             min_max: (!other).then(|| MinMax::new().init(field)).transpose()?,
             moments: numeric.then(|| Moments::new().init(field)).transpose()?,
@@ -377,9 +384,10 @@ impl Statistic for Profile {
     }
 
     fn merge(&self, into: &mut ProfileState, from: ProfileState) -> Result<()> {
-        let names = |state: &ProfileState| state.columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
+        let named = |c: &ColumnState| (c.name.clone(), c.type_name.clone());
+        let names = |state: &ProfileState| state.columns.iter().map(named).collect::<Vec<_>>();
         if names(into) != names(&from) {
-            return Err(Error::state("profiles of the same columns", "different columns"));
+            return Err(Error::state("profiles of the same columns and types", "different ones"));
         }
         into.columns
             .iter_mut()
@@ -396,6 +404,7 @@ impl Statistic for Profile {
                 name: state.name.clone(),
                 type_name: state.type_name.clone(),
                 integers: state.integers,
+                rounded: state.rounded,
                 missing: Missing::new().finish(&state.missing)?,
                 min: range.as_ref().and_then(|r| r.min.clone()),
                 max: range.and_then(|r| r.max),
@@ -408,6 +417,17 @@ impl Statistic for Profile {
         };
         let columns = state.columns.iter().map(summary).collect::<Result<_>>()?;
         Ok(ProfileReport { columns, recipe: self.clone(), state: state.clone() })
+    }
+}
+
+/// The digits of a decimal.
+fn digits(data_type: &DataType) -> u8 {
+    match data_type {
+        DataType::Decimal32(digits, _)
+        | DataType::Decimal64(digits, _)
+        | DataType::Decimal128(digits, _)
+        | DataType::Decimal256(digits, _) => *digits,
+        _ => 0,
     }
 }
 
