@@ -5,7 +5,7 @@ use mlsys_core::{Dataset, Error, ErrorKind, Partition, Result, dataset, seed};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Draw, Replacement, Sample, check_size};
+use super::{Draw, Replacement, Sample, check_size, room_for};
 
 /// Rows by the weight in a column.
 ///
@@ -19,7 +19,8 @@ use super::{Draw, Replacement, Sample, check_size};
 /// | `replacement` | `Without` | |
 /// | `seed` | 0 | any |
 ///
-/// The sample has weights (`1 / (size · share)`) with replacement only: without, chances have no closed form. One pass in parallel.
+/// The sample has weights (`1 / (size · share)`) with replacement only: without, chances have no closed form. Weights
+/// below 1e-305 or above 1e300 count as those without replacement. Two passes in parallel.
 ///
 /// ```
 /// let sample = mlsys_sampling::sample::weighted_sample(&[0.0, 1.0, 1.0, 1e9], 2, 5)?;
@@ -66,11 +67,15 @@ impl Draw for WeightedSample {
         check_size("WeightedSample", self.size, usize::MAX)?;
         let table = AliasTable::new(&weights)?;
         let mut rng = seed::stream(self.seed, 0);
-        let mut rows: Vec<usize> = (0..self.size).map(|_| table.draw(&mut rng)).collect();
+        let mut rows = room_for("WeightedSample", self.size)?;
+        rows.extend((0..self.size).map(|_| table.draw(&mut rng)));
         rows.sort_unstable();
-        let total: f64 = weights.iter().sum();
-        let stands_for = rows.iter().map(|&row| total / weights[row] / self.size as f64).collect();
-        Ok(Sample { rows, weights: Some(stands_for) })
+        // By the largest, so that the sum stays finite.
+        let largest = weights.iter().copied().fold(0.0, f64::max);
+        let total: f64 = weights.iter().map(|weight| weight / largest).sum();
+        let stands_for = rows.iter().map(|&row| total / (weights[row] / largest) / self.size as f64);
+        let weights = Some(stands_for.collect());
+        Ok(Sample { rows, weights })
     }
 }
 
@@ -108,7 +113,10 @@ pub fn weighted_sample(weights: &[f64], size: usize, seed: u64) -> Result<Sample
     // A pilot tells about how large the largest key of the sample is; most rows then need no logarithm.
     let every = weights.len().div_ceil(BLOCK);
     let mut rng = seed::stream(seed, u64::MAX);
-    let pilot = weights.iter().step_by(every).map(|w| key(1.0 - seed::uniform(&mut rng), *w));
+    let pilot = weights.iter().step_by(every).map(|&weight| {
+        let uniform = 1.0 - seed::uniform(&mut rng);
+        if weight > 0.0 { key(uniform, weight) } else { f64::INFINITY }
+    });
     let mut pilot: Vec<f64> = pilot.collect();
     let wanted = size as f64 / weights.len() as f64 * pilot.len() as f64;
     let place = (wanted + 6.0 * wanted.sqrt() + 16.0) as usize;
@@ -133,7 +141,13 @@ pub fn weighted_sample(weights: &[f64], size: usize, seed: u64) -> Result<Sample
 /// The key of a row, from a uniform number above 0: exponential with the rate `weight`.
 #[inline]
 fn key(uniform: f64, weight: f64) -> f64 {
-    -uniform.ln() / weight
+    (0.0 - uniform.ln()) / within(weight)
+}
+
+/// Weights count as within these bounds, so that no key of a positive weight overflows or vanishes, and ties them.
+#[inline]
+pub(super) fn within(weight: f64) -> f64 {
+    weight.clamp(1e-305, 1e300)
 }
 
 /// The keys up to a limit, and their rows.
@@ -148,7 +162,7 @@ fn keys_below(weights: &[f64], limit: f64, seed: u64) -> Vec<(f64, u64)> {
                 // Above 0 and up to 1.
                 let uniform = 1.0 - seed::uniform(&mut rng);
                 // −ln(u) is at least 1 − u: the logarithm is needed near the limit only.
-                if 1.0 - uniform <= limit * weight && weight > 0.0 {
+                if weight > 0.0 && 1.0 - uniform <= limit * within(weight) {
                     let key = key(uniform, weight);
                     if key <= limit {
                         found.push((key, (i * BLOCK + row) as u64));
