@@ -93,8 +93,9 @@ const ITEMS: &[(&str, &[&str])] = &[
 ];
 
 /// Random, the caller's own, or a search of our own: there is nothing to compare these with.
-const WITHOUT_REFERENCE: [&str; 11] = [
+const WITHOUT_REFERENCE: [&str; 12] = [
     "BootstrapFolds",
+    "BottomK",
     "CombinedFolds",
     "CombinedSplit",
     "ExistingPrediction",

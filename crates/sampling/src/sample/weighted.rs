@@ -241,3 +241,90 @@ impl AliasTable {
         if seed::uniform(rng) < stays { slot } else { other as usize }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// A key per row, all of them sorted.
+    fn naive(weights: &[f64], size: usize, seed: u64) -> Vec<usize> {
+        let mut keys = Vec::new();
+        for (i, block) in weights.chunks(BLOCK).enumerate() {
+            let mut rng = seed::stream(seed, i as u64);
+            for (row, &weight) in block.iter().enumerate() {
+                let uniform = 1.0 - seed::uniform(&mut rng);
+                if weight > 0.0 {
+                    keys.push((key(uniform, weight), i * BLOCK + row));
+                }
+            }
+        }
+        keys.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let mut rows: Vec<usize> = keys[..size].iter().map(|(_, row)| *row).collect();
+        rows.sort_unstable();
+        rows
+    }
+
+    #[test]
+    fn as_all_keys_sorted() {
+        type Weight = fn(usize) -> f64;
+        let weights: [(&str, Weight); 6] = [
+            ("equal", |_| 1.0),
+            ("some zero", |i| (i % 5) as f64),
+            ("extreme", |i| [1e-300, 1.0, 1e300][i % 3]),
+            ("beyond what counts", |i| [5e-324, 1e-310, f64::MAX, 1.0][i % 4]),
+            // The pilot sees every second or third row: of these, all the heavy ones or none.
+            ("heavy where the pilot looks", |i| if i % 6 == 0 { 1e6 } else { 1.0 }),
+            ("heavy where it does not", |i| if i % 6 == 1 { 1e6 } else { 1.0 }),
+        ];
+        for (name, of) in weights {
+            for n in [1, 2, 30, 5_000, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 7] {
+                let weights: Vec<f64> = (0..n).map(of).collect();
+                let positive = weights.iter().filter(|w| **w > 0.0).count();
+                for size in [1, 2, 17, n / 50, n / 3, positive - positive.min(1), positive] {
+                    if (1..=positive).contains(&size) {
+                        let found = weighted_sample(&weights, size, n as u64).unwrap().rows;
+                        assert!(found == naive(&weights, size, n as u64), "{name}: {size} of {n}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_limit_that_is_too_low_is_dropped() {
+        // Where the pilot looks is heavy and the sample is larger than the heavy rows: the limit does not reach.
+        let n = 3 * BLOCK;
+        let weights: Vec<f64> = (0..n).map(|i| if i % 3 == 0 { 1e9 } else { 1e-9 }).collect();
+        let size = n / 3 + 500;
+        let limit = 1e-3;
+        assert!(keys_below(&weights, limit, 4).len() < size);
+        assert!(weighted_sample(&weights, size, 4).unwrap().rows == naive(&weights, size, 4));
+    }
+
+    #[test]
+    fn slots_give_each_index_its_share() {
+        let mut rng = seed::stream(7, 7);
+        let random: Vec<f64> = (0..1_000).map(|_| seed::uniform(&mut rng).powi(9)).collect();
+        let heavy: Vec<f64> = (0..5_000).map(|i| if i == 7 { 1e6 } else { 1.0 }).collect();
+        let mut sparse = vec![0.0; 300];
+        (sparse[3], sparse[299]) = (1e-300, 3e-300);
+        let tenths = vec![0.1; 77];
+        for weights in [vec![1.0], vec![1e300, f64::MAX, 0.0], random, heavy, sparse, tenths] {
+            let table = AliasTable::new(&weights).unwrap();
+            let mut found = vec![0.0; weights.len()];
+            for (i, &(stays, other)) in table.slots.iter().enumerate() {
+                assert!((0.0..=1.0).contains(&stays));
+                found[i] += stays;
+                found[other as usize] += 1.0 - stays;
+            }
+            let total: f64 = weights.iter().map(|w| w / 1e8).sum();
+            for (slots, weight) in found.iter().zip(&weights) {
+                let share = weight / 1e8 / total;
+                assert!((slots / weights.len() as f64 - share).abs() < 1e-12, "{slots} {share}");
+                assert!(*weight > 0.0 || *slots == 0.0, "drawn without a weight");
+            }
+        }
+    }
+}

@@ -180,3 +180,26 @@ impl<T> WeightedReservoir<T> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn keys_that_are_no_numbers_are_refused() {
+        let damaged = |key: f64| {
+            let mut reservoir = WeightedReservoir::new(2).unwrap();
+            reservoir.push(0, 1.0).unwrap();
+            reservoir.items.push(Keyed { key, item: 1 });
+            reservoir
+        };
+        for key in [f64::NAN, -f64::NAN, -1.0, f64::NEG_INFINITY] {
+            let mut pushed = damaged(key);
+            (0..9).for_each(|item| pushed.push(item, 1.0).unwrap());
+            assert!(damaged(key).merge(WeightedReservoir::new(2).unwrap()).is_err());
+            assert!(WeightedReservoir::new(2).unwrap().merge(damaged(key)).is_err());
+        }
+    }
+}
