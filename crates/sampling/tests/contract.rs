@@ -1,14 +1,18 @@
 //! The contract of every splitter of this crate.
 
+#![allow(clippy::unwrap_used)]
+
 use std::time::Duration;
 
+use mlsys_core::hash::hash_u64;
+use mlsys_sampling::sample::BottomK;
 use mlsys_sampling::{
     BootstrapFolds, CombinatorialPurgedFolds, CombinedSplit, GroupKFold, GroupSplit, GroupTimeSplit,
     HashSplit, KFold, LeaveOneGroupOut, LeavePGroupsOut, MissingKey, MultilabelKFold, MultilabelSplit,
     PredefinedFolds, PredefinedSplit, Purged, RandomSplit, Repeated, Shuffle, StratifiedGroupKFold,
     StratifiedGroupSplit, StratifiedKFold, StratifiedSplit, TimeSeriesFolds, TimeSplit, WindowFolds,
 };
-use mlsys_testkit::{FoldsContract, SplitContract};
+use mlsys_testkit::{FoldsContract, SplitContract, StatisticContract, table};
 
 #[test]
 fn splits() {
@@ -195,4 +199,23 @@ fn folds_of_several_kinds() {
         .groups_whole()
         .time_ordered()
         .run();
+}
+
+#[test]
+fn statistics() {
+    // The rows of the ordinary table that are in the sample, and what they tell of the keys.
+    let batch = table::mixed(311, true);
+    for (columns, size) in
+        [(vec!["word"], 3), (vec!["number", "team"], 40), (vec!["when"], 1), (vec!["flag"], 9)]
+    {
+        let mut recipe = BottomK::new(columns[0], size).seed(hash_u64(size as u64, 0));
+        for column in &columns[1..] {
+            recipe = recipe.and(*column);
+        }
+        StatisticContract::new(&format!("BottomK of {columns:?}"), recipe).run(|sample| {
+            let mut numbers = vec![sample.n_keys() as f64, sample.distinct()];
+            numbers.extend(sample.rows(&batch).unwrap().into_iter().map(|row| row as f64));
+            numbers
+        });
+    }
 }

@@ -37,6 +37,9 @@ pub fn importance_weights(log_p: &[f64], log_q: &[f64]) -> Result<Vec<f64>> {
         }
     }
     let largest = log_p.iter().zip(log_q).map(|(p, q)| p - q).fold(f64::NEG_INFINITY, f64::max);
+    if largest == f64::INFINITY {
+        return Err(Error::invalid_value("log_p", None, largest, "log densities whose difference is finite"));
+    }
     if largest == f64::NEG_INFINITY {
         return Err(Error::too_few_rows(
             1,

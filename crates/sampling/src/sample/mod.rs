@@ -3,7 +3,7 @@
 //! | sampler | each row's chance | as a function |
 //! |---|---|---|
 //! | [`SimpleSample`] | equal | [`simple_sample`], [`simple_sample_with_replacement`] |
-//! | [`SystematicSample`] | equal; neighbours never together | [`systematic_sample`] |
+//! | [`SystematicSample`] | equal; evenly spread | [`systematic_sample`] |
 //! | [`StratifiedSample`] | by stratum: proportional, equal, or Neyman's | [`stratified_sample`], [`allocate`] |
 //! | [`ClusterSample`] | equal; whole groups | [`cluster_sample`] |
 //! | [`WeightedSample`] | by a weight, with or without replacement | [`weighted_sample`], [`AliasTable`] |
@@ -92,6 +92,15 @@ pub trait Draw {
     /// As [`draw`](Self::draw).
     fn sample<P: Partition>(&self, data: &Dataset<P>) -> Result<Dataset<P>> {
         data.take(&self.draw(data)?.rows)
+    }
+}
+
+/// Room for a sample with replacement, whose size nothing else bounds.
+fn room_for(estimator: &str, size: usize) -> Result<Vec<usize>> {
+    let mut rows = Vec::new();
+    match rows.try_reserve_exact(size) {
+        Ok(()) => Ok(rows),
+        Err(_) => Err(Error::invalid_parameter(estimator, "size", size, "what fits into memory")),
     }
 }
 

@@ -54,13 +54,15 @@ pub struct Reservoir<T> {
 /// Random numbers that are part of a state: the n-th is a hash of n.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Coin {
+    seed: u64,
+    stream: u64,
     key: u64,
     tossed: u64,
 }
 
 impl Coin {
     pub(super) fn new(seed: u64, stream: u64) -> Self {
-        Self { key: hash_u64(stream, hash_u64(seed, 0x636f_696e)), tossed: 0 }
+        Self { seed, stream, key: hash_u64(stream, hash_u64(seed, 0x636f_696e)), tossed: 0 }
     }
 
     fn next(&mut self) -> u64 {
@@ -111,13 +113,13 @@ impl<T> Reservoir<T> {
 
     /// The seed of its coin, before the first item.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.coin = Coin::new(seed, 0);
+        self.coin = Coin::new(seed, self.coin.stream);
         self
     }
 
-    /// The stream that it samples, before the first item: reservoirs that will merge toss different coins. Set the seed first.
+    /// The stream that it samples, before the first item: reservoirs that will merge toss different coins.
     pub fn stream(mut self, stream: u64) -> Self {
-        self.coin = Coin::new(self.coin.key, stream);
+        self.coin = Coin::new(self.coin.seed, stream);
         self
     }
 
@@ -149,14 +151,17 @@ impl<T> Reservoir<T> {
         match self.method {
             ReservoirMethod::R => {
                 let place = self.coin.below(self.seen);
-                if place < self.size as u64 {
-                    self.items[place as usize] = item;
+                // A damaged reservoir may hold fewer than it should.
+                if let Some(out) = usize::try_from(place).ok().and_then(|place| self.items.get_mut(place)) {
+                    *out = item;
                 }
             }
             ReservoirMethod::L if self.skip > 0 => self.skip -= 1,
             ReservoirMethod::L => {
                 let place = self.coin.below(self.size as u64) as usize;
-                self.items[place] = item;
+                if let Some(out) = self.items.get_mut(place) {
+                    *out = item;
+                }
                 self.largest *= (self.coin.uniform().ln() / self.size as f64).exp();
                 self.jump();
             }
@@ -221,6 +226,8 @@ impl<T> Reservoir<T> {
                 ));
             }
         }
+        let seen =
+            self.seen.checked_add(other.seen).ok_or_else(|| Error::state("fewer than 2^64 items", "more"))?;
         self.coin.mix(other.coin);
         let (mut own_seen, mut other_seen) = (self.seen, other.seen);
         let mut own = std::mem::take(&mut self.items);
@@ -233,8 +240,7 @@ impl<T> Reservoir<T> {
             self.items.push(items.swap_remove(place));
             *seen -= 1;
         }
-        self.seen =
-            self.seen.checked_add(other.seen).ok_or_else(|| Error::state("fewer than 2^64 items", "more"))?;
+        self.seen = seen;
         if self.items.len() == self.size {
             self.restart();
         }

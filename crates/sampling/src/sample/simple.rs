@@ -7,7 +7,7 @@ use mlsys_core::hash::StableHasher;
 use mlsys_core::{Dataset, Error, Partition, Result, seed};
 use serde::{Deserialize, Serialize};
 
-use super::{Draw, Sample, check_size};
+use super::{Draw, Sample, check_size, room_for};
 
 /// Whether a row may be drawn twice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,7 +136,8 @@ pub fn simple_sample_with_replacement(n: usize, size: usize, seed: u64) -> Resul
         return Err(Error::too_few_rows(1, 0, "SimpleSample"));
     }
     let mut rng = seed::stream(seed, 0);
-    let mut rows: Vec<usize> = (0..size).map(|_| seed::below(n as u64, &mut rng) as usize).collect();
+    let mut rows = room_for("SimpleSample", size)?;
+    rows.extend((0..size).map(|_| seed::below(n as u64, &mut rng) as usize));
     rows.sort_unstable();
     Ok(Sample { rows, weights: Some(vec![n as f64 / size as f64; size]) })
 }

@@ -86,10 +86,14 @@ impl Draw for StratifiedSample {
 
 /// How many rows each stratum gives: `shares` are what they are divided by, `sizes` what there is.
 ///
-/// Each stratum gets one at least and `sizes` at most; the rest goes by the largest remainder of the share, equal ones in order.
+/// Each stratum that is not empty gets one at least and `sizes` at most, and within these bounds the same multiple of its
+/// share; strata without a share divide evenly what the others cannot take. Fractions are rounded by the largest
+/// remainder, equal ones in order.
 ///
 /// ```
 /// assert_eq!(mlsys_sampling::sample::allocate(&[90, 8, 2], &[90.0, 8.0, 2.0], 10)?, [8, 1, 1]);
+/// // The first gives what it has, and the others divide the rest.
+/// assert_eq!(mlsys_sampling::sample::allocate(&[2, 90, 90], &[8.0, 1.0, 1.0], 20)?, [2, 9, 9]);
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
@@ -97,7 +101,7 @@ impl Draw for StratifiedSample {
 ///
 /// [`TooFewRows`](mlsys_core::ErrorKind::TooFewRows) for more than there are;
 /// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for fewer than one for each;
-/// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for shares that are negative, not finite or all zero.
+/// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for shares that are negative or not finite.
 pub fn allocate(sizes: &[usize], shares: &[f64], size: usize) -> Result<Vec<usize>> {
     const NAME: &str = "StratifiedSample";
     if sizes.len() != shares.len() {
@@ -116,52 +120,62 @@ pub fn allocate(sizes: &[usize], shares: &[f64], size: usize) -> Result<Vec<usiz
     if let Some(i) = shares.iter().position(|s| !(s.is_finite() && *s >= 0.0)) {
         return Err(Error::invalid_value("shares", Some(i), shares[i], "finite and not negative"));
     }
-    // A stratum whose share is out of bounds is settled there; the others divide what is left.
-    let mut settled: Vec<Option<usize>> = sizes.iter().map(|&n| (n == 0).then_some(0)).collect();
-    loop {
-        let open: Vec<usize> = (0..sizes.len()).filter(|&i| settled[i].is_none()).collect();
-        let left = size - settled.iter().flatten().sum::<usize>();
-        let total: f64 = open.iter().map(|&i| shares[i]).sum();
-        let share = |i: usize| {
-            if total > 0.0 { left as f64 * (shares[i] / total) } else { left as f64 / open.len() as f64 }
-        };
-        // Those with too little first: their rows come from the rich ones.
-        let low: Vec<usize> = open.iter().copied().filter(|&i| share(i) < 1.0).collect();
-        let high: Vec<usize> = open.iter().copied().filter(|&i| share(i) > sizes[i] as f64).collect();
-        if !low.is_empty() && low.len() < open.len() {
-            low.into_iter().for_each(|i| settled[i] = Some(1));
-            continue;
+    // A power of two, so that the sum stays finite and shares keep their digits.
+    let largest = shares.iter().copied().fold(0.0, f64::max);
+    let scale = if largest > 0.0 { (-largest.log2().floor()).clamp(-1_000.0, 1_000.0).exp2() } else { 0.0 };
+    let mut shares: Vec<f64> = shares.iter().map(|share| share * scale).collect();
+    // The counts are c · share, within bounds, for the one c with which they sum up to the size. If bounds add more
+    // rows than they take, c must become smaller: what is too low stays so and is settled; and the other way around.
+    let mut counts = vec![0usize; sizes.len()];
+    let mut open: Vec<usize> = (0..sizes.len()).filter(|&i| sizes[i] > 0).collect();
+    let mut left = size;
+    let mut quota = vec![0.0; sizes.len()];
+    while !open.is_empty() {
+        let mut total: f64 = open.iter().map(|&i| shares[i]).sum();
+        if total == 0.0 {
+            open.iter().for_each(|&i| shares[i] = 1.0);
+            total = open.len() as f64;
         }
-        if !high.is_empty() && high.len() < open.len() {
-            high.into_iter().for_each(|i| settled[i] = Some(sizes[i]));
-            continue;
+        let (mut lacking, mut excess) = (0.0, 0.0);
+        for &i in &open {
+            quota[i] = left as f64 * shares[i] / total;
+            lacking += (1.0 - quota[i]).max(0.0);
+            excess += (quota[i] - sizes[i] as f64).max(0.0);
         }
-        let mut counts: Vec<usize> = settled.iter().map(|s| s.unwrap_or(0)).collect();
-        open.iter().for_each(|&i| counts[i] = (share(i) as usize).clamp(1, sizes[i]));
-        let mut by_remainder = open.clone();
-        let remainder = |i: usize| share(i) - share(i).floor();
-        by_remainder.sort_by(|&i, &j| remainder(j).total_cmp(&remainder(i)));
-        // Rounding down leaves less than one for each; there are rows enough in all, so that some stratum has room.
-        let mut rest = size.saturating_sub(counts.iter().sum());
-        while rest > 0 {
-            let all = 0..sizes.len();
-            let Some(next) = by_remainder.iter().copied().chain(all).find(|&i| counts[i] < sizes[i]) else {
-                break;
+        if lacking == 0.0 && excess == 0.0 {
+            break;
+        }
+        let mut others = open.len();
+        open.retain(|&i| {
+            let bound = match (quota[i] < 1.0, quota[i] > sizes[i] as f64) {
+                (true, _) if lacking >= excess => 1,
+                (_, true) if excess >= lacking => sizes[i],
+                _ => return true,
             };
-            counts[next] += 1;
-            rest -= 1;
-            // Whoever got one more waits for the others.
-            if let Some(place) = by_remainder.iter().position(|&i| i == next) {
-                by_remainder.remove(place);
-                by_remainder.push(next);
-            }
-        }
-        while counts.iter().sum::<usize>() > size {
-            let Some(&most) = by_remainder.iter().rev().find(|&&i| counts[i] > 1) else { break };
-            counts[most] -= 1;
-        }
-        return Ok(counts);
+            others -= 1;
+            counts[i] = bound.min(left - others);
+            left -= counts[i];
+            false
+        });
     }
+    open.iter().for_each(|&i| counts[i] = (quota[i] as usize).clamp(1, sizes[i]));
+    let remainder = |i: usize| quota[i] - quota[i].floor();
+    open.sort_by(|&i, &j| remainder(j).total_cmp(&remainder(i)));
+    let taken: u128 = open.iter().map(|&i| counts[i] as u128).sum();
+    let (mut rest, mut over) =
+        ((left as u128).saturating_sub(taken) as usize, taken.saturating_sub(left as u128) as usize);
+    for &i in &open {
+        let more = usize::from(rest > 0 && counts[i] < sizes[i]);
+        counts[i] += more;
+        rest -= more;
+    }
+    // Nothing is left here but what the rounding of sizes beyond 2^53 leaves.
+    for i in open.into_iter().rev().chain(0..sizes.len()) {
+        let (more, fewer) = (rest.min(sizes[i] - counts[i]), over.min(counts[i].saturating_sub(1)));
+        counts[i] = counts[i] + more - fewer;
+        (rest, over) = (rest - more, over - fewer);
+    }
+    Ok(counts)
 }
 
 /// As [`StratifiedSample`]; `values` is the column of [`Allocation::Neyman`].

@@ -19,7 +19,7 @@ use super::{Draw, Sample, check_size};
 /// ```
 ///
 /// In a sorted table it is better than a simple sample; where the rows have a period (a row per hour, every 24th taken) it sees one phase
-/// only. Neighbours are never drawn together, so that the usual formula of the variance does not hold.
+/// only. Of a sample of up to half the rows, neighbours are never drawn together, so that the usual formula of the variance does not hold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[must_use = "a sampler does nothing until it draws"]
 pub struct SystematicSample {

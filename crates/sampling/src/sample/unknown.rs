@@ -135,7 +135,7 @@ impl Draw for QuotaSample {
 ///
 /// # Errors
 ///
-/// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for a value with two quotas;
+/// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for a value with two quotas, or no row wanted;
 /// [`TooFewRows`](mlsys_core::ErrorKind::TooFewRows) naming a value whose quota cannot be filled.
 pub fn quota_sample(values: &Coded, quotas: &[(Category, usize)]) -> Result<Sample> {
     let mut left: BTreeMap<&Category, usize> = BTreeMap::new();
@@ -143,6 +143,9 @@ pub fn quota_sample(values: &Coded, quotas: &[(Category, usize)]) -> Result<Samp
         if left.insert(value, *rows).is_some() {
             return Err(Error::invalid_parameter("QuotaSample", "quotas", value, "each value once"));
         }
+    }
+    if left.values().all(|rows| *rows == 0) {
+        return Err(Error::invalid_parameter("QuotaSample", "quotas", "none", "one row at least"));
     }
     let mut rows = Vec::new();
     for row in 0..values.len() {
@@ -258,8 +261,12 @@ pub fn snowball_sample(keys: &Coded, recipe: &SnowballSample) -> Result<Sample> 
     }
     let mut linked: BTreeMap<&Category, BTreeSet<&Category>> = BTreeMap::new();
     for (a, b) in &recipe.links {
-        linked.entry(a).or_default().insert(b);
-        linked.entry(b).or_default().insert(a);
+        // A link to itself leads nowhere, but its key is known.
+        let (of_a, itself) = (linked.entry(a).or_default(), a == b);
+        if !itself {
+            of_a.insert(b);
+            linked.entry(b).or_default().insert(a);
+        }
     }
     let known: BTreeSet<&Category> = keys.distinct.iter().collect();
     if let Some(value) = recipe.start.iter().find(|key| !known.contains(key) && !linked.contains_key(key)) {

@@ -5,7 +5,7 @@ use mlsys_core::{Dataset, Error, ErrorKind, Partition, Result, dataset, seed};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Draw, Replacement, Sample, check_size};
+use super::{Draw, Replacement, Sample, check_size, room_for};
 
 /// Rows by the weight in a column.
 ///
@@ -19,7 +19,8 @@ use super::{Draw, Replacement, Sample, check_size};
 /// | `replacement` | `Without` | |
 /// | `seed` | 0 | any |
 ///
-/// The sample has weights (`1 / (size · share)`) with replacement only: without, chances have no closed form. One pass in parallel.
+/// The sample has weights (`1 / (size · share)`) with replacement only: without, chances have no closed form. Weights
+/// below 1e-305 or above 1e300 count as those without replacement. Two passes in parallel.
 ///
 /// ```
 /// let sample = mlsys_sampling::sample::weighted_sample(&[0.0, 1.0, 1.0, 1e9], 2, 5)?;
@@ -66,11 +67,15 @@ impl Draw for WeightedSample {
         check_size("WeightedSample", self.size, usize::MAX)?;
         let table = AliasTable::new(&weights)?;
         let mut rng = seed::stream(self.seed, 0);
-        let mut rows: Vec<usize> = (0..self.size).map(|_| table.draw(&mut rng)).collect();
+        let mut rows = room_for("WeightedSample", self.size)?;
+        rows.extend((0..self.size).map(|_| table.draw(&mut rng)));
         rows.sort_unstable();
-        let total: f64 = weights.iter().sum();
-        let stands_for = rows.iter().map(|&row| total / weights[row] / self.size as f64).collect();
-        Ok(Sample { rows, weights: Some(stands_for) })
+        // By the largest, so that the sum stays finite.
+        let largest = weights.iter().copied().fold(0.0, f64::max);
+        let total: f64 = weights.iter().map(|weight| weight / largest).sum();
+        let stands_for = rows.iter().map(|&row| total / (weights[row] / largest) / self.size as f64);
+        let weights = Some(stands_for.collect());
+        Ok(Sample { rows, weights })
     }
 }
 
@@ -108,7 +113,10 @@ pub fn weighted_sample(weights: &[f64], size: usize, seed: u64) -> Result<Sample
     // A pilot tells about how large the largest key of the sample is; most rows then need no logarithm.
     let every = weights.len().div_ceil(BLOCK);
     let mut rng = seed::stream(seed, u64::MAX);
-    let pilot = weights.iter().step_by(every).map(|w| key(1.0 - seed::uniform(&mut rng), *w));
+    let pilot = weights.iter().step_by(every).map(|&weight| {
+        let uniform = 1.0 - seed::uniform(&mut rng);
+        if weight > 0.0 { key(uniform, weight) } else { f64::INFINITY }
+    });
     let mut pilot: Vec<f64> = pilot.collect();
     let wanted = size as f64 / weights.len() as f64 * pilot.len() as f64;
     let place = (wanted + 6.0 * wanted.sqrt() + 16.0) as usize;
@@ -144,7 +152,13 @@ fn smallest(blocks: &[Vec<(f64, u64)>], size: usize) -> Vec<usize> {
 /// The key of a row, from a uniform number above 0: exponential with the rate `weight`.
 #[inline]
 fn key(uniform: f64, weight: f64) -> f64 {
-    -uniform.ln() / weight
+    (0.0 - uniform.ln()) / within(weight)
+}
+
+/// Weights count as within these bounds, so that no key of a positive weight overflows or vanishes, and ties them.
+#[inline]
+pub(super) fn within(weight: f64) -> f64 {
+    weight.clamp(1e-305, 1e300)
 }
 
 /// The keys up to a limit, and their rows, block by block.
@@ -159,7 +173,7 @@ fn keys_below(weights: &[f64], limit: f64, seed: u64) -> Vec<Vec<(f64, u64)>> {
                 // Above 0 and up to 1.
                 let uniform = 1.0 - seed::uniform(&mut rng);
                 // −ln(u) is at least 1 − u: the logarithm is needed near the limit only.
-                if 1.0 - uniform <= limit * weight && weight > 0.0 {
+                if weight > 0.0 && 1.0 - uniform <= limit * within(weight) {
                     let key = key(uniform, weight);
                     if key <= limit {
                         found.push((key, (i * BLOCK + row) as u64));
@@ -235,5 +249,92 @@ impl AliasTable {
         let slot = seed::below(self.slots.len() as u64, rng) as usize;
         let (stays, other) = self.slots[slot];
         if seed::uniform(rng) < stays { slot } else { other as usize }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// A key per row, all of them sorted.
+    fn naive(weights: &[f64], size: usize, seed: u64) -> Vec<usize> {
+        let mut keys = Vec::new();
+        for (i, block) in weights.chunks(BLOCK).enumerate() {
+            let mut rng = seed::stream(seed, i as u64);
+            for (row, &weight) in block.iter().enumerate() {
+                let uniform = 1.0 - seed::uniform(&mut rng);
+                if weight > 0.0 {
+                    keys.push((key(uniform, weight), i * BLOCK + row));
+                }
+            }
+        }
+        keys.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let mut rows: Vec<usize> = keys[..size].iter().map(|(_, row)| *row).collect();
+        rows.sort_unstable();
+        rows
+    }
+
+    #[test]
+    fn as_all_keys_sorted() {
+        type Weight = fn(usize) -> f64;
+        let weights: [(&str, Weight); 6] = [
+            ("equal", |_| 1.0),
+            ("some zero", |i| (i % 5) as f64),
+            ("extreme", |i| [1e-300, 1.0, 1e300][i % 3]),
+            ("beyond what counts", |i| [5e-324, 1e-310, f64::MAX, 1.0][i % 4]),
+            // The pilot sees every second or third row: of these, all the heavy ones or none.
+            ("heavy where the pilot looks", |i| if i % 6 == 0 { 1e6 } else { 1.0 }),
+            ("heavy where it does not", |i| if i % 6 == 1 { 1e6 } else { 1.0 }),
+        ];
+        for (name, of) in weights {
+            for n in [1, 2, 30, 5_000, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 7] {
+                let weights: Vec<f64> = (0..n).map(of).collect();
+                let positive = weights.iter().filter(|w| **w > 0.0).count();
+                for size in [1, 2, 17, n / 50, n / 3, positive - positive.min(1), positive] {
+                    if (1..=positive).contains(&size) {
+                        let found = weighted_sample(&weights, size, n as u64).unwrap().rows;
+                        assert!(found == naive(&weights, size, n as u64), "{name}: {size} of {n}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_limit_that_is_too_low_is_dropped() {
+        // Where the pilot looks is heavy and the sample is larger than the heavy rows: the limit does not reach.
+        let n = 3 * BLOCK;
+        let weights: Vec<f64> = (0..n).map(|i| if i % 3 == 0 { 1e9 } else { 1e-9 }).collect();
+        let size = n / 3 + 500;
+        let limit = 1e-3;
+        assert!(keys_below(&weights, limit, 4).len() < size);
+        assert!(weighted_sample(&weights, size, 4).unwrap().rows == naive(&weights, size, 4));
+    }
+
+    #[test]
+    fn slots_give_each_index_its_share() {
+        let mut rng = seed::stream(7, 7);
+        let random: Vec<f64> = (0..1_000).map(|_| seed::uniform(&mut rng).powi(9)).collect();
+        let heavy: Vec<f64> = (0..5_000).map(|i| if i == 7 { 1e6 } else { 1.0 }).collect();
+        let mut sparse = vec![0.0; 300];
+        (sparse[3], sparse[299]) = (1e-300, 3e-300);
+        let tenths = vec![0.1; 77];
+        for weights in [vec![1.0], vec![1e300, f64::MAX, 0.0], random, heavy, sparse, tenths] {
+            let table = AliasTable::new(&weights).unwrap();
+            let mut found = vec![0.0; weights.len()];
+            for (i, &(stays, other)) in table.slots.iter().enumerate() {
+                assert!((0.0..=1.0).contains(&stays));
+                found[i] += stays;
+                found[other as usize] += 1.0 - stays;
+            }
+            let total: f64 = weights.iter().map(|w| w / 1e8).sum();
+            for (slots, weight) in found.iter().zip(&weights) {
+                let share = weight / 1e8 / total;
+                assert!((slots / weights.len() as f64 - share).abs() < 1e-12, "{slots} {share}");
+                assert!(*weight > 0.0 || *slots == 0.0, "drawn without a weight");
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ use mlsys_core::{Error, Result, seed};
 use serde::{Deserialize, Serialize};
 
 use super::reservoir::Coin;
+use super::weighted::within;
 
 /// A weighted sample, without replacement, of a stream (A-ExpJ); merges with those of other streams.
 ///
@@ -18,7 +19,7 @@ use super::reservoir::Coin;
 /// | `size` | required | 1 or more |
 /// | `seed`, `stream` | 0, 0 | any |
 ///
-/// O(size ln(n / size)) random numbers: it jumps over the weight that will not stay. An item of weight zero never stays.
+/// O(size ln(n / size)) random numbers: it jumps over the weight that will not stay. An item of weight zero never stays; weights below 1e-305 or above 1e300 count as those.
 ///
 /// ```
 /// use mlsys_sampling::sample::WeightedReservoir;
@@ -118,8 +119,9 @@ impl<T> WeightedReservoir<T> {
         if weight == 0.0 {
             return Ok(());
         }
+        let weight = within(weight);
         if self.items.len() < self.size {
-            let key = -self.coin.uniform().ln() / weight;
+            let key = (0.0 - self.coin.uniform().ln()) / weight;
             self.items.push(Keyed { key, item });
             if self.items.len() == self.size {
                 self.restart();
@@ -143,7 +145,8 @@ impl<T> WeightedReservoir<T> {
     /// The weight until a key below the largest comes up is exponential, whatever came before.
     fn restart(&mut self) {
         if let Some(top) = self.items.peek() {
-            self.jump = -self.coin.uniform().ln() / top.key;
+            // A key of 0 is never beaten. Finite, so that any format can hold it.
+            self.jump = ((0.0 - self.coin.uniform().ln()) / top.key).min(f64::MAX);
         }
     }
 
@@ -159,7 +162,9 @@ impl<T> WeightedReservoir<T> {
                 format!("one of {}", other.size),
             ));
         }
-        let damaged = |r: &Self| r.items.len() > r.size || r.items.iter().any(|keyed| !(keyed.key >= 0.0));
+        let damaged = |r: &Self| {
+            r.size == 0 || r.items.len() > r.size || r.items.iter().any(|keyed| !(keyed.key >= 0.0))
+        };
         if damaged(self) || damaged(&other) {
             return Err(Error::state("up to the size in keys of 0 or more", "others"));
         }
@@ -173,5 +178,28 @@ impl<T> WeightedReservoir<T> {
             self.restart();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn keys_that_are_no_numbers_are_refused() {
+        let damaged = |key: f64| {
+            let mut reservoir = WeightedReservoir::new(2).unwrap();
+            reservoir.push(0, 1.0).unwrap();
+            reservoir.items.push(Keyed { key, item: 1 });
+            reservoir
+        };
+        for key in [f64::NAN, -f64::NAN, -1.0, f64::NEG_INFINITY] {
+            let mut pushed = damaged(key);
+            (0..9).for_each(|item| pushed.push(item, 1.0).unwrap());
+            assert!(damaged(key).merge(WeightedReservoir::new(2).unwrap()).is_err());
+            assert!(WeightedReservoir::new(2).unwrap().merge(damaged(key)).is_err());
+        }
     }
 }
