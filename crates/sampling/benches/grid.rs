@@ -1,4 +1,4 @@
-//! Every splitter and fold generator on the grid's rows, as indices.
+//! Every splitter, fold generator and sampler on the grid's rows, as indices.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -10,6 +10,12 @@ use mlsys_core::arrow::array::{Array, BooleanArray, RecordBatch, TimestampSecond
 use mlsys_core::arrow::array::{ArrayRef, Int64Array};
 use mlsys_core::hash::hash_u64;
 use mlsys_core::{Dataset, Folds, Split, Train};
+use mlsys_sampling::sample::{
+    AliasTable, Allocation, BottomK, ConvenienceSample, Draw, EventSampler, JudgementSample, RecencySample,
+    Replacement, Reservoir, ReservoirMethod, SnowballSample, WeightedReservoir, WeightedSample, allocate,
+    bottom_k, cluster_sample, importance_estimate, importance_weights, quota_sample, simple_sample,
+    simple_sample_with_replacement, snowball_sample, stratified_sample, systematic_sample, weighted_sample,
+};
 use mlsys_sampling::{
     CombinedSplit, KFold, MultilabelKFold, PredefinedFolds, Purged, Repeated, Shuffle, SplitReport,
     TimeSeriesFolds, TimeSplit, WindowFolds, bootstrap_folds, combinatorial_purged_folds, group_k_fold,
@@ -147,5 +153,106 @@ fn of_tables(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, splits, of_groups, of_keys_and_time, of_tables);
+/// A hundredth of the rows.
+fn some(rows: usize) -> usize {
+    (rows / 100).max(1)
+}
+
+fn weights(point: &Point) -> Vec<f64> {
+    (0..point.rows as u64).map(|row| (hash_u64(row, 4) % 1_000) as f64 + 1.0).collect()
+}
+
+fn samples(criterion: &mut Criterion) {
+    let rows: fn(&Point) -> usize = |point| point.rows;
+    let grid = Grid::rows();
+    grid.measure(criterion, "simple_sample", rows, |&n| simple_sample(n, some(n), 0).unwrap());
+    grid.measure(criterion, "simple_sample, half", rows, |&n| simple_sample(n, n / 2, 0).unwrap());
+    grid.measure(criterion, "simple_sample_with_replacement", rows, |&n| {
+        simple_sample_with_replacement(n, some(n), 0).unwrap()
+    });
+    grid.measure(criterion, "systematic_sample", rows, |&n| systematic_sample(n, some(n), 0).unwrap());
+    grid.measure(criterion, "stratified_sample", classes, |classes| {
+        stratified_sample(classes, some(classes.len()), &Allocation::Proportional, None, 0).unwrap()
+    });
+    grid.measure(criterion, "allocate", weights, |weights| {
+        allocate(&vec![100; weights.len()], weights, 2 * weights.len()).unwrap()
+    });
+    grid.measure(criterion, "cluster_sample", groups, |groups| cluster_sample(groups, 2, 0).unwrap());
+    grid.measure(criterion, "weighted_sample", weights, |weights| {
+        weighted_sample(weights, some(weights.len()), 0).unwrap()
+    });
+    grid.measure(criterion, "alias_table", weights, |weights| AliasTable::new(weights).unwrap());
+    let keys = |point: &Point| (0..point.rows as i64).collect::<Int64Array>();
+    grid.measure(criterion, "bottom_k", keys, |keys| {
+        bottom_k(&[("key", keys as &dyn Array)], some(keys.len()), 0).unwrap()
+    });
+    grid.measure(criterion, "importance", weights, |weights| {
+        let densities = importance_weights(weights, weights).unwrap();
+        importance_estimate(weights, &densities).unwrap()
+    });
+}
+
+fn samples_of_streams(criterion: &mut Criterion) {
+    let grid = Grid::rows();
+    for method in [ReservoirMethod::L, ReservoirMethod::R] {
+        grid.measure(
+            criterion,
+            &format!("reservoir {method:?}"),
+            |point| point.rows,
+            |&n| {
+                let mut reservoir = Reservoir::new(some(n)).unwrap().method(method);
+                (0..n).for_each(|item| reservoir.push(item));
+                reservoir
+            },
+        );
+    }
+    grid.measure(criterion, "weighted_reservoir", weights, |weights| {
+        let mut reservoir = WeightedReservoir::new(some(weights.len())).unwrap();
+        weights.iter().enumerate().for_each(|(item, weight)| reservoir.push(item, *weight).unwrap());
+        reservoir
+    });
+    let sampler = EventSampler::new(0.01).unwrap().rate_of("error", 1.0).unwrap();
+    grid.measure(
+        criterion,
+        "event_sampler",
+        |point| point.rows as u64,
+        |&n| (0..n).filter_map(|id| sampler.keep("ok", id)).sum::<f64>(),
+    );
+}
+
+fn samples_of_tables(criterion: &mut Criterion) {
+    let grid = Grid::rows();
+    let by_weight = WeightedSample::new("group", 100).replacement(Replacement::With);
+    grid.measure(criterion, "weighted_sample with replacement", table, |data| by_weight.draw(data).unwrap());
+    let recent = RecencySample::new(100, 1e12);
+    grid.measure(criterion, "recency_sample", table, |data| recent.draw(data).unwrap());
+    let keys = BottomK::new("class", 3).and("group");
+    grid.measure(criterion, "bottom_k of a table", table, |data| keys.draw(data).unwrap());
+    let first = ConvenienceSample::new(100);
+    grid.measure(criterion, "convenience_sample", table, |data| first.draw(data).unwrap());
+    let every_other =
+        JudgementSample::new(|batch| Ok((0..batch.num_rows()).map(|row| row % 2 == 0).collect()));
+    grid.measure(criterion, "judgement_sample", table, |data| every_other.draw(data).unwrap());
+    let quotas = [(1.into(), 10), (2.into(), 5)];
+    grid.measure(criterion, "quota_sample", classes, |classes| quota_sample(classes, &quotas).unwrap());
+    let linked = |point: &Point| {
+        let last = point.rows as i64 / 50;
+        let links = (1..last).map(|group| (group / 2, group));
+        (groups(point), SnowballSample::new("group", links, [1]).waves(5))
+    };
+    grid.measure(criterion, "snowball_sample", linked, |(groups, recipe)| {
+        snowball_sample(groups, recipe).unwrap()
+    });
+}
+
+criterion_group!(
+    benches,
+    splits,
+    of_groups,
+    of_keys_and_time,
+    of_tables,
+    samples,
+    samples_of_streams,
+    samples_of_tables
+);
 criterion_main!(benches);

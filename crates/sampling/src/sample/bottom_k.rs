@@ -9,8 +9,8 @@ use super::{Draw, Sample, check_size};
 
 /// All rows of the `size` keys with the smallest hashes: a uniform sample of the distinct keys.
 ///
-/// It depends on the set of keys and the seed alone: not on the order of rows, how they are divided, or how often a key occurs. Samples
-/// merge exactly, and those of two tables under one seed overlap as their keys do.
+/// It depends on the set of keys and the seed alone: not on the order of rows, how they are divided, or how often a
+/// key occurs. Samples merge exactly, and those of two tables under one seed overlap as their keys do.
 ///
 /// | parameter | default | range |
 /// |---|---|---|
@@ -72,6 +72,23 @@ impl BottomK {
 }
 
 /// The state of [`BottomK`].
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use mlsys_core::{Dataset, arrow::array::{Int64Array, RecordBatch}};
+/// let columns = RecordBatch::try_from_iter([
+///     ("key", Arc::new(Int64Array::from(vec![4, 4, 5, 6])) as _),
+/// ])?;
+/// let data = Dataset::new(columns)?;
+/// use mlsys_core::Statistic;
+/// use mlsys_core::statistic::state_of;
+/// use mlsys_sampling::sample::BottomK;
+/// let (recipe, batch) = (BottomK::new("key", 2), data.batch());
+/// let mut state = state_of(&recipe, &batch.slice(0, 2))?;
+/// recipe.merge(&mut state, state_of(&recipe, &batch.slice(2, 2))?)?;
+/// assert_eq!(state, state_of(&recipe, batch)?);
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BottomKState {
     /// Ascending.
@@ -79,6 +96,23 @@ pub struct BottomKState {
 }
 
 /// Which keys [`BottomK`] took.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use mlsys_core::{Dataset, arrow::array::{Int64Array, RecordBatch}};
+/// let columns = RecordBatch::try_from_iter([
+///     ("key", Arc::new(Int64Array::from(vec![4, 4, 5, 6])) as _),
+/// ])?;
+/// let data = Dataset::new(columns)?;
+/// use mlsys_core::Statistic;
+/// use mlsys_core::statistic::state_of;
+/// use mlsys_sampling::sample::BottomK;
+/// let recipe = BottomK::new("key", 9);
+/// let sample = recipe.finish(&state_of(&recipe, data.batch())?)?;
+/// assert_eq!((sample.n_keys(), sample.distinct()), (3, 3.0));
+/// assert_eq!(sample.rows(data.batch())?, [0, 1, 2, 3]);
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BottomKSample {
     recipe: BottomK,
@@ -172,6 +206,14 @@ fn taken(hashes: &[u64], size: usize) -> Sample {
 /// # Errors
 ///
 /// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for a size of 0; as [`hash_rows`].
+///
+/// ```
+/// use mlsys_core::arrow::array::{Array, Int64Array};
+/// let keys = Int64Array::from(vec![4, 4, 5, 6]);
+/// let sample = mlsys_sampling::sample::bottom_k(&[("key", &keys as &dyn Array)], 3, 0)?;
+/// assert_eq!((sample.rows.len(), sample.weights.unwrap()[0]), (4, 1.0));
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
 pub fn bottom_k(keys: &[(&str, &dyn Array)], size: usize, seed: u64) -> Result<Sample> {
     check_size("BottomK", size, usize::MAX)?;
     Ok(taken(&hash_rows(keys, seed)?, size))

@@ -24,8 +24,8 @@ use super::{Draw, Sample, check_size};
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// Rows of a group resemble one another, so that an estimate varies more than from as many rows of a simple sample; the number of rows
-/// varies too.
+/// Rows of a group resemble one another, so that an estimate varies more than from as many rows of a simple sample;
+/// the number of rows varies too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[must_use = "a sampler does nothing until it draws"]
 pub struct ClusterSample {
@@ -69,6 +69,15 @@ pub(super) fn missing(column: &str, count: usize) -> Error {
 /// [`MissingValues`](ErrorKind::MissingValues);
 /// [`InvalidParameter`](ErrorKind::InvalidParameter) for no clusters;
 /// [`TooFewRows`](ErrorKind::TooFewRows) for more than there are groups.
+///
+/// ```
+/// use mlsys_core::{Coded, arrow::array::Int64Array};
+/// let plane = Coded::new("plane", &Int64Array::from(vec![7, 8, 7, 8]))?;
+/// let sample = mlsys_sampling::sample::cluster_sample(&plane, 1, 0)?;
+/// assert!(sample.rows == [0, 2] || sample.rows == [1, 3]);
+/// assert_eq!(sample.weights.unwrap(), [2.0, 2.0]);
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
 pub fn cluster_sample(groups: &Coded, clusters: usize, seed: u64) -> Result<Sample> {
     if groups.missing() > 0 {
         return Err(missing("groups", groups.missing()));

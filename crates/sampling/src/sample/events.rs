@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// Keeps events at a rate per key, without state: whether an event is kept depends on its key and its id alone.
 ///
-/// The same event is kept or left out in every process and after every restart, and an event that is kept at a rate is kept at any higher
-/// one. An event that is kept stands for `1 / rate` events of its key.
+/// The same event is kept or left out in every process and after every restart, and an event that is kept at a rate
+/// is kept at any higher one. An event that is kept stands for `1 / rate` events of its key.
 ///
 /// | parameter | default | range |
 /// |---|---|---|

@@ -6,15 +6,18 @@ use mlsys_core::{Error, ErrorKind, Result};
 
 /// The importance weights `p / q` of draws from `q`, from log densities, scaled so that the largest is 1.
 ///
-/// Log densities may lack their constants. The scale does not matter for [`importance_estimate`], and keeps the weights from overflowing.
+/// Log densities may lack their constants. The scale does not matter for [`importance_estimate`], and keeps the
+/// weights from overflowing.
 ///
 /// # Errors
 ///
-/// [`Shape`](ErrorKind::Shape) for different numbers; [`InvalidValue`](ErrorKind::InvalidValue) where `q` says that a draw is impossible, or
-/// either is NaN or `+∞`; [`TooFewRows`](ErrorKind::TooFewRows) without a draw that `p` allows.
+/// [`Shape`](ErrorKind::Shape) for different numbers; [`InvalidValue`](ErrorKind::InvalidValue) where `q` says that a
+/// draw is impossible, or either is NaN or `+∞`; [`TooFewRows`](ErrorKind::TooFewRows) without a draw that `p`
+/// allows.
 ///
 /// ```
-/// let weights = mlsys_sampling::sample::importance_weights(&[-1.0, -1001.0, f64::NEG_INFINITY], &[-1.0, -1001.0, -2.0])?;
+/// use mlsys_sampling::sample::importance_weights;
+/// let weights = importance_weights(&[-1.0, -1001.0, f64::NEG_INFINITY], &[-1.0, -1001.0, -2.0])?;
 /// assert_eq!(weights, [1.0, 1.0, 0.0]);
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
@@ -51,6 +54,13 @@ pub fn importance_weights(log_p: &[f64], log_q: &[f64]) -> Result<Vec<f64>> {
 }
 
 /// What [`importance_estimate`] found.
+///
+/// ```
+/// let report = mlsys_sampling::sample::importance_estimate(&[2.0; 128], &[1.0; 128])?;
+/// assert_eq!((report.effective_size, report.largest_share, report.collapsed()), (128.0, 1.0 / 128.0, false));
+/// assert_eq!(report.to_string(), "2 ± 0 (128.0 of 128 draws effective)");
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ImportanceReport {
@@ -67,8 +77,8 @@ pub struct ImportanceReport {
 }
 
 impl ImportanceReport {
-    /// Whether few draws carry the estimate, so that neither it nor its error can be trusted: an effective size below 1 % of the draws or
-    /// below 10, or a draw with more than a fifth of the weight.
+    /// Whether few draws carry the estimate, so that neither it nor its error can be trusted: an effective size below
+    /// 1 % of the draws or below 10, or a draw with more than a fifth of the weight.
     pub fn collapsed(&self) -> bool {
         self.effective_size < 10.0
             || self.effective_size < 0.01 * self.draws as f64
@@ -97,7 +107,8 @@ impl fmt::Display for ImportanceReport {
 /// # Errors
 ///
 /// [`Shape`](ErrorKind::Shape); [`NonFinite`](ErrorKind::NonFinite) for a value that is not finite;
-/// [`InvalidValue`](ErrorKind::InvalidValue) for a bad weight; [`TooFewRows`](ErrorKind::TooFewRows) without a positive one.
+/// [`InvalidValue`](ErrorKind::InvalidValue) for a bad weight; [`TooFewRows`](ErrorKind::TooFewRows) without a
+/// positive one.
 ///
 /// ```
 /// let report = mlsys_sampling::sample::importance_estimate(&[1.0, 3.0, 5.0], &[1.0, 1.0, 2.0])?;
@@ -106,7 +117,8 @@ impl fmt::Display for ImportanceReport {
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// Leslie Kish, *Survey sampling*, 1965, for the effective size; Art Owen, *Monte Carlo theory, methods and examples*, 2013, section 9.2.
+/// Leslie Kish, *Survey sampling*, 1965, for the effective size; Art Owen, *Monte Carlo theory, methods and
+/// examples*, 2013, section 9.2.
 pub fn importance_estimate(values: &[f64], weights: &[f64]) -> Result<ImportanceReport> {
     if values.len() != weights.len() {
         return Err(Error::shape("weights", format!("{} draws", values.len()), weights.len()));

@@ -1,4 +1,5 @@
-//! Which rows to take: probability samples with their weights, samples of streams that merge, and samples that are none.
+//! Which rows to take: probability samples with their weights, samples of streams that merge, and those of unknown
+//! chance.
 //!
 //! | sampler | each row's chance | as a function |
 //! |---|---|---|
@@ -11,11 +12,12 @@
 //! | [`Reservoir`], [`WeightedReservoir`] | equal, or by weight; of a stream, merges | |
 //! | [`BottomK`] | equal per key; the same keys whatever the order or shards, merges | [`bottom_k`] |
 //! | [`EventSampler`] | a rate per key; of a stream, without state | |
-//! | [`importance`](importance_estimate) | of another distribution: weights put it right | [`importance_weights`], [`importance_estimate`] |
-//! | [`QuotaSample`], [`ConvenienceSample`], [`JudgementSample`], [`SnowballSample`] | unknown: estimates from them are biased | [`quota_sample`], [`snowball_sample`] |
+//! | importance sampling | of another distribution, which weights put right | [`importance_weights`], [`importance_estimate`] |
+//! | [`ConvenienceSample`], [`JudgementSample`] | unknown: estimates from them are biased | |
+//! | [`QuotaSample`], [`SnowballSample`] | unknown as well | [`quota_sample`], [`snowball_sample`] |
 //!
-//! A [`Sample`] has the rows and, of a probability sample, what each stands for: `Σ weight · value` estimates the total over all rows
-//! without bias (Horvitz and Thompson, 1952).
+//! A [`Sample`] has the rows and, of a probability sample, what each stands for: `Σ weight · value` estimates the
+//! total over all rows without bias (Horvitz and Thompson, 1952).
 
 mod bottom_k;
 mod cluster;
@@ -48,6 +50,14 @@ pub use weighted_reservoir::WeightedReservoir;
 use mlsys_core::{Dataset, Error, Partition, Result};
 
 /// The rows that a sampler took.
+///
+/// ```
+/// // Two rows of four stand for two each.
+/// let sample = mlsys_sampling::sample::simple_sample(4, 2, 0)?;
+/// assert_eq!(sample.weights, Some(vec![2.0, 2.0]));
+/// assert_eq!(sample.total(&[5.0; 4])?, Some(20.0));
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Sample {
@@ -58,7 +68,8 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// The estimate `Σ weight · value` of the total of a number over the whole table; `None` where the chances are unknown.
+    /// The estimate `Σ weight · value` of the total of a number over the whole table; `None` where the chances are
+    /// unknown.
     ///
     /// # Errors
     ///
@@ -77,6 +88,23 @@ impl Sample {
 }
 
 /// Takes rows of a table.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use mlsys_core::{Dataset, arrow::array::{Int64Array, RecordBatch}};
+/// let columns = RecordBatch::try_from_iter([
+///     ("x", Arc::new(Int64Array::from(vec![5, 6, 7, 8])) as _),
+/// ])?;
+/// let data = Dataset::new(columns)?;
+///
+/// use mlsys_sampling::sample::{Draw, SimpleSample};
+/// let recipe = SimpleSample::new(2).seed(7);
+/// let rows = recipe.draw(&data)?.rows;
+/// let small = recipe.sample(&data)?;
+/// assert_eq!(small.n_rows(), 2);
+/// assert_eq!(small.row_ids(), [rows[0] as u64, rows[1] as u64]);
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
 pub trait Draw {
     /// The rows, and what each stands for.
     ///

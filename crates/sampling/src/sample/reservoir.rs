@@ -5,6 +5,16 @@ use mlsys_core::{Error, Result, seed};
 use serde::{Deserialize, Serialize};
 
 /// How a [`Reservoir`] decides which items stay.
+///
+/// ```
+/// use mlsys_sampling::sample::{Reservoir, ReservoirMethod};
+/// for method in [ReservoirMethod::L, ReservoirMethod::R] {
+///     let mut reservoir = Reservoir::new(2)?.method(method);
+///     (0..1_000).for_each(|item| reservoir.push(item));
+///     assert_eq!(reservoir.items().len(), 2);
+/// }
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReservoirMethod {
@@ -17,7 +27,8 @@ pub enum ReservoirMethod {
 
 /// A uniform sample, without replacement, of a stream of unknown length; merges with those of other streams.
 ///
-/// Every item seen has the chance `size / n`, also after merging any number of reservoirs of disjoint streams; give each its own `stream`.
+/// Every item seen has the chance `size / n`, also after merging any number of reservoirs of disjoint streams; give
+/// each its own `stream`.
 ///
 /// | parameter | default | range |
 /// |---|---|---|
@@ -36,8 +47,8 @@ pub enum ReservoirMethod {
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// Algorithm R is Alan Waterman's (Jeffrey Vitter, *Random sampling with a reservoir*, 1985); L is Kim-Hung Li's, *Reservoir-sampling
-/// algorithms of time complexity O(n(1 + log(N/n)))*, 1994.
+/// Algorithm R is Alan Waterman's (Jeffrey Vitter, *Random sampling with a reservoir*, 1985); L is Kim-Hung Li's,
+/// *Reservoir-sampling algorithms of time complexity O(n(1 + log(N/n)))*, 1994.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[must_use = "a reservoir holds nothing until items are pushed"]
 pub struct Reservoir<T> {
@@ -133,7 +144,8 @@ impl<T> Reservoir<T> {
         self.items
     }
 
-    /// How many items were pushed, here and in what was merged in. Each item that stays stands for `seen / items` of them.
+    /// How many items were pushed, here and in what was merged in. Each item that stays stands for `seen / items` of
+    /// them.
     pub fn seen(&self) -> u64 {
         self.seen
     }
@@ -171,7 +183,8 @@ impl<T> Reservoir<T> {
     /// Draws the state of L anew, as if `seen` items had had a uniform number each: the `size`-th smallest of them.
     fn restart(&mut self) {
         let size = self.size as f64;
-        // The largest of `size` uniform numbers; then one more factor for each item beyond, by the spacings of order statistics.
+        // The largest of `size` uniform numbers; then one more factor for each item beyond, by the spacings of order
+        // statistics.
         self.largest = if self.seen <= self.size as u64 {
             (self.coin.uniform().ln() / size).exp()
         } else {

@@ -10,6 +10,20 @@ use serde::{Deserialize, Serialize};
 use super::{Draw, Sample, check_size, room_for};
 
 /// Whether a row may be drawn twice.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use mlsys_core::{Dataset, arrow::array::{Int64Array, RecordBatch}};
+/// let columns = RecordBatch::try_from_iter([
+///     ("x", Arc::new(Int64Array::from(vec![5, 6, 7, 8])) as _),
+/// ])?;
+/// let data = Dataset::new(columns)?;
+///
+/// use mlsys_sampling::sample::{Draw, Replacement, SimpleSample};
+/// assert!(SimpleSample::new(9).draw(&data).is_err());
+/// assert_eq!(SimpleSample::new(9).replacement(Replacement::With).draw(&data)?.rows.len(), 9);
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Replacement {
@@ -83,6 +97,12 @@ impl Draw for SimpleSample {
 /// [`TooFewRows`](mlsys_core::ErrorKind::TooFewRows) for more than there are.
 ///
 /// Robert Floyd's algorithm: Jon Bentley, Bob Floyd, *A sample of brilliance*, 1987.
+///
+/// ```
+/// let sample = mlsys_sampling::sample::simple_sample(5, 5, 0)?;
+/// assert_eq!(sample.rows, [0, 1, 2, 3, 4]);
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
 pub fn simple_sample(n: usize, size: usize, seed: u64) -> Result<Sample> {
     check_size("SimpleSample", size, n)?;
     let rows = floyd(n, size, &mut seed::stream(seed, 0));

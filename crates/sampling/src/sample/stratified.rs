@@ -7,6 +7,26 @@ use super::cluster::missing;
 use super::{Draw, Sample, check_size};
 
 /// How a sample is divided among strata.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use mlsys_core::{Dataset, arrow::array::{Float64Array, RecordBatch, StringArray}};
+/// let columns = RecordBatch::try_from_iter([
+///     ("h", Arc::new(StringArray::from(vec!["a", "a", "a", "a", "b", "b"])) as _),
+///     ("y", Arc::new(Float64Array::from(vec![1.0, 1.0, 1.0, 1.0, 0.0, 9.0])) as _),
+/// ])?;
+/// let data = Dataset::new(columns)?;
+///
+/// use mlsys_sampling::sample::{Allocation, Draw, StratifiedSample};
+/// let of_a = |allocation| -> mlsys_core::Result<usize> {
+///     let sample = StratifiedSample::new("h", 3).allocation(allocation).draw(&data)?;
+///     Ok(sample.rows.iter().filter(|row| **row < 4).count())
+/// };
+/// assert_eq!(of_a(Allocation::Proportional)?, 2);
+/// // `y` does not vary in `a`: one row tells everything.
+/// assert_eq!(of_a(Allocation::Neyman("y".into()))?, 1);
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Allocation {
@@ -15,7 +35,8 @@ pub enum Allocation {
     Proportional,
     /// The same for each.
     Equal,
-    /// Neyman's, `n N_h σ_h / Σ N_h σ_h`, with the deviation σ_h of a column: the smallest variance of its total for the size.
+    /// Neyman's, `n N_h σ_h / Σ N_h σ_h`, with the deviation σ_h of a column: the smallest variance of its total for
+    /// the size.
     Neyman(String),
 }
 
@@ -28,8 +49,8 @@ pub enum Allocation {
 /// | `allocation` | `Proportional` | |
 /// | `seed` | 0 | any |
 ///
-/// Shares are rounded by the largest remainder. Each stratum gets a row at least, and no more than it has; what it cannot take goes to the
-/// others. The weight of a row is `N_h / n_h`. Missing strata are an error.
+/// Shares are rounded by the largest remainder. Each stratum gets a row at least, and no more than it has; what it
+/// cannot take goes to the others. The weight of a row is `N_h / n_h`. Missing strata are an error.
 ///
 /// ```
 /// use mlsys_core::{Coded, arrow::array::StringArray};
@@ -86,8 +107,8 @@ impl Draw for StratifiedSample {
 
 /// How many rows each stratum gives: `shares` are what they are divided by, `sizes` what there is.
 ///
-/// Each stratum that is not empty gets one at least and `sizes` at most, and within these bounds the same multiple of its
-/// share; strata without a share divide evenly what the others cannot take. Fractions are rounded by the largest
+/// Each stratum that is not empty gets one at least and `sizes` at most, and within these bounds the same multiple of
+/// its share; strata without a share divide evenly what the others cannot take. Fractions are rounded by the largest
 /// remainder, equal ones in order.
 ///
 /// ```
@@ -184,6 +205,15 @@ pub fn allocate(sizes: &[usize], shares: &[f64], size: usize) -> Result<Vec<usiz
 ///
 /// As [`allocate`]; [`MissingValues`](mlsys_core::ErrorKind::MissingValues) for rows without a stratum;
 /// [`Shape`](mlsys_core::ErrorKind::Shape) when Neyman's allocation has no value per row.
+///
+/// ```
+/// use mlsys_core::{Coded, arrow::array::StringArray};
+/// use mlsys_sampling::sample::{Allocation, stratified_sample};
+/// let carrier = Coded::new("carrier", &StringArray::from(vec!["AA", "AA", "AA", "UA"]))?;
+/// let sample = stratified_sample(&carrier, 2, &Allocation::Equal, None, 0)?;
+/// assert_eq!((sample.rows[1], sample.weights.unwrap()), (3, vec![3.0, 1.0]));
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
 pub fn stratified_sample(
     strata: &Coded,
     size: usize,

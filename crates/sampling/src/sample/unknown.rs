@@ -137,6 +137,14 @@ impl Draw for QuotaSample {
 ///
 /// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for a value with two quotas, or no row wanted;
 /// [`TooFewRows`](mlsys_core::ErrorKind::TooFewRows) naming a value whose quota cannot be filled.
+///
+/// ```
+/// use mlsys_core::{Coded, arrow::array::Int64Array};
+/// let answers = Coded::new("age", &Int64Array::from(vec![30, 30, 60]))?;
+/// let sample = mlsys_sampling::sample::quota_sample(&answers, &[(60.into(), 1)])?;
+/// assert_eq!((sample.rows, sample.weights), (vec![2], None));
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
 pub fn quota_sample(values: &Coded, quotas: &[(Category, usize)]) -> Result<Sample> {
     let mut left: BTreeMap<&Category, usize> = BTreeMap::new();
     for (value, rows) in quotas {
@@ -176,8 +184,8 @@ pub fn quota_sample(values: &Coded, quotas: &[(Category, usize)]) -> Result<Samp
 /// | `per_key` | all | links followed from a key, at random |
 /// | `seed` | 0 | any |
 ///
-/// **Bias**: keys with many links come in far more often, and only what is linked with the start at all. It is for populations that no list
-/// holds.
+/// **Bias**: keys with many links come in far more often, and only what is linked with the start at all. It is for
+/// populations that no list holds.
 ///
 /// ```
 /// use mlsys_core::{Coded, arrow::array::Int64Array};
@@ -250,8 +258,19 @@ impl Draw for SnowballSample {
 ///
 /// # Errors
 ///
-/// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) without a start, for one that no row and no link has, or when no links may
-/// be followed.
+/// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) without a start, for one that no row and no link
+/// has, or when no links may be followed.
+///
+/// ```
+/// use mlsys_core::{Coded, arrow::array::Int64Array};
+/// use mlsys_sampling::sample::{SnowballSample, snowball_sample};
+/// let keys = Coded::new("account", &Int64Array::from(vec![1, 2, 3]))?;
+/// // One more wave goes by way of 9, which has no row.
+/// let recipe = SnowballSample::new("account", [(1, 9), (9, 3)], [1]);
+/// assert_eq!(snowball_sample(&keys, &recipe.clone())?.rows, [0]);
+/// assert_eq!(snowball_sample(&keys, &recipe.waves(2))?.rows, [0, 2]);
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
 pub fn snowball_sample(keys: &Coded, recipe: &SnowballSample) -> Result<Sample> {
     if recipe.start.is_empty() {
         return Err(Error::invalid_parameter("SnowballSample", "start", "none", "one key at least"));

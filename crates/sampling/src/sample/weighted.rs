@@ -9,8 +9,9 @@ use super::{Draw, Replacement, Sample, check_size, room_for};
 
 /// Rows by the weight in a column.
 ///
-/// Without replacement, rows are drawn one after another, each in proportion to its weight among those left (successive sampling): chances
-/// are not proportional to the weights, heavy rows saturate. With replacement each draw is in proportion to the weights.
+/// Without replacement, rows are drawn one after another, each in proportion to its weight among those left
+/// (successive sampling): chances are not proportional to the weights, heavy rows saturate. With replacement each
+/// draw is in proportion to the weights.
 ///
 /// | parameter | default | range |
 /// |---|---|---|
@@ -28,8 +29,8 @@ use super::{Draw, Replacement, Sample, check_size, room_for};
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// Pavlos Efraimidis, Paul Spirakis, *Weighted random sampling with a reservoir*, 2006 (the keys of A-Res; the rows are in memory here. Of a
-/// stream: [`WeightedReservoir`](super::WeightedReservoir)).
+/// Pavlos Efraimidis, Paul Spirakis, *Weighted random sampling with a reservoir*, 2006 (the keys of A-Res; the rows
+/// are in memory here. Of a stream: [`WeightedReservoir`](super::WeightedReservoir)).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[must_use = "a sampler does nothing until it draws"]
 pub struct WeightedSample {
@@ -97,8 +98,14 @@ const BLOCK: usize = 65_536;
 /// # Errors
 ///
 /// [`NonFinite`](ErrorKind::NonFinite) and [`InvalidValue`](ErrorKind::InvalidValue) for bad weights;
-/// [`InvalidParameter`](ErrorKind::InvalidParameter) for a size of 0; [`TooFewRows`](ErrorKind::TooFewRows) for more than there are rows of
-/// positive weight.
+/// [`InvalidParameter`](ErrorKind::InvalidParameter) for a size of 0; [`TooFewRows`](ErrorKind::TooFewRows) for more
+/// than there are rows of positive weight.
+///
+/// ```
+/// let sample = mlsys_sampling::sample::weighted_sample(&[3.0, 0.0, 1.0], 2, 0)?;
+/// assert_eq!((sample.rows, sample.weights), (vec![0, 2], None));
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
 pub fn weighted_sample(weights: &[f64], size: usize, seed: u64) -> Result<Sample> {
     let blocks: Vec<Result<usize>> = weights
         .par_chunks(BLOCK)
@@ -198,8 +205,8 @@ fn keys_below(weights: &[f64], limit: f64, seed: u64) -> Vec<Vec<(f64, u64)>> {
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// Alastair Walker, *An efficient method for generating discrete random variables with general distributions*, 1977; built as in Michael
-/// Vose, *A linear algorithm for generating random numbers with a given distribution*, 1991.
+/// Alastair Walker, *An efficient method for generating discrete random variables with general distributions*, 1977;
+/// built as in Michael Vose, *A linear algorithm for generating random numbers with a given distribution*, 1991.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AliasTable {
     /// The chance that a slot stays with its index, and the index that it else gives.

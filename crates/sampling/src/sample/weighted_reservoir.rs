@@ -11,15 +11,17 @@ use super::weighted::within;
 
 /// A weighted sample, without replacement, of a stream (A-ExpJ); merges with those of other streams.
 ///
-/// The items that stay are those of the `size` smallest keys `−ln(u) / w`: the same chances as drawing one item after another in proportion
-/// to the weights left, also after merging any number of reservoirs of disjoint streams; give each its own `stream`.
+/// The items that stay are those of the `size` smallest keys `−ln(u) / w`: the same chances as drawing one item after
+/// another in proportion to the weights left, also after merging any number of reservoirs of disjoint streams; give
+/// each its own `stream`.
 ///
 /// | parameter | default | range |
 /// |---|---|---|
 /// | `size` | required | 1 or more |
 /// | `seed`, `stream` | 0, 0 | any |
 ///
-/// O(size ln(n / size)) random numbers: it jumps over the weight that will not stay. An item of weight zero never stays; weights below 1e-305 or above 1e300 count as those.
+/// O(size ln(n / size)) random numbers: it jumps over the weight that will not stay. An item of weight zero never
+/// stays; weights below 1e-305 or above 1e300 count as those.
 ///
 /// ```
 /// use mlsys_sampling::sample::WeightedReservoir;
@@ -84,7 +86,8 @@ impl<T> WeightedReservoir<T> {
         Ok(Self { size, items: BinaryHeap::new(), seen: 0, coin, jump: 0.0 })
     }
 
-    /// The seed of its coin and the stream that it samples, before the first item: reservoirs that will merge toss different coins.
+    /// The seed of its coin and the stream that it samples, before the first item: reservoirs that will merge toss
+    /// different coins.
     pub fn seed(mut self, seed: u64, stream: u64) -> Self {
         self.coin = Coin::new(seed, stream);
         self
@@ -162,11 +165,8 @@ impl<T> WeightedReservoir<T> {
                 format!("one of {}", other.size),
             ));
         }
-        let damaged = |r: &Self| {
-            r.size == 0
-                || r.items.len() > r.size
-                || r.items.iter().any(|keyed| keyed.key.is_nan() || keyed.key < 0.0)
-        };
+        let damaged =
+            |r: &Self| r.size == 0 || r.items.len() > r.size || !r.items.iter().all(|keyed| keyed.key >= 0.0);
         if damaged(self) || damaged(&other) {
             return Err(Error::state("up to the size in keys of 0 or more", "others"));
         }
