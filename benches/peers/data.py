@@ -56,3 +56,12 @@ flights_3m = pd.DataFrame(dict(
     origin=airports[origin], destination=airports[destination],
 ))
 write(flights_3m, "flights_3m.parquet")
+
+# A class and one of 1,200 groups of uneven size for each row.
+group = rng.choice(1_200, n, p=rng.dirichlet(np.full(1_200, 2.0)))
+label = (rng.random(n) < 0.1 + 0.3 * rng.random(1_200)[group]).astype("int64")
+write(pd.DataFrame({"class": label, "group": group.astype("int64")}), "groups_3m.parquet")
+
+rows = np.sort(rng.choice(len(filled), 50_000, replace=False))
+complete = filled.drop(columns="gust_missing").iloc[rows].assign(late=flights.late.to_numpy()[rows])
+write(complete.reset_index(drop=True), "information.parquet")

@@ -22,3 +22,18 @@ pub fn scores(directory: &str) -> Result<RecordBatch> {
 pub fn encoded(directory: &str) -> Result<RecordBatch> {
     read_parquet(format!("{directory}/encoded.parquet"))
 }
+
+/// Three million flights.
+pub fn flights_3m(directory: &str) -> Result<RecordBatch> {
+    read_parquet(format!("{directory}/flights_3m.parquet"))
+}
+
+/// Three million rows with a class and a group.
+pub fn groups_3m(directory: &str) -> Result<RecordBatch> {
+    read_parquet(format!("{directory}/groups_3m.parquet"))
+}
+
+/// 50,000 rows of 16 complete numbers, and `late`.
+pub fn information(directory: &str) -> Result<RecordBatch> {
+    read_parquet(format!("{directory}/information.parquet"))
+}

@@ -1,4 +1,4 @@
-"""The profile of `profile`, of a Parquet file of three million rows, from the file."""
+"""The profile of `profile`, of a Parquet file of three million rows, from the file; without the most frequent of 214,000 times."""
 
 import polars as pl
 
@@ -6,6 +6,8 @@ from jobs.profile import Polars as InMemory
 
 
 class Polars(InMemory):
+    no_top = ("date",)
+
     def load(self, directory):
         self.path = directory / "flights_3m.parquet"
         return pl.scan_parquet(self.path).select(pl.len()).collect().item()

@@ -1,12 +1,18 @@
 //! A file per job, named as the job.
 
+mod chi_square;
+mod ks_2samp;
 mod logistic_regression;
 mod median_imputer;
+mod mutual_information;
 mod one_hot;
 mod profile;
 mod profile_3m;
 mod roc_auc;
 mod standard_scaler;
+mod stratified_group_k_fold;
+mod stratified_sample;
+mod weighted_sample;
 
 use mlsys::arrow::array::{ArrayRef, RecordBatch};
 use mlsys::arrow::datatypes::FieldRef;
@@ -17,6 +23,12 @@ use crate::Job;
 /// Loads a job's data.
 pub fn load(name: &str, data: &str) -> Result<Box<dyn Job>> {
     Ok(match name {
+        "chi_square" => Box::new(chi_square::ChiSquare::load(data)?),
+        "ks_2samp" => Box::new(ks_2samp::KolmogorovSmirnov::load(data)?),
+        "mutual_information" => Box::new(mutual_information::MutualInformation::load(data)?),
+        "stratified_group_k_fold" => Box::new(stratified_group_k_fold::Folding::load(data)?),
+        "stratified_sample" => Box::new(stratified_sample::Stratified::load(data)?),
+        "weighted_sample" => Box::new(weighted_sample::Weighted::load(data)?),
         "profile" => Box::new(profile::Profiling::load(data)?),
         "profile_3m" => Box::new(profile_3m::ProfilingFile::load(data)?),
         "standard_scaler" => Box::new(standard_scaler::Scaling::load(data)?),

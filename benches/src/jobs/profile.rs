@@ -46,8 +46,8 @@ pub fn digest(report: Option<&ProfileReport>) -> Vec<(String, f64)> {
                 .iter()
                 .for_each(|&q| add(&format!("q{q}"), quantiles.quantile(q).unwrap_or(f64::NAN)));
         }
-        if let Some(counts) = &column.counts {
-            add("top", counts.most_frequent().map_or(0.0, |c| c.rows as f64));
+        if let Some(top) = column.counts.as_ref().and_then(|counts| counts.most_frequent()) {
+            add("top", top.rows as f64);
         }
     }
     digest

@@ -27,7 +27,8 @@ pub enum Category {
     Int(i64),
     /// A floating number.
     Float(f64),
-    /// Text; dates and times are written in ISO 8601, instants in UTC and without a zone, so that they sort in time.
+    /// Text; dates and times are written in ISO 8601, instants in UTC and without a zone, so that they sort in
+    /// time.
     Text(Arc<str>),
 }
 
@@ -246,11 +247,17 @@ impl Coded {
                 let coded = coder.finish();
                 let integer = |value: &Category| if let Category::Int(i) = value { Some(*i) } else { None };
                 let distinct: Int64Array = coded.distinct.iter().map(integer).collect();
-                let text = cast(&cast(&cast(&distinct, stored)?, array.data_type())?, &DataType::Utf8)?;
-                if text.null_count() > 0 {
-                    return Err(Error::column_type(column, "dates in the years 0 to 9999", "others"));
+                let outside = || {
+                    Error::column_type(column, "dates in the years 0 to 9999, or times of a day", "others")
+                };
+                let stamps = cast(&cast(&distinct, stored)?, array.data_type())?;
+                let text = cast(&stamps, &DataType::Utf8).map_err(|_| outside())?;
+                let text = text.as_string::<i32>();
+                // Years beyond four digits have a sign, and would not sort in time.
+                if text.null_count() > 0 || text.iter().flatten().any(|t| t.starts_with(['+', '-'])) {
+                    return Err(outside());
                 }
-                let text = Self::from_text(text.as_string::<i32>().iter());
+                let text = Self::from_text(text.iter());
                 let code = |code: u32| text.codes.get(code as usize).copied().unwrap_or(Self::MISSING);
                 Ok(Self { codes: coded.codes.into_iter().map(code).collect(), distinct: text.distinct })
             }
@@ -289,6 +296,12 @@ impl Coded {
         // Arrow's keys of a dictionary without values cannot be normalised.
         if dictionary.values().is_empty() {
             return Ok(Self { codes: vec![Self::MISSING; array.len()], distinct: Vec::new() });
+        }
+        if let (true, DataType::Dictionary(_, plain)) =
+            (dictionary.values().len() > array.len(), array.data_type())
+        {
+            // A slice keeps the whole dictionary: coding all of it for every slice would cost its square.
+            return Self::new(column, &cast(array, plain)?);
         }
         let values = Self::new(column, dictionary.values().as_ref())?;
         let keys = dictionary.normalized_keys();
@@ -354,7 +367,7 @@ fn check_decimals(column: &str, data_type: &DataType, values: &[f64]) -> Result<
         _ => return Ok(()),
     };
     let unit = 10f64.powi(i32::from(scale));
-    match values.iter().position(|x| (x * unit).abs() >= 9_007_199_254_740_992.0) {
+    match values.iter().position(|x| (x * unit).abs() >= 1e15) {
         None => Ok(()),
         Some(row) => {
             let expected = "decimals of at most 15 digits to be categories";

@@ -218,7 +218,8 @@ pub fn missing(column: &str, array: &dyn Array) -> Result<Option<NullBuffer>> {
     Ok(Some(NullBuffer::new(!null.values())))
 }
 
-/// Instants in nanoseconds since 1970 in UTC (dates and zone-less timestamps count as UTC), for ordering rows in time.
+/// Instants in nanoseconds since 1970 in UTC (dates and zone-less timestamps count as UTC), for ordering rows in
+/// time.
 ///
 /// # Errors
 ///

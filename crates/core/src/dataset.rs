@@ -359,7 +359,8 @@ impl<P: Partition> Dataset<P> {
     ///
     /// # Errors
     ///
-    /// As [`column::finite`]; [`InvalidValue`](ErrorKind::InvalidValue) for a negative weight, and when all are zero.
+    /// As [`column::finite`]; [`InvalidValue`](ErrorKind::InvalidValue) for a negative weight, and when all are
+    /// zero.
     pub fn weights(&self) -> Result<Option<ScalarBuffer<f64>>> {
         let Some(name) = self.layout.weight() else { return Ok(None) };
         let values = weights_of(name, self.column(name)?)?;

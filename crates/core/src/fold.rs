@@ -76,6 +76,10 @@ impl Fold {
     /// [`Shape`](crate::ErrorKind::Shape) for a number that is not below `n_folds`;
     /// [`TooFewRows`](crate::ErrorKind::TooFewRows) for a fold without rows on a side.
     pub fn each(fold_of_row: &[u32], n_folds: usize) -> Result<Vec<Self>> {
+        if n_folds > fold_of_row.len() {
+            let why = format!("{n_folds} folds, with rows on both sides,");
+            return Err(Error::too_few_rows(n_folds, fold_of_row.len(), why));
+        }
         let mut sizes = vec![0; n_folds];
         for &fold in fold_of_row {
             match sizes.get_mut(fold as usize) {
@@ -93,7 +97,8 @@ impl Fold {
         Ok((0..n_folds).into_par_iter().map(|own| Self::one(fold_of_row, own as u32, sizes[own])).collect())
     }
 
-    /// Every row is written to both sides and kept on one: no branch to predict, which is most of the time otherwise.
+    /// Every row is written to both sides and kept on one: no branch to predict, which is most of the time
+    /// otherwise.
     fn one(fold_of_row: &[u32], own: u32, size: usize) -> Self {
         let mut validation = vec![0; size + 1];
         let mut train = vec![0; fold_of_row.len() - size + 1];

@@ -45,7 +45,8 @@ impl InputColumn {
         self.kind
     }
 
-    /// The column in a batch. Widths, dictionaries and layouts may differ; integers and floats stand for each other.
+    /// The column in a batch. Widths, dictionaries and layouts may differ; integers and floats stand for each
+    /// other.
     ///
     /// # Errors
     ///

@@ -1,6 +1,7 @@
 //! What the rows of a dataset may be used for, as types.
 
-/// Says what the rows of a [`Dataset`](crate::Dataset) may be used for: [`Unsplit`], [`Train`], [`Validation`] or [`Test`].
+/// Says what the rows of a [`Dataset`](crate::Dataset) may be used for: [`Unsplit`], [`Train`], [`Validation`] or
+/// [`Test`].
 pub trait Partition: sealed::Sealed + Copy + Send + Sync + 'static {
     /// The name, for people.
     const NAME: &'static str;

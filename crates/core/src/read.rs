@@ -84,7 +84,7 @@ mod parquet {
             Ok(self)
         }
 
-        /// Rows of a streamed batch: 65,536 unless said otherwise.
+        /// Rows of a streamed batch at most: 65,536 unless said otherwise. Row groups that are decoded ahead end a batch.
         pub fn batch_size(mut self, rows: usize) -> Self {
             self.batch_size = rows.max(1);
             self
@@ -123,8 +123,9 @@ mod parquet {
             Ok(builder.with_batch_size(self.batch_size))
         }
 
-        /// The rows as a stream, in order. As many row groups are decoded at once as the current pool has threads, unless they are long
-        /// (more than 262,144 rows): then they go by batch by batch, so that memory stays bounded.
+        /// The rows as a stream, in order. As many row groups are decoded at once as the current pool has threads,
+        /// unless they are long (more than 262,144 rows): then they go by batch by batch, so that memory stays
+        /// bounded.
         ///
         /// # Errors
         ///
@@ -217,7 +218,8 @@ mod csv {
 
     use crate::{Error, Result};
 
-    /// Reads a CSV file with a header; types are inferred from the whole file, and `NA`, `NaN`, `null` and nothing are null.
+    /// Reads a CSV file with a header; types are inferred from the whole file, and `NA`, `NaN`, `null` and nothing
+    /// are null.
     ///
     /// # Errors
     ///

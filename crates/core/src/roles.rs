@@ -131,8 +131,8 @@ impl Layout {
 
     /// The features that a step works on.
     ///
-    /// Under [`.on(..)`](crate::Fit::on) these are exactly the chosen ones, and each must be of a kind that the step
-    /// accepts. Without it they are the features of the kinds that the step is meant for, and the others pass
+    /// Under [`.on(..)`](crate::Fit::on) these are exactly the chosen ones, and each must be of a kind that the
+    /// step accepts. Without it they are the features of the kinds that the step is meant for, and the others pass
     /// through.
     ///
     /// # Errors

@@ -41,8 +41,8 @@ const BLOCK: usize = 65_536;
 ///
 /// # Errors
 ///
-/// [`ColumnType`](crate::ErrorKind::ColumnType) for nested columns; [`Shape`](crate::ErrorKind::Shape) for columns of
-/// different lengths, or none.
+/// [`ColumnType`](crate::ErrorKind::ColumnType) for nested columns; [`Shape`](crate::ErrorKind::Shape) for columns
+/// of different lengths, or none.
 pub fn hash_rows(columns: &[(&str, &dyn Array)], seed: u64) -> Result<Vec<u64>> {
     let Some(rows) = columns.first().map(|(_, array)| array.len()) else {
         return Err(Error::shape("hash of rows", "one column at least", "none"));
@@ -182,7 +182,7 @@ impl Out<'_> {
 fn float(x: f64, seed: u64) -> u64 {
     if x.is_nan() {
         MISSING
-    } else if x == x.trunc() && (-9.2e18..=9.2e18).contains(&x) {
+    } else if x == x.trunc() && (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&x) {
         hash_u64(x as i64 as u64, tagged(seed, NUMBER))
     } else {
         hash_u64(x.to_bits(), tagged(seed, FRACTION))
@@ -191,17 +191,15 @@ fn float(x: f64, seed: u64) -> u64 {
 
 /// Up to 15 digits a double tells decimals apart; longer ones are hashed by their digits.
 fn decimal(text: &str, seed: u64) -> u64 {
+    // The zeros that a scale pads with are no digits of the value.
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text };
     let digits = text.trim_start_matches(['-', '0', '.']).bytes().filter(u8::is_ascii_digit).count();
     match text.parse() {
         Ok(x) if digits <= 15 => float(x, seed),
-        _ => {
-            let plain =
-                if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text };
-            match plain.parse::<i64>() {
-                Ok(whole) => hash_u64(whole as u64, tagged(seed, NUMBER)),
-                Err(_) => hash_bytes(plain.as_bytes(), tagged(seed, DECIMAL)),
-            }
-        }
+        _ => match text.parse::<i64>() {
+            Ok(whole) => hash_u64(whole as u64, tagged(seed, NUMBER)),
+            Err(_) => hash_bytes(text.as_bytes(), tagged(seed, DECIMAL)),
+        },
     }
 }
 

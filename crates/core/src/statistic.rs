@@ -217,7 +217,8 @@ where
 ///
 /// # Errors
 ///
-/// [`MissingColumn`](crate::ErrorKind::MissingColumn); [`ColumnType`](crate::ErrorKind::ColumnType) when the column has no categories.
+/// [`MissingColumn`](crate::ErrorKind::MissingColumn); [`ColumnType`](crate::ErrorKind::ColumnType) when the column
+/// has no categories.
 pub fn rows_by(batch: &RecordBatch, by: &str) -> Result<Vec<(Option<Category>, Vec<u32>)>> {
     if u32::try_from(batch.num_rows()).is_err() {
         return Err(Error::shape("rows to group", "at most 4294967295", batch.num_rows()));

@@ -108,7 +108,9 @@ fn of_keys_and_time(criterion: &mut Criterion) {
     grid.measure(criterion, "hash_split", keys, |keys| {
         hash_split(&[("key", keys as &dyn Array)], 0.25, 0).unwrap()
     });
-    let labels = |point: &Point| times(point).into_iter().map(|time| (time, time + 100)).collect::<Vec<_>>();
+    let labels = |point: &Point| {
+        times(point).into_iter().map(|time| (time, time + point.rows as i64 / 100)).collect::<Vec<_>>()
+    };
     grid.measure(criterion, "purge", labels, |labels| {
         let n = labels.len();
         purge(&(n / 4..n).collect::<Vec<_>>(), &(0..n / 4).collect::<Vec<_>>(), labels, 10).unwrap()

@@ -131,5 +131,7 @@ pub fn bootstrap_632_plus(train_error: f64, oob_error: f64, no_information_error
 ///
 /// Efron and Tibshirani 1997, equation 27.
 pub fn no_information_error(target_shares: &[f64], predicted_shares: &[f64]) -> f64 {
-    target_shares.iter().zip(predicted_shares).map(|(p, q)| p * (1.0 - q)).sum()
+    // A class that is never predicted may be left out of the shares.
+    let predicted = predicted_shares.iter().copied().chain(std::iter::repeat(0.0));
+    target_shares.iter().zip(predicted).map(|(p, q)| p * (1.0 - q)).sum()
 }

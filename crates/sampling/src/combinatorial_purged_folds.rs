@@ -128,8 +128,10 @@ pub fn combinatorial_purged_folds(
     }
     let fold = |chosen: &Vec<usize>| {
         let (mut train, mut validation) = (Vec::with_capacity(n), Vec::new());
+        let mut out = vec![false; n_blocks];
+        chosen.iter().for_each(|&block| out[block] = true);
         for block in 0..n_blocks {
-            let side = if chosen.contains(&block) { &mut validation } else { &mut train };
+            let side = if out[block] { &mut validation } else { &mut train };
             side.extend_from_slice(&order[bounds[block]..bounds[block + 1]]);
         }
         let kept = purge(&train, &validation, labels, embargo)?;

@@ -59,7 +59,8 @@ use crate::time_series_folds::{EqualTimes, TimeSeriesFolds, time_series_folds};
 /// ])?;
 /// let split = CombinedSplit::new().time("day").group("plane");
 /// let sides = split.sides(&Dataset::new(batch)?)?;
-/// // From day 6 on is a quarter of the rows. Plane 2 flew before and after. For testing it makes 2 of 6 rows, for training 1 of 7.
+/// // From day 6 on is a quarter of the rows. Plane 2 flew before and after: for testing it makes a share of 2 in 6 rows,
+/// // for training one of 1 in 7, which is further off.
 /// assert_eq!((sides.train, sides.test, sides.torn), (vec![0, 1, 4, 5], vec![6, 7], vec![2, 3]));
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
@@ -211,9 +212,25 @@ struct Columns {
     times: Option<Vec<i64>>,
 }
 
+/// More values than this are no classes.
+const MOST_CLASSES: usize = 1_000;
+
+fn refuse_many(parameter: &str, classes: &Coded) -> Result<()> {
+    let found = classes.distinct.len();
+    if found > MOST_CLASSES {
+        let expected = format!("a column of at most {MOST_CLASSES} values (bin a continuous one first)");
+        return Err(Error::invalid_parameter(NAME, parameter, format!("{found} values"), expected));
+    }
+    Ok(())
+}
+
 impl Columns {
     fn read<P: Partition>(recipe: &CombinedSplit, data: &Dataset<P>) -> Result<Self> {
         let classes = recipe.stratify.as_deref().map(|name| strata(data, Some(name), NAME)).transpose()?;
+        if let Some(classes) = &classes {
+            // Only a column of measurements has that many; the tables of groups and classes would not fit.
+            refuse_many("stratify", classes)?;
+        }
         let groups =
             recipe.group.as_deref().map(|name| groups(data, Some(name), recipe.missing, NAME)).transpose()?;
         let mut times = None;

@@ -72,7 +72,7 @@ pub(crate) fn check_group_folds(estimator: &str, n_folds: usize, groups: &Coded)
             format!("at most {n_groups}, the number of groups, because a group is in one fold only");
         return Err(Error::invalid_parameter(estimator, "n_folds", n_folds, expected));
     }
-    Ok(())
+    crate::sizes::most_folds(estimator, n_folds)
 }
 
 /// The codes in ascending order of their values, whatever numbering they came with.

@@ -150,7 +150,9 @@ pub fn leave_p_groups_out(groups: &Coded, n_groups: usize) -> Result<Vec<Fold>> 
     }
     let places = places(groups);
     let fold = |chosen: &Vec<usize>| {
-        let is_out = |row: &usize| chosen.contains(&(places[groups.codes[*row] as usize] as usize));
+        let mut out = vec![false; all];
+        chosen.iter().for_each(|&place| out[place] = true);
+        let is_out = |row: &usize| out[places[groups.codes[*row] as usize] as usize];
         let (validation, train) = (0..groups.len()).partition(is_out);
         Fold::new(train, validation)
     };

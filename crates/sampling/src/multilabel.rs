@@ -95,6 +95,11 @@ fn labels<P: Partition>(data: &Dataset<P>, columns: &[String], estimator: &str) 
                 ErrorKind::MissingValues { column: name.clone(), count: coded.missing(), hint }.into()
             );
         }
+        if coded.distinct.len() > MOST_LABELS {
+            let found = format!("{} values", coded.distinct.len());
+            let expected = format!("at most {MOST_LABELS}, each a label (bin a continuous column first)");
+            return Err(Error::invalid_value(name, None, found, expected));
+        }
         let is_flag = |value: &Category| matches!(value.as_f64(), Some(x) if x == 0.0 || x == 1.0);
         let flags = coded.distinct.iter().all(is_flag);
         for (code, value) in coded.distinct.iter().enumerate() {
@@ -105,6 +110,9 @@ fn labels<P: Partition>(data: &Dataset<P>, columns: &[String], estimator: &str) 
     }
     Ok(labels)
 }
+
+/// Each value of a column is a label, with a mark per row.
+const MOST_LABELS: usize = 1_000;
 
 /// A share of the rows for testing, in which each of several labels keeps its share, by [`iterative_stratification`].
 ///
@@ -209,7 +217,8 @@ impl Split for MultilabelSplit {
 /// let flag = |every: usize| Arc::new((0..60).map(|row| Some(row % every == 0)).collect::<BooleanArray>()) as _;
 /// let data = Dataset::new(RecordBatch::try_from_iter([("wet", flag(4)), ("dark", flag(10))])?)?;
 /// let folds = MultilabelKFold::new(3).columns(["wet", "dark"]).folds(&data.into_train_all())?;
-/// let count = |every: usize| folds.iter().map(|fold| fold.validation().iter().filter(|&&row| row % every == 0).count()).collect::<Vec<_>>();
+/// let of_fold = |rows: &[usize], every: usize| rows.iter().filter(|&&row| row % every == 0).count();
+/// let count = |every| folds.iter().map(|fold| of_fold(fold.validation(), every)).collect::<Vec<_>>();
 /// assert_eq!((count(4), count(10)), (vec![5, 5, 5], vec![2, 2, 2]));
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```

@@ -1,8 +1,11 @@
 //! Training rows whose labels were still open when a test row's was, taken out.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use mlsys_core::{Dataset, Error, Fold, Folds, Kind, Partition, Result, Split, Train, Unsplit, column};
+use mlsys_core::{
+    Dataset, Error, Fold, Folds, Kind, Partition, Result, Split, Train, Unsplit, Validation, column,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::sizes::nanoseconds;
@@ -97,7 +100,7 @@ pub(crate) fn intervals<P: Partition>(
 ///
 /// # Errors
 ///
-/// A row past the end of the intervals.
+/// A row past the end of the intervals, or an interval that ends before it starts.
 pub fn purge(
     train: &[usize],
     held_back: &[usize],
@@ -109,6 +112,16 @@ pub fn purge(
             "purge",
             format!("rows below {}, as there are intervals", intervals.len()),
             row,
+        ));
+    }
+    if let Some(row) = intervals.iter().position(|(start, end)| end < start) {
+        let (start, end) = intervals[row];
+        let found = format!("an interval from {start} to {end}");
+        return Err(Error::invalid_value(
+            "intervals",
+            Some(row),
+            found,
+            "an end that is not before the start",
         ));
     }
     let extended = |&row: &usize| (intervals[row].0, intervals[row].1.saturating_add_unsigned(embargo));
@@ -159,6 +172,20 @@ impl<S: Split> Split for Purged<S> {
     fn rows(&self, data: &Dataset<Unsplit>) -> Result<(Vec<usize>, Vec<usize>)> {
         let (train, test) = self.inner.rows(data)?;
         Ok((Labels::of(self, data)?.remaining(&train, &test)?, test))
+    }
+
+    /// By the inner splitter's own door, which may divide training rows in another way.
+    fn split_validation(&self, train: Dataset<Train>) -> Result<(Dataset<Train>, Dataset<Validation>)> {
+        let labels = Labels::of(self, &train)?;
+        let ids = train.row_ids();
+        let (kept, held_back) = self.inner.split_validation(train)?;
+        let places: BTreeMap<u64, usize> = ids.iter().enumerate().map(|(row, &id)| (id, row)).collect();
+        let rows =
+            |ids: Vec<u64>| ids.iter().filter_map(|id| places.get(id).copied()).collect::<Vec<usize>>();
+        let (before, validation) = (rows(kept.row_ids()), rows(held_back.row_ids()));
+        let left: BTreeSet<usize> = labels.remaining(&before, &validation)?.into_iter().collect();
+        let still: Vec<usize> = (0..before.len()).filter(|&place| left.contains(&before[place])).collect();
+        Ok((kept.take(&still)?, held_back))
     }
 }
 

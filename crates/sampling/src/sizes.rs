@@ -69,6 +69,15 @@ pub(crate) fn check_folds(estimator: &str, n_folds: usize, n: usize) -> Result<(
     if n < n_folds {
         return Err(Error::too_few_rows(n_folds, n, format!("{estimator} with {n_folds} folds")));
     }
+    most_folds(estimator, n_folds)
+}
+
+/// Each fold lists its rows.
+pub(crate) fn most_folds(estimator: &str, n_folds: usize) -> Result<()> {
+    if n_folds > MOST_FOLDS {
+        let expected = format!("at most {MOST_FOLDS}, since each fold lists its rows");
+        return Err(Error::invalid_parameter(estimator, "n_folds", n_folds, expected));
+    }
     Ok(())
 }
 

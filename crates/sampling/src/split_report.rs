@@ -1,6 +1,6 @@
 //! What a split did: sizes, class shares, groups and times in common, equal rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mlsys_core::arrow::array::Array;
 use mlsys_core::arrow::buffer::ScalarBuffer;
@@ -245,6 +245,10 @@ fn pair(first: &Part, second: &Part) -> PairReport {
     }
 }
 
+fn names<P: Partition>(data: &Dataset<P>) -> BTreeSet<String> {
+    data.schema().fields().iter().map(|field| field.name().clone()).collect()
+}
+
 impl SplitReport {
     /// The report on training rows and one other part: test or validation rows.
     ///
@@ -252,8 +256,7 @@ impl SplitReport {
     ///
     /// As [`SplitReport`].
     pub fn of<P: Partition, Q: Partition>(first: &Dataset<P>, second: &Dataset<Q>) -> Result<Self> {
-        if second.schema().fields().len() != first.schema().fields().len() || first.roles() != second.roles()
-        {
+        if names(first) != names(second) || first.roles() != second.roles() {
             return Err(Error::shape(NAME, "parts with the same columns and roles", "different ones"));
         }
         let parts = [part(first)?, part(second)?];
@@ -270,7 +273,8 @@ impl SplitReport {
         second: &Dataset<Q>,
         third: &Dataset<R>,
     ) -> Result<Self> {
-        if first.roles() != second.roles() || first.roles() != third.roles() {
+        let alike = names(first) == names(second) && names(first) == names(third);
+        if !alike || first.roles() != second.roles() || first.roles() != third.roles() {
             return Err(Error::shape(NAME, "parts with the same columns and roles", "different ones"));
         }
         let parts = [part(first)?, part(second)?, part(third)?];
@@ -322,8 +326,9 @@ impl SplitReport {
             part.report.classes = ranges
                 .keys()
                 .map(|class| {
-                    let found = part.report.classes.iter().find(|(other, _)| other == class);
-                    (class.clone(), found.map_or(0.0, |(_, share)| *share))
+                    let known = &part.report.classes;
+                    let found = known.binary_search_by(|(other, _)| other.cmp(class));
+                    (class.clone(), found.map_or(0.0, |place| known[place].1))
                 })
                 .collect();
         }

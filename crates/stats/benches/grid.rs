@@ -6,12 +6,15 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use mlsys_core::arrow::array::RecordBatch;
 use mlsys_core::statistic::summarize;
 use mlsys_core::{Dataset, Statistic, seed};
+use mlsys_stats::association::{Ties, kendall, mutual_information_knn, pearson, spearman};
+use mlsys_stats::distance::{energy, psi_of_samples, wasserstein};
 use mlsys_stats::hypothesis::{
     Alternative, Continuity, CrossTable, Method, chi_square_independence, ks_two_sample, mann_whitney_u,
     welch_t,
 };
 use mlsys_stats::{
-    ColumnStatistic, Counts, MinMax, Missing, Moments, PerColumn, Profile, Quantiles, bootstrap::Bootstrap,
+    ColumnStatistic, Contingency, Counts, Covariance, Distinct, HeavyHitters, Histogram, MinMax, Missing,
+    Moments, PerColumn, Profile, Quantiles, bootstrap::Bootstrap,
 };
 use mlsys_testkit::bench::{Grid, Point, numbers, words};
 
@@ -40,6 +43,13 @@ fn statistics(criterion: &mut Criterion) {
     one(criterion, "moments", numbers, all(Moments::new()));
     one(criterion, "quantiles", numbers, all(Quantiles::new()));
     one(criterion, "counts", words, all(Counts::new()));
+    one(criterion, "distinct", words, all(Distinct::new()));
+    one(criterion, "heavy_hitters", words, all(HeavyHitters::new(64)));
+    one(criterion, "histogram", numbers, all(Histogram::uniform(-2.0, 2.0, 20)));
+    one(criterion, "contingency", words, |_| Contingency::new("x0", "x1"));
+    one(criterion, "covariance", numbers, |batch| {
+        Covariance::of(batch.schema().fields().iter().map(|f| f.name().clone()))
+    });
     one(criterion, "profile/numbers", numbers, |_| Profile::new());
     one(criterion, "profile/words", words, |_| Profile::new());
 }
@@ -94,5 +104,24 @@ fn tests(criterion: &mut Criterion) {
     );
 }
 
-criterion_group!(benches, statistics, resampling, tests);
+fn pairs(criterion: &mut Criterion) {
+    let two = |point: &Point| {
+        let mut rng = seed::stream(2, 0);
+        let x: Vec<f64> = (0..point.rows).map(|_| seed::uniform(&mut rng)).collect();
+        let y: Vec<f64> = x.iter().map(|x| x + seed::uniform(&mut rng)).collect();
+        (x, y)
+    };
+    let grid = Grid::rows();
+    grid.measure(criterion, "wasserstein", two, |(x, y)| wasserstein(x, y, None, None));
+    grid.measure(criterion, "energy", two, |(x, y)| energy(x, y, None, None));
+    grid.measure(criterion, "psi_of_samples", two, |(x, y)| psi_of_samples(x, y, 10, 1e-4));
+    grid.measure(criterion, "pearson", two, |(x, y)| pearson(x, y, None));
+    grid.measure(criterion, "spearman", two, |(x, y)| spearman(x, y));
+    grid.measure(criterion, "kendall", two, |(x, y)| kendall(x, y));
+    grid.measure(criterion, "mutual_information_knn", two, |(x, y)| {
+        mutual_information_knn(x, y, 3, Ties::Keep)
+    });
+}
+
+criterion_group!(benches, statistics, resampling, tests, pairs);
 criterion_main!(benches);

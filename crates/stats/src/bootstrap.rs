@@ -49,8 +49,9 @@ const NAME: &str = "Bootstrap";
 ///
 /// **When it misleads**: under about 30 rows, or when few rows carry the statistic (a rare class, an extreme
 /// quantile), the interval is too narrow; for dependent rows (several per aircraft, a time series) it is too narrow
-/// at any size, because rows are drawn as if they were independent: see [`run_clusters`](Bootstrap::run_clusters). Replicates in which the statistic is undefined
-/// are left out and counted: many of them mean that the interval describes luckier samples than yours.
+/// at any size, because rows are drawn as if they were independent: see [`run_clusters`](Bootstrap::run_clusters).
+/// Replicates in which the statistic is undefined are left out and counted: many of them mean that the interval
+/// describes luckier samples than yours.
 ///
 /// **Source**: B. Efron, "Bootstrap Methods: Another Look at the Jackknife" (1979); the percentile interval of
 /// B. Efron and R. Tibshirani, "An Introduction to the Bootstrap" (1993), section 13.3. For a proportion or an area
@@ -77,11 +78,12 @@ pub enum IntervalMethod {
     /// z₀ = Φ⁻¹(share of the replicates below the estimate)      a = Σ U³ / 6 (Σ U²)^1.5,   U = mean of the jackknife − its values
     /// level ↦ Φ(z₀ + (z₀ + z) / (1 − a (z₀ + z))),   z = Φ⁻¹(level)
     /// ```
-    /// The jackknife leaves out each row in turn, or beyond 1,000 rows each of 1,000 groups of rows (every thousandth), which costs that many
-    /// more runs of the statistic. Where all replicates lie on one side of the estimate, the share is taken as half a replicate.
+    /// The jackknife leaves out each row in turn, or beyond 1,000 rows each of 1,000 groups of rows (every
+    /// thousandth), which costs that many more runs of the statistic. Where all replicates lie on one side of the
+    /// estimate, the share is taken as half a replicate.
     ///
-    /// Bradley Efron, *Better bootstrap confidence intervals*, 1987, equations 2.3 and 6.6; the same numbers as scipy's `bootstrap` from the
-    /// same replicates.
+    /// Bradley Efron, *Better bootstrap confidence intervals*, 1987, equations 2.3 and 6.6; the same numbers as
+    /// scipy's `bootstrap` from the same replicates.
     Bca,
 }
 
@@ -166,11 +168,12 @@ impl Bootstrap {
         F: Fn(&[u32]) -> Option<f64> + Sync,
     {
         self.check_rows(rows)?;
-        self.replicated(rows, |counts, replicate| draw(counts, self.seed, replicate), statistic)
+        let units: Vec<usize> = (0..rows).collect();
+        self.replicated(&units, |counts, replicate| draw(counts, self.seed, replicate), statistic)
     }
 
-    /// Runs the bootstrap over rows that belong together: whole clusters are drawn, so that the interval is as wide as dependent rows make
-    /// it. `clusters` holds the cluster of each row, in any numbering.
+    /// Runs the bootstrap over rows that belong together: whole clusters are drawn, so that the interval is as wide
+    /// as dependent rows make it. `clusters` holds the cluster of each row, in any numbering.
     ///
     /// # Errors
     ///
@@ -193,11 +196,12 @@ impl Bootstrap {
             draw(&mut drawn, self.seed, replicate);
             counts.iter_mut().zip(&cluster_of).for_each(|(count, &cluster)| *count = drawn[cluster]);
         };
-        self.replicated(clusters.len(), draw, statistic)
+        self.replicated(&cluster_of, draw, statistic)
     }
 
-    /// Runs a bootstrap within each group of rows: an interval per group, in the order of [`Coded::distinct`]. The statistic gets the
-    /// rows of a group and how often each was drawn. What a group gets does not depend on the others; rows without a group are left out.
+    /// Runs a bootstrap within each group of rows: an interval per group, in the order of [`Coded::distinct`]. The
+    /// statistic gets the rows of a group and how often each was drawn. What a group gets does not depend on the
+    /// others; rows without a group are left out.
     ///
     /// # Errors
     ///
@@ -222,11 +226,13 @@ impl Bootstrap {
 
     /// Runs the bootstrap of a number that is read off any one-pass [`Statistic`], over the rows of a dataset.
     ///
-    /// Each replicate takes its rows and scans them; for moments or ranks, [`run`](Self::run) with counts is quicker.
+    /// Each replicate takes its rows and scans them; for moments or ranks, [`run`](Self::run) with counts is
+    /// quicker.
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run); the statistic's own, from its scan of all rows. A replicate in which it fails is undefined.
+    /// As [`run`](Self::run); the statistic's own, from its scan of all rows. A replicate in which it fails is
+    /// undefined.
     ///
     /// ```
     /// use mlsys_core::{Dataset, arrow::array::{Float64Array, RecordBatch}};
@@ -268,11 +274,13 @@ impl Bootstrap {
         Ok(())
     }
 
-    fn replicated<D, F>(&self, rows: usize, draw: D, statistic: F) -> Result<BootstrapReport>
+    /// `units` holds the unit that each row is drawn with, numbered from 0.
+    fn replicated<D, F>(&self, units: &[usize], draw: D, statistic: F) -> Result<BootstrapReport>
     where
         D: Fn(&mut [u32], u64) + Sync,
         F: Fn(&[u32]) -> Option<f64> + Sync,
     {
+        let rows = units.len();
         let statistic = |counts: &[u32]| statistic(counts).filter(|t| t.is_finite());
         let values: Vec<Option<f64>> = (0..self.replicates as u64)
             .into_par_iter()
@@ -290,6 +298,9 @@ impl Bootstrap {
             let what = format!("the statistic is undefined in each of the {undefined} bootstrap replicates");
             Error::unsupported(what)
         };
+        if replicates.is_empty() {
+            return Err(nowhere());
+        }
         let tails = [(1.0 - self.level) / 2.0, (1.0 + self.level) / 2.0];
         let (tails, estimate) = match self.method {
             IntervalMethod::Percentile => (tails, None),
@@ -297,7 +308,7 @@ impl Bootstrap {
                 let estimate = statistic(&vec![1; rows]).ok_or_else(|| {
                     Error::unsupported("the statistic is undefined for the rows as they are")
                 })?;
-                let jackknife = jackknife(rows, statistic);
+                let jackknife = jackknife(units, statistic);
                 (corrected(tails, &replicates, estimate, &jackknife), Some(estimate))
             }
         };
@@ -336,11 +347,11 @@ fn draw(counts: &mut [u32], seed: u64, replicate: u64) {
     }
 }
 
-/// The statistic with each row, or group of rows, left out, where it is defined.
-fn jackknife(rows: usize, statistic: impl Fn(&[u32]) -> Option<f64> + Sync) -> Vec<f64> {
-    let groups = rows.min(JACKKNIFE);
+/// The statistic with each unit, or group of units, left out, where it is defined.
+fn jackknife(units: &[usize], statistic: impl Fn(&[u32]) -> Option<f64> + Sync) -> Vec<f64> {
+    let groups = units.iter().map(|unit| unit + 1).max().unwrap_or(1).min(JACKKNIFE);
     let left_out = |group: usize| {
-        let counts: Vec<u32> = (0..rows).map(|row| u32::from(row % groups != group)).collect();
+        let counts: Vec<u32> = units.iter().map(|unit| u32::from(unit % groups != group)).collect();
         statistic(&counts)
     };
     let values: Vec<Option<f64>> = (0..groups).into_par_iter().map(left_out).collect();

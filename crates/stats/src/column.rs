@@ -71,8 +71,9 @@ impl<'a> Column<'a> {
         Ok(self.floats.get_or_init(|| Vec::new().into()))
     }
 
-    /// Calls `visit` with the values of [`floats`](Self::floats) a block of rows at a time until it says `false`; gives what
-    /// it said last. A column with gaps is not copied as a whole for it: its blocks are, into the nearest cache.
+    /// Calls `visit` with the values of [`floats`](Self::floats) a block of rows at a time until it says `false`;
+    /// gives what it said last. A column with gaps is not copied as a whole for it: its blocks are, into the
+    /// nearest cache.
     ///
     /// # Errors
     ///
@@ -186,6 +187,10 @@ pub trait ColumnStatistic: Clone + Send + Sync {
     /// As the other methods.
     fn of(&self, name: &str, array: &ArrayRef, weights: Option<&[f64]>) -> Result<Self::Output> {
         let field = Field::new(name, array.data_type().clone(), true);
+        if let Some(row) = weights.unwrap_or_default().iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
+            let weight = weights.unwrap_or_default()[row];
+            return Err(Error::invalid_value("weights", Some(row), weight, "finite and not negative"));
+        }
         let mut state = self.init(&field)?;
         self.update(&mut state, &Column::new(name, array, weights)?)?;
         self.finish(&state)

@@ -59,8 +59,8 @@ impl Contingency {
         self
     }
 
-    /// Takes a state out again that had been merged in: exact where the weights are whole. Values stay in the table with the
-    /// weight zero.
+    /// Takes a state out again that had been merged in: exact where the weights are whole. Values stay in the table
+    /// with the weight zero.
     ///
     /// # Errors
     ///
@@ -232,7 +232,7 @@ impl Statistic for Contingency {
         let (a, b) = (coded(&self.row)?, coded(&self.column)?);
         // The batch's own table must fit as well: it has a cell for every pair of values.
         let cells = (a.distinct.len() + 1).saturating_mul(b.distinct.len() + 1);
-        if cells > self.cap.saturating_mul(2).max(1 << 16) {
+        if cells > self.cap.saturating_mul(4).max(1 << 22) {
             state.table = None;
             return Ok(());
         }

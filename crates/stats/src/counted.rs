@@ -4,8 +4,8 @@ use mlsys_core::Result;
 use mlsys_core::column::order_key;
 
 /// The keys of the distinct values, ascending, with their counts, if there are few: counting beats sorting then.
-/// `None` when there are many. `blocks` calls what it is given with the values, a block at a time, until it says `false`,
-/// and gives what it said last.
+/// `None` when there are many. `blocks` calls what it is given with the values, a block at a time, until it says
+/// `false`, and gives what it said last.
 pub(crate) fn few_distinct(
     rows: usize,
     blocks: impl FnOnce(&mut dyn FnMut(&[f64]) -> bool) -> Result<bool>,

@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 /// | `weight` | none | a column | a row's weight; zero is no row |
 ///
 /// **Input**: numeric or boolean columns. A row with a missing value in any of them is left out and counted; infinite values are an
-/// error naming column and row. **Cost**: p(p + 1)/2 numbers of state for p columns, one pass. **Merging** is associative to
-/// rounding.
+/// error naming column and row. **Cost**: p(p + 1)/2 numbers of state for p columns, one pass. **Merging** is
+/// associative to rounding.
 ///
 /// ```
 /// use mlsys_core::arrow::array::{Float64Array, RecordBatch};
@@ -38,7 +38,8 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// Tony Chan, Gene Golub, Randall LeVeque, *Updating formulae and a pairwise algorithm for computing sample variances*, 1979.
+/// Tony Chan, Gene Golub, Randall LeVeque, *Updating formulae and a pairwise algorithm for computing sample
+/// variances*, 1979.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "a statistic does nothing until it is run"]
 pub struct Covariance {
@@ -62,6 +63,7 @@ impl Covariance {
 /// The state of [`Covariance`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CovarianceState {
+    columns: Vec<String>,
     rows: u64,
     incomplete: u64,
     weight: f64,
@@ -74,8 +76,10 @@ pub struct CovarianceState {
 }
 
 impl CovarianceState {
-    fn empty(columns: usize) -> Self {
+    fn empty(names: &[String]) -> Self {
+        let columns = names.len();
         Self {
+            columns: names.to_vec(),
             rows: 0,
             incomplete: 0,
             weight: 0.0,
@@ -133,16 +137,20 @@ pub struct CovarianceSummary {
 }
 
 impl CovarianceSummary {
-    /// The covariance matrix with the divisor `weight - ddof`: 0 for maximum likelihood, 1 for a sample.
+    /// The covariance matrix with the divisor `weight - ddof`: 0 for maximum likelihood, 1 for a sample. NaN unless the weight is
+    /// above `ddof`.
     pub fn covariance(&self, ddof: f64) -> Array2<f64> {
-        &self.products / (self.weight - ddof)
+        let divisor = if self.weight > ddof { self.weight - ddof } else { f64::NAN };
+        &self.products / divisor
     }
 
-    /// Pearson's correlations; NaN for a constant column.
+    /// Pearson's correlations; NaN for a constant column, and for one whose squares overflow.
     pub fn correlation(&self) -> Array2<f64> {
         let sizes: Vec<f64> = self.products.diag().iter().map(|p| p.sqrt()).collect();
         Array2::from_shape_fn(self.products.dim(), |(i, j)| {
-            if i == j && sizes[i] > 0.0 {
+            if sizes[i].is_infinite() || sizes[j].is_infinite() {
+                f64::NAN
+            } else if i == j && sizes[i] > 0.0 {
                 1.0
             } else {
                 (self.products[[i, j]] / sizes[i] / sizes[j]).clamp(-1.0, 1.0)
@@ -165,7 +173,7 @@ impl Statistic for Covariance {
                 return Err(Error::column_type(name, "numeric to have a covariance", field.data_type()));
             }
         }
-        Ok(CovarianceState::empty(self.columns.len()))
+        Ok(CovarianceState::empty(&self.columns))
     }
 
     fn update(&self, state: &mut CovarianceState, batch: &RecordBatch) -> Result<()> {
@@ -185,7 +193,7 @@ impl Statistic for Covariance {
         let there = |row: usize| values.iter().all(|column| !column[row].is_nan());
         let of_weight: Vec<usize> = (0..batch.num_rows()).filter(|&row| counts(row)).collect();
         let rows: Vec<usize> = of_weight.iter().copied().filter(|&row| there(row)).collect();
-        let mut from = CovarianceState::empty(p);
+        let mut from = CovarianceState::empty(&self.columns);
         from.incomplete = (of_weight.len() - rows.len()) as u64;
         if let Some(&first) = rows.first() {
             from.rows = rows.len() as u64;
@@ -245,6 +253,9 @@ impl Covariance {
     fn check(&self, state: &CovarianceState) -> Result<()> {
         let p = self.columns.len();
         let shifted = state.rows == 0 || state.shift.len() == p;
+        if state.columns != self.columns {
+            return Err(Error::state(self.columns.join(", "), state.columns.join(", ")));
+        }
         if state.mean.len() == p && state.products.len() == p * (p + 1) / 2 && shifted {
             return Ok(());
         }

@@ -12,8 +12,8 @@ use crate::{Column, ColumnStatistic, Count, Counts};
 /// ```text
 /// estimate <= weight of the value <= estimate + error,      error <= W / (capacity + 1)
 /// ```
-/// where `W` is the weight of all values. Every value with a weight above `error` is among them. With at most `capacity` distinct
-/// values the weights are exact and the error is 0.
+/// where `W` is the weight of all values. Every value with a weight above `error` is among them. With at most
+/// `capacity` distinct values the weights are exact and the error is 0.
 ///
 /// | parameter | default | range | effect |
 /// |---|---|---|---|

@@ -8,10 +8,12 @@ use crate::{Column, ColumnStatistic, Retract};
 
 /// How much weight lies between fixed edges, mergeable and exact.
 ///
-/// Bin `i` holds `edges[i] <= x < edges[i + 1]`; the last one holds its upper edge too, as numpy's `histogram` does.
+/// Bin `i` holds `edges[i] <= x < edges[i + 1]`; the last one holds its upper edge too, as numpy's `histogram`
+/// does.
 ///
 /// **Input**: a numeric or boolean column. What lies below the first edge or above the last is kept apart, infinities
-/// included; missing values are counted apart. Rows of weight zero do not count. Whole weights add up exactly up to 2^53.
+/// included; missing values are counted apart. Rows of weight zero do not count. Whole weights add up exactly up to
+/// 2^53.
 ///
 /// ```
 /// use mlsys_core::arrow::array::{ArrayRef, Float64Array};
@@ -46,6 +48,7 @@ impl Histogram {
 /// The state of [`Histogram`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HistogramState {
+    edges: Vec<f64>,
     weights: Vec<f64>,
     below: f64,
     above: f64,
@@ -78,11 +81,10 @@ impl HistogramSummary {
 
 impl Histogram {
     fn check(&self, state: &HistogramState) -> Result<()> {
-        if state.weights.len() + 1 == self.edges.len() {
+        if state.weights.len() + 1 == self.edges.len() && state.edges == self.edges {
             return Ok(());
         }
-        let (bins, found) = (self.edges.len() - 1, state.weights.len());
-        Err(Error::state(format!("{bins} bins"), format!("{found}")))
+        Err(Error::state("a histogram between the same edges", "other edges"))
     }
 
     fn combine(&self, into: &mut HistogramState, from: &HistogramState, sign: f64) -> Result<()> {
@@ -114,7 +116,8 @@ impl ColumnStatistic for Histogram {
         if !Kind::of(field.data_type()).is_numeric() {
             return Err(Error::column_type(field.name(), "numeric to have a histogram", field.data_type()));
         }
-        Ok(HistogramState { weights: vec![0.0; self.edges.len() - 1], below: 0.0, above: 0.0, missing: 0.0 })
+        let (edges, weights) = (self.edges.clone(), vec![0.0; self.edges.len() - 1]);
+        Ok(HistogramState { edges, weights, below: 0.0, above: 0.0, missing: 0.0 })
     }
 
     fn update(&self, state: &mut HistogramState, column: &Column<'_>) -> Result<()> {

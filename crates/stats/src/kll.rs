@@ -102,10 +102,21 @@ impl Kll {
             (items.len() as u64).checked_mul(1 << level).and_then(|n| sum.checked_add(n))
         });
         let nan = self.levels.iter().flatten().any(|x| x.is_nan());
+        let held = self.levels.iter().flatten();
+        let inside = held.into_iter().all(|x| self.min <= *x && *x <= self.max);
+        let noise = self.variance.is_finite() && self.variance >= 0.0;
+        if !inside || !noise || self.min.is_nan() || self.max.is_nan() {
+            return Err(Error::state("items between the ends of a sketch", "others"));
+        }
         if self.levels.is_empty() || self.levels.len() > MAX_LEVELS || total != Some(self.count) || nan {
             return Err(Error::state("a sketch whose levels add up", "one that does not"));
         }
         Ok(())
+    }
+
+    /// The accuracy that it was made with.
+    pub fn k(&self) -> u32 {
+        self.k
     }
 
     /// How many values were added.
@@ -118,8 +129,8 @@ impl Kll {
         2.576 * self.rank_deviation()
     }
 
-    /// A bound of the standard deviation of any rank, as a share of the count. The error is a sum of independent coin tosses, so that it is
-    /// sub-Gaussian with this deviation.
+    /// A bound of the standard deviation of any rank, as a share of the count. The error is a sum of independent
+    /// coin tosses, so that it is sub-Gaussian with this deviation.
     pub fn rank_deviation(&self) -> f64 {
         if self.count == 0 { 0.0 } else { self.variance.sqrt() / self.count as f64 }
     }

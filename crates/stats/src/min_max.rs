@@ -145,6 +145,12 @@ impl ColumnStatistic for MinMax {
 
     fn update(&self, state: &mut MinMaxState, column: &Column<'_>) -> Result<()> {
         if let Some((low, high)) = extreme_rows(column)? {
+            if Kind::of(column.array().data_type()) == Kind::Float {
+                let values = column.floats()?;
+                let value = |row: usize| Category::Float(values[row] + 0.0);
+                state.add(Some((value(low), value(high))));
+                return Ok(());
+            }
             let pair = take(column.array(), &UInt32Array::from(vec![low as u32, high as u32]), None)?;
             let value = |row: usize| -> Result<Option<Category>> {
                 match plain(&pair)?.as_primitive_opt::<UInt64Type>() {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Column, ColumnStatistic, Retract};
 
-/// Counts rows, nulls and NaN; exact, for columns of any type. A weight of zero is no row; any other counts as one row.
+/// Counts rows, nulls and NaN; exact, for columns of any type. A weight of zero is no row; any other counts as one
+/// row.
 ///
 /// ```
 /// use mlsys_core::arrow::array::{ArrayRef, Float64Array};
@@ -71,11 +72,11 @@ fn add_weighted(state: &mut MissingState, column: &Column<'_>, weights: &[f64]) 
     let floats = Kind::of(column.array().data_type()) == Kind::Float;
     let floats = floats.then(|| column.floats()).transpose()?;
     for (row, _) in weights.iter().enumerate().filter(|(_, w)| **w > 0.0) {
-        state.rows += 1;
+        state.rows = state.rows.saturating_add(1);
         if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-            state.nulls += 1;
+            state.nulls = state.nulls.saturating_add(1);
         } else if floats.is_some_and(|values| values[row].is_nan()) {
-            state.nans += 1;
+            state.nans = state.nans.saturating_add(1);
         }
     }
     Ok(())
@@ -94,14 +95,14 @@ impl ColumnStatistic for Missing {
             return add_weighted(state, column, weights);
         }
         let nulls = column.array().logical_null_count();
-        state.rows += column.array().len() as u64;
-        state.nulls += nulls as u64;
+        state.rows = state.rows.saturating_add(column.array().len() as u64);
+        state.nulls = state.nulls.saturating_add(nulls as u64);
         if Kind::of(column.array().data_type()) == Kind::Float {
             // Most columns have no NaN at all, not even under their nulls: then there is nothing to tell apart.
             let raw = column.array().as_primitive_opt::<Float64Type>();
             if raw.is_none_or(|raw| has_nan(raw.values())) {
                 let missing = column.floats()?.iter().filter(|x| x.is_nan()).count();
-                state.nans += (missing - nulls.min(missing)) as u64;
+                state.nans = state.nans.saturating_add((missing - nulls.min(missing)) as u64);
             }
         }
         Ok(())

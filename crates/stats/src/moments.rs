@@ -21,8 +21,8 @@ use crate::{Column, ColumnStatistic, Infinite};
 /// | `infinite` | `Count` | | infinite values are counted apart, or refused |
 ///
 /// **Input**: a numeric or boolean column. Missing values do not count. Infinite values are counted apart, or
-/// refused with [`Infinite::Refuse`]. Without values the mean is NaN and the moments are 0. A weight of 2 is a row twice,
-/// a weight of 0 is no row.
+/// refused with [`Infinite::Refuse`]. Without values the mean is NaN and the moments are 0. A weight of 2 is a row
+/// twice, a weight of 0 is no row.
 ///
 /// **Merging** is exact for the counts; the moments agree within 1e-12 relative for any partition.
 ///
@@ -60,8 +60,8 @@ impl Moments {
         Self::default()
     }
 
-    /// The highest moment that is needed, 2 to 4, which is the default. With 2, [`m3`](MomentsSummary::m3) and what rests on
-    /// it are NaN, and fitting is quicker.
+    /// The highest moment that is needed, 2 to 4, which is the default. With 2, [`m3`](MomentsSummary::m3) and what
+    /// rests on it are NaN, and fitting is quicker.
     pub fn order(mut self, order: u8) -> Self {
         self.order = order;
         self
@@ -90,7 +90,8 @@ pub struct MomentsState {
 }
 
 impl MomentsState {
-    /// Adds a block of unweighted values, passing over NaN; says whether it did: not if a value is infinite or the sum overflows.
+    /// Adds a block of unweighted values, passing over NaN; says whether it did: not if a value is infinite or the
+    /// sum overflows.
     fn add_block(&mut self, values: &[f64], order: u8) -> bool {
         let Some(&first) = values.iter().find(|x| !x.is_nan()) else { return true };
         let shift = if self.count > 0 { self.shift } else { first };
@@ -331,9 +332,9 @@ impl ColumnStatistic for Moments {
             }
             if x.is_infinite() {
                 if x > 0.0 {
-                    state.positive_infinite += 1;
+                    state.positive_infinite = state.positive_infinite.saturating_add(1);
                 } else {
-                    state.negative_infinite += 1;
+                    state.negative_infinite = state.negative_infinite.saturating_add(1);
                 }
                 continue;
             }

@@ -14,9 +14,9 @@ use crate::{Column, ColumnStatistic, Infinite, Kll};
 /// ```text
 /// h = (W - 1) q      quantile = x[⌊h⌋] + (h - ⌊h⌋) (x[⌊h⌋ + 1] - x[⌊h⌋])      (type 7 of Hyndman and Fan)
 /// ```
-/// where `x` is the sorted sample, in which a value of weight w stands w times, and `W` is the sum of the weights. When
-/// some weight is not whole, it is the first value whose cumulated weight exceeds `q W` (the mean with the one before
-/// where they are equal), which does not depend on the scale of the weights.
+/// where `x` is the sorted sample, in which a value of weight w stands w times, and `W` is the sum of the weights.
+/// When some weight is not whole, it is the first value whose cumulated weight exceeds `q W` (the mean with the one
+/// before where they are equal), which does not depend on the scale of the weights.
 ///
 /// | parameter | default | range | effect |
 /// |---|---|---|---|
@@ -26,7 +26,8 @@ use crate::{Column, ColumnStatistic, Infinite, Kll};
 /// | `infinite` | `Count` | | infinite values are ordered like others, or refused |
 ///
 /// **Input**: a numeric or boolean column; missing values do not count. Columns with weights that are not whole stay exact
-/// whatever the number of distinct values, since a sketch counts whole rows. **Merging** is exact until a sketch begins.
+/// whatever the number of distinct values, since a sketch counts whole rows. **Merging** is exact until a sketch
+/// begins.
 ///
 /// ```
 /// use mlsys_core::arrow::array::{ArrayRef, Float64Array};
@@ -90,6 +91,16 @@ impl Quantiles {
     pub fn infinite(mut self, infinite: Infinite) -> Self {
         self.infinite = infinite;
         self
+    }
+
+    /// A sketch counts whole rows.
+    fn refuse_fractions(&self, state: &QuantilesState, whole: bool) -> Result<()> {
+        if whole || matches!(state, QuantilesState::Exact { .. }) { Ok(()) } else { Err(self.fractions()) }
+    }
+
+    fn fractions(&self) -> Error {
+        let what = "quantiles of weights that are not whole, after a sketch began at";
+        Error::unsupported(format!("{what} {} distinct values: raise `exact_up_to`", self.exact_up_to))
     }
 
     fn sketch_if_long(&self, state: &mut QuantilesState, whole_weights: bool) {
@@ -159,7 +170,8 @@ impl QuantilesSummary {
         (&self.values, &self.upto)
     }
 
-    /// The standard deviation of a rank, and the largest share of the rows that one item of a sketch stands for; 0 where exact.
+    /// The standard deviation of a rank, and the largest share of the rows that one item of a sketch stands for; 0
+    /// where exact.
     pub(crate) fn rank_noise(&self) -> (f64, f64) {
         let total = match (self.exactness, self.upto.last()) {
             (Exactness::Approximate { .. }, Some(&total)) => total,
@@ -247,9 +259,16 @@ impl ColumnStatistic for Quantiles {
         if column.weights().is_some() || ends.into_iter().flatten().any(|x| x.is_infinite()) {
             column.refuse_infinite(self.infinite)?;
         }
+        let whole = match column.weights() {
+            None => true,
+            // Of the rows that count alone.
+            Some(weights) => {
+                let rows = weights.iter().zip(column.floats()?.iter()).filter(|(_, x)| !x.is_nan());
+                rows.into_iter().all(|(w, _)| w.fract() == 0.0 && *w < EXACT)
+            }
+        };
+        self.refuse_fractions(state, whole)?;
         add_counts(state, &values, &weights)?;
-        let whole =
-            column.weights().is_none_or(|weights| weights.iter().all(|w| w.fract() == 0.0 && *w < EXACT));
         self.sketch_if_long(state, whole);
         Ok(())
     }
@@ -260,11 +279,21 @@ impl ColumnStatistic for Quantiles {
                 if values.len() != weights.len() {
                     return Err(Error::state("a weight per value", "another number of them"));
                 }
+                self.refuse_fractions(into, whole)?;
                 add_counts(into, &values, &weights)?;
                 self.sketch_if_long(into, whole);
             }
             QuantilesState::Sketch(sketch) => {
                 sketch.validate()?;
+                if sketch.k() != self.k {
+                    return Err(Error::state(
+                        format!("a sketch with k = {}", self.k),
+                        format!("k = {}", sketch.k()),
+                    ));
+                }
+                if matches!(into, QuantilesState::Exact { whole: false, .. }) {
+                    return Err(self.fractions());
+                }
                 if matches!(into, QuantilesState::Exact { values, .. } if values.is_empty()) {
                     *into = QuantilesState::Sketch(sketch);
                     return Ok(());
@@ -297,6 +326,11 @@ impl ColumnStatistic for Quantiles {
             QuantilesState::Exact { values, weights, whole } => {
                 if values.len() != weights.len() {
                     return Err(Error::state("a weight per value", "another number of them"));
+                }
+                let ascending = values.windows(2).all(|pair| pair[0] < pair[1]);
+                let fine = |w: &f64| w.is_finite() && *w > 0.0;
+                if !ascending || values.first().is_some_and(|x| x.is_nan()) || !weights.iter().all(fine) {
+                    return Err(Error::state("ascending values of positive weight", "others"));
                 }
                 let upto = cumulate(&mut weights.iter().copied());
                 QuantilesSummary {

@@ -133,16 +133,28 @@ pub fn weighted_sample(weights: &[f64], size: usize, seed: u64) -> Result<Sample
         f64::INFINITY
     };
     let mut keys = keys_below(weights, limit, seed);
-    if keys.len() < size {
+    if keys.iter().map(Vec::len).sum::<usize>() < size {
         keys = keys_below(weights, f64::INFINITY, seed);
     }
-    if keys.len() > size {
-        keys.select_nth_unstable_by(size - 1, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        keys.truncate(size);
+    Ok(Sample { rows: smallest(&keys, size), weights: None })
+}
+
+/// The rows of the `size` smallest keys, ascending: the blocks are in the order of rows. Of equal keys the first rows
+/// are taken.
+fn smallest(blocks: &[Vec<(f64, u64)>], size: usize) -> Vec<usize> {
+    let mut keys: Vec<f64> = blocks.iter().flatten().map(|(key, _)| *key).collect();
+    let (below, &mut largest, _) = keys.select_nth_unstable_by(size - 1, f64::total_cmp);
+    let mut ties = size - below.iter().filter(|key| **key < largest).count();
+    let mut rows = Vec::with_capacity(size);
+    for &(key, row) in blocks.iter().flatten() {
+        if key < largest {
+            rows.push(row as usize);
+        } else if key == largest && ties > 0 {
+            ties -= 1;
+            rows.push(row as usize);
+        }
     }
-    let mut rows: Vec<usize> = keys.into_iter().map(|(_, row)| row as usize).collect();
-    rows.sort_unstable();
-    Ok(Sample { rows, weights: None })
+    rows
 }
 
 /// The key of a row, from a uniform number above 0: exponential with the rate `weight`.
@@ -157,9 +169,9 @@ pub(super) fn within(weight: f64) -> f64 {
     weight.clamp(1e-305, 1e300)
 }
 
-/// The keys up to a limit, and their rows.
-fn keys_below(weights: &[f64], limit: f64, seed: u64) -> Vec<(f64, u64)> {
-    let blocks: Vec<Vec<(f64, u64)>> = weights
+/// The keys up to a limit, and their rows, block by block.
+fn keys_below(weights: &[f64], limit: f64, seed: u64) -> Vec<Vec<(f64, u64)>> {
+    weights
         .par_chunks(BLOCK)
         .enumerate()
         .map(|(i, block)| {
@@ -178,8 +190,7 @@ fn keys_below(weights: &[f64], limit: f64, seed: u64) -> Vec<(f64, u64)> {
             }
             found
         })
-        .collect();
-    blocks.concat()
+        .collect()
 }
 
 /// A table from which an index is drawn in proportion to its weight in constant time.
@@ -306,7 +317,7 @@ mod tests {
         let weights: Vec<f64> = (0..n).map(|i| if i % 3 == 0 { 1e9 } else { 1e-9 }).collect();
         let size = n / 3 + 500;
         let limit = 1e-3;
-        assert!(keys_below(&weights, limit, 4).len() < size);
+        assert!(keys_below(&weights, limit, 4).concat().len() < size);
         assert!(weighted_sample(&weights, size, 4).unwrap().rows == naive(&weights, size, 4));
     }
 

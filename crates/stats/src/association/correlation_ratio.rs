@@ -4,7 +4,8 @@ use mlsys_core::{Coded, Error, ErrorKind, Result};
 
 use super::{constant, enough};
 
-/// The correlation ratio `η = √(Σ n_c (ȳ_c − ȳ)² / Σ (y − ȳ)²)`: the share of a number's spread that a category explains, as a root.
+/// The correlation ratio `η = √(Σ n_c (ȳ_c − ȳ)² / Σ (y − ȳ)²)`: the share of a number's spread that a category
+/// explains, as a root.
 ///
 /// Between 0 and 1; rows with either missing are left out.
 ///
@@ -37,8 +38,10 @@ pub fn correlation_ratio(categories: &Coded, values: &[f64]) -> Result<f64> {
     let mean = rows.iter().map(|row| row.1 - first).sum::<f64>() / n;
     let mut groups = vec![(0.0, 0.0); categories.distinct.len()];
     let mut spread = 0.0;
+    // By the largest, so that squares neither overflow nor vanish.
+    let largest = rows.iter().map(|row| ((row.1 - first) - mean).abs()).fold(0.0, f64::max);
     for &(code, y) in &rows {
-        let d = (y - first) - mean;
+        let d = ((y - first) - mean) / largest;
         spread += d * d;
         groups[code].0 += 1.0;
         groups[code].1 += d;

@@ -9,22 +9,24 @@ use mlsys_core::{Error, Result};
 pub struct InformationValue {
     /// The sum over all rows of the table.
     pub value: f64,
-    /// The weight of evidence `ln(share of yes / share of no)` of each row; above 0 where yes is more common than overall. NaN for a row
-    /// without weight.
+    /// The weight of evidence `ln(share of yes / share of no)` of each row; above 0 where yes is more common than
+    /// overall. NaN for a row without weight.
     pub weight_of_evidence: Vec<f64>,
 }
 
-/// The information value `Σ (p₁ − p₀) ln(p₁ / p₀)` of a table with a row per bin or category and two columns, no and yes.
+/// The information value `Σ (p₁ − p₀) ln(p₁ / p₀)` of a table with a row per bin or category and two columns, no
+/// and yes.
 ///
-/// `smoothing` is added to each cell of a row that lacks one of the two, so that its logarithm is finite; 0.5 is customary. By custom, below
-/// 0.02 there is nothing, above 0.5 suspect a leak.
+/// `smoothing` is added to each cell of a row that lacks one of the two, so that its logarithm is finite; 0.5 is
+/// customary. By custom, below 0.02 there is nothing, above 0.5 suspect a leak.
 ///
 /// # Errors
 ///
 /// [`Shape`](mlsys_core::ErrorKind::Shape) unless there are two columns;
 /// [`SingleClass`](mlsys_core::ErrorKind::SingleClass) when one of them has no weight;
 /// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for a negative weight;
-/// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for a negative smoothing, or none where it is needed.
+/// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for a negative smoothing, or none where it is
+/// needed.
 ///
 /// ```
 /// use mlsys_core::ndarray::array;

@@ -5,8 +5,8 @@ use mlsys_core::column::order_key;
 
 use super::{complete, constant, enough};
 
-/// Kendall's tau-b, `(C − D) / √((P − T_x)(P − T_y))`: concordant less discordant pairs, of the `P` pairs those tied in a column left
-/// out under the root.
+/// Kendall's tau-b, `(C − D) / √((P − T_x)(P − T_y))`: concordant less discordant pairs, of the `P` pairs those
+/// tied in a column left out under the root.
 ///
 /// Pairs with a missing value are left out. O(n log n) time.
 ///
@@ -20,8 +20,8 @@ use super::{complete, constant, enough};
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// Maurice Kendall, *The treatment of ties in ranking problems*, 1945; counted as in William Knight, *A computer method for
-/// calculating Kendall's tau with ungrouped data*, 1966.
+/// Maurice Kendall, *The treatment of ties in ranking problems*, 1945; counted as in William Knight, *A computer
+/// method for calculating Kendall's tau with ungrouped data*, 1966.
 pub fn kendall(x: &[f64], y: &[f64]) -> Result<f64> {
     let (x, y) = complete(x, y)?;
     enough(x.len(), 2, "Kendall's correlation")?;

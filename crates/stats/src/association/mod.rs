@@ -7,8 +7,8 @@
 //! | category, number | [`correlation_ratio`], [`mutual_information_mixed`] |
 //! | category or bin, yes or no | [`information_value`] |
 //!
-//! Tables come from [`Contingency`](crate::Contingency), which merges; slices hold missing values as NaN, and pairs with one are
-//! left out.
+//! Tables come from [`Contingency`](crate::Contingency), which merges; slices hold missing values as NaN, and pairs
+//! with one are left out.
 
 mod correlation_ratio;
 mod information_value;

@@ -77,10 +77,12 @@ fn just_below(radius: f64) -> f64 {
 /// ```text
 /// I = ψ(k) + ψ(n) − ⟨ψ(n_x) + ψ(n_y)⟩
 /// ```
-/// where `n_x` counts the rows whose x lies nearer than the k-th neighbour in the plane does, the row itself included. Negative estimates are
-/// 0. Columns are scaled to a deviation of one first. 3 is the usual `k`: more lowers the variance and raises the bias.
+/// where `n_x` counts the rows whose x lies nearer than the k-th neighbour in the plane does, the row itself
+/// included. Negative estimates are 0. Columns are scaled to a deviation of one first. 3 is the usual `k`: more
+/// lowers the variance and raises the bias.
 ///
-/// Rows with a missing value are left out. O(n √n) time for spread-out values, O(n²) at worst.
+/// Rows with a missing value are left out. O(n √n) time for spread-out values, O(n²) where one value fills much of
+/// both columns (amounts that are mostly 0): sample the rows first.
 ///
 /// # Errors
 ///
@@ -124,13 +126,15 @@ pub fn mutual_information_knn(x: &[f64], y: &[f64], k: usize, ties: Ties) -> Res
     Ok((psi[n] + psi[k] - mean).max(0.0))
 }
 
-/// The mutual information of a category and a number in nats, from the `k` nearest neighbours of each row in its category.
+/// The mutual information of a category and a number in nats, from the `k` nearest neighbours of each row in its
+/// category.
 ///
 /// ```text
 /// I = ψ(n) + ⟨ψ(k)⟩ − ⟨ψ(n_c)⟩ − ⟨ψ(m)⟩
 /// ```
-/// where `n_c` is the size of the row's category and `m` counts the rows nearer than its k-th neighbour in it, itself included. Categories of
-/// `k` rows or fewer use what they have, those of one row are left out. Negative estimates are 0.
+/// where `n_c` is the size of the row's category and `m` counts the rows nearer than its k-th neighbour in it,
+/// itself included. Categories of `k` rows or fewer use what they have, those of one row are left out. Negative
+/// estimates are 0.
 ///
 /// Rows with either missing are left out. O(n log n) time.
 ///

@@ -18,7 +18,8 @@ pub(super) fn on_a_line(sorted: &[f64], k: usize) -> Vec<f64> {
     found
 }
 
-/// The distance of each point to its `k`-th nearest other by the larger of both coordinate differences; `k` must be below their number.
+/// The distance of each point to its `k`-th nearest other by the larger of both coordinate differences; `k` must be
+/// below their number.
 pub(super) fn in_the_plane(x: &[f64], y: &[f64], k: usize) -> Vec<f64> {
     let mut points: Vec<(f64, f64, usize)> =
         x.iter().zip(y).enumerate().map(|(row, (&x, &y))| (x, y, row)).collect();
@@ -55,8 +56,8 @@ pub(super) fn in_the_plane(x: &[f64], y: &[f64], k: usize) -> Vec<f64> {
     distances
 }
 
-/// How many of the ascending values lie within a radius of `x`, both ends included. Differences are compared, as when the radius was
-/// found: `x + radius` would be rounded.
+/// How many of the ascending values lie within a radius of `x`, both ends included. Differences are compared, as
+/// when the radius was found: `x + radius` would be rounded.
 pub(super) fn within(sorted: &[f64], x: f64, radius: f64) -> usize {
     sorted.partition_point(|&v| v - x <= radius) - sorted.partition_point(|&v| x - v > radius)
 }

@@ -57,7 +57,10 @@ pub fn pearson(x: &[f64], y: &[f64], weights: Option<&[f64]>) -> Result<f64> {
     let about = |values: &[f64]| {
         let first = values.first().copied().unwrap_or(0.0);
         let mean = values.iter().zip(&w).map(|(x, w)| w * (x - first)).sum::<f64>() / total;
-        values.iter().map(|x| (x - first) - mean).collect::<Vec<f64>>()
+        let about: Vec<f64> = values.iter().map(|x| (x - first) - mean).collect();
+        // By the largest, so that squares neither overflow nor vanish.
+        let largest = about.iter().map(|d| d.abs()).fold(0.0, f64::max);
+        about.iter().map(|d| if largest > 0.0 { d / largest } else { 0.0 }).collect::<Vec<f64>>()
     };
     let (x, y) = (about(&x), about(&y));
     let sum = |a: &[f64], b: &[f64]| a.iter().zip(b).zip(&w).map(|((a, b), w)| w * a * b).sum::<f64>();

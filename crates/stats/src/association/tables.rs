@@ -98,7 +98,8 @@ pub fn cramers_v(table: ArrayView2<'_, f64>, bias: Bias) -> Result<f64> {
     })
 }
 
-/// Theil's U, `I(row; column) / H(column)`: the share of the column's entropy that the row explains, between 0 and 1. Not symmetric.
+/// Theil's U, `I(row; column) / H(column)`: the share of the column's entropy that the row explains, between 0 and
+/// 1. Not symmetric.
 ///
 /// # Errors
 ///

@@ -51,7 +51,8 @@ pub(super) fn shares(p: &[f64], q: &[f64]) -> Result<(Vec<f64>, Vec<f64>)> {
 
 /// The Kullback-Leibler divergence `Σ p ln(p / q)` of the first from the second.
 ///
-/// Weights per bin are made shares. Infinite where a bin has weight in the first and none in the second; not symmetric.
+/// Weights per bin are made shares. Infinite where a bin has weight in the first and none in the second; not
+/// symmetric.
 ///
 /// # Errors
 ///
@@ -77,7 +78,8 @@ fn relative_entropy(p: &[f64], q: &[f64]) -> f64 {
 
 /// The Jensen-Shannon divergence `(KL(p, m) + KL(q, m)) / 2` with `m = (p + q) / 2`.
 ///
-/// Symmetric and bounded: by ln 2 in nats, by 1 in bits. scipy's `jensenshannon` is the square root of this, a metric.
+/// Symmetric and bounded: by ln 2 in nats, by 1 in bits. scipy's `jensenshannon` is the square root of this, a
+/// metric.
 ///
 /// # Errors
 ///

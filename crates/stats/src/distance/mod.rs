@@ -1,4 +1,5 @@
-//! How far two distributions are apart, from weights per bin or category, from samples, or from the states of statistics.
+//! How far two distributions are apart, from weights per bin or category, from samples, or from the states of
+//! statistics.
 //!
 //! | of | distances |
 //! |---|---|
@@ -7,7 +8,8 @@
 //! | [`QuantilesSummary`]s, which merge | [`wasserstein_from`], [`energy_from`], [`psi_from`], [`ks_from`] |
 //! | [`CountsSummary`]s, which merge | those of weights, after [`aligned`] |
 //!
-//! Distances of two samples of one distribution are not zero: they grow as samples shrink. For a p-value, see the hypothesis tests.
+//! Distances of two samples of one distribution are not zero: they grow as samples shrink. For a p-value, see the
+//! hypothesis tests.
 
 mod divergence;
 mod psi;

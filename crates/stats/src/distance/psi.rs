@@ -3,18 +3,19 @@
 use mlsys_core::{Error, Result};
 
 use super::divergence::shares;
+use super::steps::finite_steps;
 use crate::{ColumnStatistic, Quantiles, QuantilesSummary};
 
 /// The population stability index `Σ (q − p) ln(q / p)` of weights per bin; shares below `floor` are raised to it.
 ///
-/// The floor is yours to choose, since the value hangs on it where bins are empty: 1e-4 is feature-engine's, 0.01 deepchecks'. Shares are
-/// not made to sum to one again. By custom, below 0.1 little has moved, above 0.25 a lot; that is no test, and small samples exceed it
-/// by chance.
+/// The floor is yours to choose, since the value hangs on it where bins are empty: 1e-4 is feature-engine's, 0.01
+/// deepchecks'. Shares are not made to sum to one again. By custom, below 0.1 little has moved, above 0.25 a lot;
+/// that is no test, and small samples exceed it by chance.
 ///
 /// # Errors
 ///
-/// As [`kl_divergence`](super::kl_divergence);
-/// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for a floor outside 0 to 1, or of 0 with an empty bin.
+/// As [`kl_divergence`](super::kl_divergence); [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for a
+/// floor outside 0 to 1, or of 0 with an empty bin.
 ///
 /// ```
 /// let psi = mlsys_stats::distance::psi(&[1.0, 2.0, 3.0, 4.0], &[2.0, 2.0, 2.0, 4.0], 1e-4)?;
@@ -41,8 +42,8 @@ pub fn psi(reference: &[f64], current: &[f64], floor: f64) -> Result<f64> {
 
 /// [`psi`] between bins at the quantiles of the reference, from two summaries that merge.
 ///
-/// Bins hold their upper edge; equal edges are one, so that a value that repeats much has a bin of its own. With sketched summaries
-/// the shares are off by their rank error.
+/// Bins hold their upper edge; equal edges are one, so that a value that repeats much has a bin of its own. With
+/// sketched summaries the shares are off by their rank error.
 ///
 /// # Errors
 ///
@@ -69,6 +70,8 @@ pub fn psi_from(
     if !(2..=10_000).contains(&bins) {
         return Err(Error::invalid_parameter("psi", "bins", bins, "2 to 10000"));
     }
+    finite_steps(reference)?;
+    finite_steps(current)?;
     let mut edges: Vec<f64> = (1..bins).filter_map(|i| reference.quantile(i as f64 / bins as f64)).collect();
     edges.dedup();
     if edges.is_empty() || current.median().is_none() {

@@ -5,7 +5,8 @@ use mlsys_core::{Error, Result};
 use super::steps::stretches;
 use crate::{Count, CountsSummary, QuantilesSummary};
 
-/// The weights of two counts over the values of either, in ascending order of value: the input of the distances of weights.
+/// The weights of two counts over the values of either, in ascending order of value: the input of the distances of
+/// weights.
 ///
 /// # Errors
 ///
@@ -38,7 +39,8 @@ pub fn aligned(a: &CountsSummary, b: &CountsSummary) -> Result<(Vec<f64>, Vec<f6
 pub struct KsFromStates {
     /// `sup |F − G|` of what the states kept.
     pub statistic: f64,
-    /// The statistic of all rows is no further off than this, with the confidence asked for. 0 where both states are exact.
+    /// The statistic of all rows is no further off than this, with the confidence asked for. 0 where both states
+    /// are exact.
     pub bound: f64,
 }
 
@@ -50,9 +52,10 @@ const POINTS: f64 = 20_000.0;
 /// ```text
 /// bound = √(2 ln(2 M / (1 − confidence))) √(σ_a² + σ_b²) + 2 / M + g_a + g_b,      M = 20,000
 /// ```
-/// where σ is the standard deviation of a rank in a sketch, as a share of its rows, and g the share of its heaviest item: the errors of
-/// both sketches at `M` quantiles are sub-Gaussian and are held at once; between two of them ranks are monotone.
-/// For two columns of ten million values the bound is below 0.002 at 0.999 with `Quantiles::new().k(8_192)`.
+/// where σ is the standard deviation of a rank in a sketch, as a share of its rows, and g the share of its heaviest
+/// item: the errors of both sketches at `M` quantiles are sub-Gaussian and are held at once; between two of them
+/// ranks are monotone. For two columns of ten million values the bound is below 0.002 at 0.999 with
+/// `Quantiles::new().k(8_192)`.
 ///
 /// # Errors
 ///
@@ -70,7 +73,8 @@ const POINTS: f64 = 20_000.0;
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// Zohar Karnin, Kevin Lang, Edo Liberty, *Optimal Quantile Approximation in Streams*, FOCS 2016, section 3, for the variance.
+/// Zohar Karnin, Kevin Lang, Edo Liberty, *Optimal Quantile Approximation in Streams*, FOCS 2016, section 3, for
+/// the variance.
 pub fn ks_from(a: &QuantilesSummary, b: &QuantilesSummary, confidence: f64) -> Result<KsFromStates> {
     if !(confidence > 0.0 && confidence < 1.0) {
         return Err(Error::invalid_parameter(

@@ -71,35 +71,43 @@ impl Steps {
     }
 }
 
-/// Calls `visit` with each stretch between neighbouring values of both, and both distribution functions over it.
-pub(super) fn stretches(a: (&[f64], &[f64]), b: (&[f64], &[f64]), mut visit: impl FnMut(f64, f64, f64)) {
+/// Calls `visit` with each stretch between neighbouring values of both, and both distribution functions over it; the last
+/// stretch has no width.
+pub(super) fn stretches(
+    a: (&[f64], &[f64]),
+    b: (&[f64], &[f64]),
+    mut visit: impl FnMut(Option<f64>, f64, f64),
+) {
     let total = |(_, upto): (&[f64], &[f64])| upto.last().copied().unwrap_or(1.0);
     let (total_a, total_b) = (total(a), total(b));
+    let smaller = |i: usize, j: usize| match (a.0.get(i), b.0.get(j)) {
+        (Some(x), Some(y)) if x.total_cmp(y).is_gt() => Some(*y),
+        (None, y) => y.copied(),
+        (x, _) => x.copied(),
+    };
     let (mut i, mut j) = (0, 0);
-    while i < a.0.len() || j < b.0.len() {
-        let next_a = a.0.get(i).copied().unwrap_or(f64::INFINITY);
-        let next_b = b.0.get(j).copied().unwrap_or(f64::INFINITY);
-        let here = next_a.min(next_b);
-        i += usize::from(next_a == here);
-        j += usize::from(next_b == here);
-        let end =
-            a.0.get(i).copied().unwrap_or(f64::INFINITY).min(b.0.get(j).copied().unwrap_or(f64::INFINITY));
+    while let Some(here) = smaller(i, j) {
+        let stands = |values: &[f64], at: usize| values.get(at).is_some_and(|x| x.total_cmp(&here).is_eq());
+        let (step_a, step_b) = (stands(a.0, i), stands(b.0, j));
+        i += usize::from(step_a);
+        j += usize::from(step_b);
         let share = |upto: &[f64], i: usize, total: f64| if i == 0 { 0.0 } else { upto[i - 1] / total };
-        visit(end - here, share(a.1, i, total_a), share(b.1, j, total_b));
+        visit(smaller(i, j).map(|end| end - here), share(a.1, i, total_a), share(b.1, j, total_b));
     }
 }
 
+/// Infinite when the values are too far apart for a double.
 fn area(a: (&[f64], &[f64]), b: (&[f64], &[f64]), power: impl Fn(f64) -> f64) -> f64 {
     let mut sum = 0.0;
     stretches(a, b, |width, f, g| {
-        if width.is_finite() {
+        if let Some(width) = width.filter(|_| f != g) {
             sum += width * power(f - g);
         }
     });
     sum
 }
 
-fn finite_steps(summary: &QuantilesSummary) -> Result<(&[f64], &[f64])> {
+pub(super) fn finite_steps(summary: &QuantilesSummary) -> Result<(&[f64], &[f64])> {
     let (values, upto) = summary.steps();
     match (values.first(), values.last()) {
         (Some(first), Some(last)) if first.is_finite() && last.is_finite() => Ok((values, upto)),

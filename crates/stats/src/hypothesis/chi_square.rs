@@ -22,8 +22,8 @@ use super::{Continuity, CrossTable, PValueFrom, TestReport};
 /// # Errors
 ///
 /// [`TooFewRows`](mlsys_core::ErrorKind::TooFewRows) with no degree of freedom left, or no count above 0;
-/// [`Shape`](mlsys_core::ErrorKind::Shape); [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for counts that are negative
-/// or not finite, an expected one of 0, or sums that differ by more than 1e-8 of them.
+/// [`Shape`](mlsys_core::ErrorKind::Shape); [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for counts that
+/// are negative or not finite, an expected one of 0, or sums that differ by more than 1e-8 of them.
 ///
 /// ```
 /// use mlsys_stats::hypothesis::chi_square_goodness_of_fit;
@@ -84,8 +84,8 @@ pub fn chi_square_goodness_of_fit(
 /// * `continuity`: `Corrected` moves each count of a table with one degree of freedom towards its expectation by at most a
 ///   half (Yates); other tables have no correction.
 ///
-/// Pairs with a missing value are left out of the table and counted. Effect: Cramér's V of the uncorrected statistic,
-/// `√(X² / (N min(r - 1, c - 1)))`.
+/// Pairs with a missing value are left out of the table and counted. Effect: Cramér's V of the uncorrected
+/// statistic, `√(X² / (N min(r - 1, c - 1)))`.
 ///
 /// # Errors
 ///
@@ -103,7 +103,8 @@ pub fn chi_square_goodness_of_fit(
 /// ```
 ///
 /// **Misleads** when expected counts are below about 5 ([`fisher_exact`](super::fisher_exact) for small tables), for
-/// paired rows ([`mcnemar`](super::mcnemar)), and with weights that do not count rows: they must sum to the number of rows.
+/// paired rows ([`mcnemar`](super::mcnemar)), and with weights that do not count rows: they must sum to the number
+/// of rows.
 ///
 /// K. Pearson, 1900; F. Yates, *Contingency Tables Involving Small Numbers and the χ² Test*, 1934.
 pub fn chi_square_independence(table: &CrossTable, continuity: Continuity) -> Result<TestReport> {
@@ -168,6 +169,10 @@ fn independence(
             let step = if corrected { distance.clamp(-0.5, 0.5) } else { 0.0 };
             statistic += term(observed + step, expected);
         }
+    }
+    if !(statistic.is_finite() && pearson.is_finite()) {
+        let what = format!("{name}: counts of sum {total}");
+        return Err(Error::invalid_value(&what, None, "sums too large", "counts of a smaller scale"));
     }
     // Rounding may leave a sum of logarithms just below 0.
     let statistic = statistic.max(0.0);

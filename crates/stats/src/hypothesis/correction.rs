@@ -12,7 +12,8 @@ pub enum Correction {
     Bonferroni,
     /// `max over j ≤ i of (m - j + 1) p₍ⱼ₎`: as Bonferroni, and never weaker.
     Holm,
-    /// `min over j ≥ i of m p₍ⱼ₎ / j`: the expected share of false rejections, for independent or positively dependent tests.
+    /// `min over j ≥ i of m p₍ⱼ₎ / j`: the expected share of false rejections, for independent or positively
+    /// dependent tests.
     BenjaminiHochberg,
     /// As `BenjaminiHochberg`, times `1 + 1/2 + .. + 1/m`: whatever the dependence.
     BenjaminiYekutieli,
@@ -25,8 +26,8 @@ pub enum Correction {
 ///
 /// # Errors
 ///
-/// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) naming the first p-value that is missing or not from 0 to 1: leaving it
-/// out would change the number of tests.
+/// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) naming the first p-value that is missing or not from 0 to
+/// 1: leaving it out would change the number of tests.
 ///
 /// ```
 /// use mlsys_stats::hypothesis::{Correction, adjust};
@@ -38,9 +39,9 @@ pub enum Correction {
 ///
 /// **Misleads** when only the tests that looked interesting are counted: `m` is the number of tests made.
 ///
-/// S. Holm, *A Simple Sequentially Rejective Multiple Test Procedure*, 1979; Y. Benjamini, Y. Hochberg, *Controlling the False
-/// Discovery Rate*, 1995; Y. Benjamini, D. Yekutieli, *The Control of the False Discovery Rate in Multiple Testing under
-/// Dependency*, 2001.
+/// S. Holm, *A Simple Sequentially Rejective Multiple Test Procedure*, 1979; Y. Benjamini, Y. Hochberg,
+/// *Controlling the False Discovery Rate*, 1995; Y. Benjamini, D. Yekutieli, *The Control of the False Discovery
+/// Rate in Multiple Testing under Dependency*, 2001.
 pub fn adjust(p_values: &[f64], correction: Correction) -> Result<Vec<f64>> {
     if let Some(row) = p_values.iter().position(|p| !(0.0..=1.0).contains(p)) {
         return Err(Error::invalid_value("p_values", Some(row), p_values[row], "from 0 to 1"));

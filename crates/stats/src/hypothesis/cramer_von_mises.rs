@@ -19,10 +19,10 @@ use super::{Method, PValueFrom, TestReport};
 ///
 /// * `cdf`: the distribution function `F`, from 0 to 1.
 ///
-/// The p-value is that of Csörgő and Faraway's expansion for `n` rows (their equation 1.8), as in scipy, which leaves its
-/// series at terms below 1e-7 where this one goes to the end; p-values below about 1e-10 are not resolved. Missing values
-/// are left out and counted; infinities are ordered like other values. Effect: `T/n`, the mean squared distance of the
-/// distribution functions.
+/// The p-value is that of Csörgő and Faraway's expansion for `n` rows (their equation 1.8), as in scipy, which
+/// leaves its series at terms below 1e-7 where this one goes to the end; p-values below about 1e-10 are not
+/// resolved. Missing values are left out and counted; infinities are ordered like other values. Effect: `T/n`, the
+/// mean squared distance of the distribution functions.
 ///
 /// # Errors
 ///
@@ -39,7 +39,8 @@ use super::{Method, PValueFrom, TestReport};
 /// ```
 ///
 /// **Misleads** when parameters of `F` were estimated from the same rows: p-values are then far too large. More sensitive
-/// than Kolmogorov-Smirnov to many small differences, less to the tails: [`anderson_darling_k_sample`](super::anderson_darling_k_sample).
+/// than Kolmogorov-Smirnov to many small differences, less to the tails:
+/// [`anderson_darling_k_sample`](super::anderson_darling_k_sample).
 ///
 /// S. Csörgő, J. Faraway, *The Exact and Asymptotic Distributions of Cramér-von Mises Statistics*, 1996.
 pub fn cramer_von_mises_one_sample(values: &[f64], cdf: impl Fn(f64) -> f64) -> Result<TestReport> {
@@ -81,13 +82,14 @@ pub fn cramer_von_mises_one_sample(values: &[f64], cdf: impl Fn(f64) -> f64) -> 
 /// * `method`: `Auto` is exact when both samples have at most 20 rows, as in scipy. The exact distribution is that without
 ///   ties. `Asymptotic` is the limiting distribution of `T`, shifted and scaled to its mean and variance.
 ///
-/// Missing values are left out and counted; infinities are ordered like other values. Effect: `T (n+m)/nm`, the mean squared
-/// difference of the distribution functions.
+/// Missing values are left out and counted; infinities are ordered like other values. Effect: `T (n+m)/nm`, the
+/// mean squared difference of the distribution functions.
 ///
 /// # Errors
 ///
 /// [`TooFewRows`](mlsys_core::ErrorKind::TooFewRows) when a sample has fewer than two values;
-/// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for an exact p-value of samples that are too large.
+/// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for an exact p-value of samples that are too
+/// large.
 ///
 /// ```
 /// use mlsys_stats::hypothesis::{Method, cramer_von_mises_two_sample};
@@ -101,7 +103,8 @@ pub fn cramer_von_mises_one_sample(values: &[f64], cdf: impl Fn(f64) -> f64) -> 
 ///
 /// **Misleads** for rows that depend on each other; with many ties the p-value is rough.
 ///
-/// T. W. Anderson, *On the Distribution of the Two-Sample Cramér-von Mises Criterion*, 1962; Y. Xiao, A. Gordon, A. Yakovlev,
+/// T. W. Anderson, *On the Distribution of the Two-Sample Cramér-von Mises Criterion*, 1962; Y. Xiao, A. Gordon, A.
+/// Yakovlev,
 /// *A C++ Program for the Cramér-von Mises Two-Sample Test*, 2006.
 pub fn cramer_von_mises_two_sample(a: &[f64], b: &[f64], method: Method) -> Result<TestReport> {
     const NAME: &str = "two-sample Cramér-von Mises test";
@@ -155,8 +158,8 @@ type Paths = Vec<(i64, f64)>;
 /// Such pairs that are kept at once: a share of a gigabyte.
 const MOST_PATHS: usize = 10_000_000;
 
-/// `P(U ≥ u)` without ties, `u` four times the statistic, by counting lattice paths by their `ζ` (Xiao, Gordon and Yakovlev);
-/// `None` when there are too many values of it.
+/// `P(U ≥ u)` without ties, `u` four times the statistic, by counting lattice paths by their `ζ` (Xiao, Gordon and
+/// Yakovlev); `None` when there are too many values of it.
 fn exact_sf(u: i128, n: u64, m: u64) -> Option<f64> {
     if n + m > 60 {
         return None;

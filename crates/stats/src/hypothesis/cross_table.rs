@@ -6,11 +6,15 @@ use mlsys_core::column::{from_order_key, order_key};
 use mlsys_core::{Error, Result};
 
 use super::input::same_length;
+use crate::ContingencySummary;
 
 /// Cells that a table may have: two columns of measurements would make one as large as their rows squared.
 const CELLS: usize = 1 << 24;
 
 /// Counts of two columns' values together, for tests of independence.
+///
+/// Of columns of numbers in memory; of any columns, streams and shards by [`Contingency`](crate::Contingency),
+/// whose summary converts into this one (`(&summary).into()`).
 ///
 /// ```
 /// use mlsys_stats::hypothesis::CrossTable;
@@ -32,14 +36,14 @@ pub struct CrossTable {
 impl CrossTable {
     /// The table of two columns: a row for each value of `a`, a column for each value of `b`, ascending.
     ///
-    /// A pair is left out, and counted, when either value is missing. `weights`: how often each pair occurred; with a
-    /// weight of 0 it did not.
+    /// A pair is left out, and counted, when either value is missing. `weights`: how often each pair occurred; with
+    /// a weight of 0 it did not.
     ///
     /// # Errors
     ///
-    /// [`Shape`](mlsys_core::ErrorKind::Shape) for lengths that differ; [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for
-    /// a weight that is negative or not finite; [`Unsupported`](mlsys_core::ErrorKind::Unsupported) when the table would
-    /// have more than 16,777,216 cells.
+    /// [`Shape`](mlsys_core::ErrorKind::Shape) for lengths that differ;
+    /// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for a weight that is negative or not finite;
+    /// [`Unsupported`](mlsys_core::ErrorKind::Unsupported) when the table would have more than 16,777,216 cells.
     pub fn of(a: &[f64], b: &[f64], weights: Option<&[f64]>) -> Result<Self> {
         same_length("pairs", a.len(), b.len())?;
         if let Some(weights) = weights {
@@ -79,7 +83,8 @@ impl CrossTable {
         Ok(Self { counts, row_values: values(rows), column_values: values(columns), missing })
     }
 
-    /// A table of counts that were made before (weighted ones too), row by row. Rows and columns stand for 0, 1, 2, ..
+    /// A table of counts that were made before (weighted ones too), row by row. Rows and columns stand for 0, 1, 2,
+    /// ..
     ///
     /// # Errors
     ///
@@ -147,5 +152,20 @@ pub(crate) fn check_counts(name: &str, counts: &[f64]) -> Result<()> {
     match counts.iter().position(|c| !(c.is_finite() && *c >= 0.0)) {
         Some(at) => Err(Error::invalid_value(name, Some(at), counts[at], "counts, finite and not negative")),
         None => Ok(()),
+    }
+}
+
+impl From<&ContingencySummary> for CrossTable {
+    /// Values that are no numbers become 0, 1, 2, ..
+    fn from(summary: &ContingencySummary) -> Self {
+        let values = |values: &[mlsys_core::Category]| {
+            values.iter().enumerate().map(|(i, value)| value.as_f64().unwrap_or(i as f64)).collect()
+        };
+        Self {
+            counts: summary.weights.iter().copied().collect(),
+            row_values: values(&summary.rows),
+            column_values: values(&summary.columns),
+            missing: summary.missing as usize,
+        }
     }
 }

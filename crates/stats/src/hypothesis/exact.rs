@@ -1,4 +1,5 @@
-//! Exact distributions of rank sums, by counting; sums of positive terms only, so that small p-values keep their digits.
+//! Exact distributions of rank sums, by counting; sums of positive terms only, so that small p-values keep their
+//! digits.
 
 /// Steps that an exact p-value may take: about a second.
 pub(crate) const EXACT_STEPS: f64 = 500_000_000.0;
@@ -12,8 +13,8 @@ fn reduced(scores: &[u64]) -> (Vec<u64>, u64, u64) {
     (scores.iter().map(|s| (s - least) / unit).collect(), least, unit)
 }
 
-/// `P(S <= observed)` and `P(S >= observed)` for the sum `S` of `k` of the scores drawn without replacement; `None` when that would
-/// take too long.
+/// `P(S <= observed)` and `P(S >= observed)` for the sum `S` of `k` of the scores drawn without replacement; `None`
+/// when that would take too long.
 pub(crate) fn subset_sum_tails(scores: &[u64], k: usize, observed: u64) -> Option<(f64, f64)> {
     let (mut scores, least, unit) = reduced(scores);
     scores.sort_unstable();
@@ -46,8 +47,8 @@ pub(crate) fn subset_sum_tails(scores: &[u64], k: usize, observed: u64) -> Optio
     Some((row[..=at].iter().sum::<f64>() / total, row[at..].iter().sum::<f64>() / total))
 }
 
-/// `P(S <= observed)` and `P(S >= observed)` for the sum `S` of scores that count with probability one half each; `None` when that
-/// would take too long.
+/// `P(S <= observed)` and `P(S >= observed)` for the sum `S` of scores that count with probability one half each;
+/// `None` when that would take too long.
 pub(crate) fn sign_sum_tails(scores: &[u64], observed: u64) -> Option<(f64, f64)> {
     let unit = scores.iter().fold(0, |unit, s| super::kolmogorov::gcd(*s, unit)).max(1);
     let top: u64 = scores.iter().map(|s| s / unit).sum();

@@ -64,8 +64,8 @@ impl Blocks {
 ///
 /// * `samples`: three or more, of one length: entry `i` of each belongs to block `i` (a data set, a patient).
 ///
-/// A block is left out, and counted, when a value of it is missing; infinities are ordered like other values. Effect:
-/// Kendall's W, `X² / (n (k - 1))`, from 0 to 1 when all blocks agree.
+/// A block is left out, and counted, when a value of it is missing; infinities are ordered like other values.
+/// Effect: Kendall's W, `X² / (n (k - 1))`, from 0 to 1 when all blocks agree.
 ///
 /// # Errors
 ///
@@ -112,8 +112,8 @@ pub struct NemenyiReport {
 }
 
 impl NemenyiReport {
-    /// The difference of mean ranks from which on a pair differs at a level of significance: the bar of a diagram of critical
-    /// differences.
+    /// The difference of mean ranks from which on a pair differs at a level of significance: the bar of a diagram
+    /// of critical differences.
     ///
     /// # Errors
     ///
@@ -151,10 +151,11 @@ impl NemenyiReport {
 /// ```
 ///
 /// **Misleads** when a sample is added that is clearly worse: ranks, and so the other pairs, change with it. For one
-/// comparison with a control, [`wilcoxon_signed_rank`](super::wilcoxon_signed_rank) and Holm's correction find more.
+/// comparison with a control, [`wilcoxon_signed_rank`](super::wilcoxon_signed_rank) and Holm's correction find
+/// more.
 ///
-/// P. Nemenyi, *Distribution-Free Multiple Comparisons*, 1963; J. Demšar, *Statistical Comparisons of Classifiers over Multiple
-/// Data Sets*, 2006.
+/// P. Nemenyi, *Distribution-Free Multiple Comparisons*, 1963; J. Demšar, *Statistical Comparisons of Classifiers
+/// over Multiple Data Sets*, 2006.
 pub fn nemenyi(samples: &[&[f64]]) -> Result<NemenyiReport> {
     const NAME: &str = "Nemenyi's test";
     let blocks = Blocks::of(NAME, samples)?;

@@ -181,7 +181,8 @@ pub(crate) fn pooled_two(a: &Ordered, b: &Ordered, mut visit: impl FnMut(u64, [u
     }
 }
 
-/// [`pooled`] of two samples that are not counted. Which sample is next cannot be foreseen, so that nothing branches on it.
+/// [`pooled`] of two samples that are not counted. Which sample is next cannot be foreseen, so that nothing
+/// branches on it.
 fn merged_keys(a: &[u64], b: &[u64], mut visit: impl FnMut(u64, [u64; 2])) {
     /// Above the keys of all numbers.
     const END: u64 = u64::MAX;

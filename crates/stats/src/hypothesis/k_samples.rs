@@ -12,20 +12,20 @@ use super::{PValueFrom, TestReport};
 /// ```text
 /// A² = (N-1)/N² Σᵢ 1/nᵢ Σⱼ lⱼ (N Mᵢⱼ - nᵢ Bⱼ)² / (Bⱼ (N - Bⱼ) - N lⱼ / 4)      statistic = (A² - (k-1)) / σ
 /// ```
-/// (equation 7 of the paper, for midranks): with `lⱼ` rows at the `j`-th distinct value of all `N`, `Bⱼ` of them below it
-/// and half of those at it, and `Mᵢⱼ` the same of sample `i`.
+/// (equation 7 of the paper, for midranks): with `lⱼ` rows at the `j`-th distinct value of all `N`, `Bⱼ` of them
+/// below it and half of those at it, and `Mᵢⱼ` the same of sample `i`.
 ///
 /// * `samples`: two or more.
 ///
-/// The p-value is interpolated in the paper's table, as in scipy, which ends at 0.25 and 0.001: `method` of the report says
-/// when the end is given instead, the statistic being beyond it. For one that is not capped, pass the statistic to
-/// [`permutation_two_sample`](super::permutation_two_sample). Missing values are left out and counted; infinities are
-/// ordered like other values.
+/// The p-value is interpolated in the paper's table, as in scipy, which ends at 0.25 and 0.001: `method` of the
+/// report says when the end is given instead, the statistic being beyond it. For one that is not capped, pass the
+/// statistic to [`permutation_two_sample`](super::permutation_two_sample). Missing values are left out and counted;
+/// infinities are ordered like other values.
 ///
 /// # Errors
 ///
-/// [`TooFewRows`](mlsys_core::ErrorKind::TooFewRows) with fewer than two samples, an empty one, or fewer than 4 rows in all;
-/// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) when all values are equal.
+/// [`TooFewRows`](mlsys_core::ErrorKind::TooFewRows) with fewer than two samples, an empty one, or fewer than 4
+/// rows in all; [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) when all values are equal.
 ///
 /// ```
 /// use mlsys_stats::hypothesis::anderson_darling_k_sample;

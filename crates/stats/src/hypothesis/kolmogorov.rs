@@ -1,7 +1,7 @@
 //! Distributions of the Kolmogorov-Smirnov statistics.
 //!
-//! Richard Simard, Pierre L'Ecuyer, *Computing the Two-Sided Kolmogorov-Smirnov Distribution*, Journal of Statistical
-//! Software 39(11), 2011, with the choice of algorithm of scipy.
+//! Richard Simard, Pierre L'Ecuyer, *Computing the Two-Sided Kolmogorov-Smirnov Distribution*, Journal of
+//! Statistical Software 39(11), 2011, with the choice of algorithm of scipy.
 
 use std::f64::consts::{PI, TAU};
 
@@ -254,8 +254,8 @@ fn pelz_good(n: f64, d: f64) -> f64 {
     sums[0] + sums[1] / n.sqrt() + sums[2] / n + sums[3] / n.powf(1.5)
 }
 
-/// The share of lattice paths from `(0, 0)` to `(m, n)` that get as far as `h` from the diagonal, in units of `1 / lcm`:
-/// `P(D ≥ h / lcm)` of two samples without ties. One-sided: below it only.
+/// The share of lattice paths from `(0, 0)` to `(m, n)` that get as far as `h` from the diagonal, in units of `1 /
+/// lcm`: `P(D ≥ h / lcm)` of two samples without ties. One-sided: below it only.
 pub(crate) fn paths_outside(m: u64, n: u64, h: u64, two_sided: bool) -> f64 {
     let gcd = gcd(m, n);
     let (mg, ng, h) = ((m / gcd) as i128, (n / gcd) as i128, i128::from(h));

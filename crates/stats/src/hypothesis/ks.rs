@@ -28,8 +28,8 @@ const EXACT_CELLS: u128 = 400_000_000;
 ///
 /// # Errors
 ///
-/// [`TooFewRows`](mlsys_core::ErrorKind::TooFewRows) without values; [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue)
-/// where `cdf` is not from 0 to 1.
+/// [`TooFewRows`](mlsys_core::ErrorKind::TooFewRows) without values;
+/// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) where `cdf` is not from 0 to 1.
 ///
 /// ```
 /// use mlsys_stats::hypothesis::{Alternative, Method, ks_one_sample};
@@ -44,8 +44,8 @@ const EXACT_CELLS: u128 = 400_000_000;
 /// **Misleads** when parameters of `F` were estimated from the same rows (p-values are then far too large: Lilliefors),
 /// and for values with ties, where it is conservative. With very many rows any `F` is rejected: look at `D`.
 ///
-/// A. Kolmogorov, *Sulla determinazione empirica di una legge di distribuzione*, 1933; R. Simard, P. L'Ecuyer, *Computing
-/// the Two-Sided Kolmogorov-Smirnov Distribution*, 2011.
+/// A. Kolmogorov, *Sulla determinazione empirica di una legge di distribuzione*, 1933; R. Simard, P. L'Ecuyer,
+/// *Computing the Two-Sided Kolmogorov-Smirnov Distribution*, 2011.
 pub fn ks_one_sample(
     values: &[f64],
     cdf: impl Fn(f64) -> f64,
@@ -111,13 +111,14 @@ pub fn ks_one_sample(
 /// * `method`: `Auto` is exact up to 10,000 rows in the larger sample, as in scipy. `Asymptotic` is the distribution of
 ///   one sample of `nm/(n+m)` rows, rounded; one-sided, Hodges' formula 5.3.
 ///
-/// Missing values are left out and counted; infinities are ordered like other values. Each sample is sorted once, or
-/// counted if its values mostly repeat; the two are done in parallel.
+/// Missing values are left out and counted; infinities are ordered like other values. Each sample is sorted once,
+/// or counted if its values mostly repeat; the two are done in parallel.
 ///
 /// # Errors
 ///
 /// [`TooFewRows`](mlsys_core::ErrorKind::TooFewRows) when a sample has no values;
-/// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for an exact p-value of samples that are too large.
+/// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for an exact p-value of samples that are too
+/// large.
 ///
 /// ```
 /// use mlsys_stats::hypothesis::{Alternative, Method, ks_two_sample};
@@ -147,7 +148,8 @@ pub fn ks_two_sample(a: &[f64], b: &[f64], alternative: Alternative, method: Met
     let (large, small) = (n.max(m) as u64, n.min(m) as u64);
     let d = gap as f64 / (n as f64 * m as f64);
     let exact = match method {
-        Method::Auto => large <= AUTO_EXACT as u64,
+        // The limit is far off when one sample is small, and counting paths is quick then.
+        Method::Auto => large <= AUTO_EXACT as u64 || u128::from(large) * u128::from(small) <= 100_000_000,
         Method::Exact => true,
         Method::Asymptotic => false,
     };
@@ -165,7 +167,7 @@ pub fn ks_two_sample(a: &[f64], b: &[f64], alternative: Alternative, method: Met
         let (m, n) = (large as f64, small as f64);
         let rows = m * n / (m + n);
         let p = if two_sided {
-            kolmogorov_exact_sf(rows.round_ties_even(), d)
+            kolmogorov_exact_sf(rows.round_ties_even().max(1.0), d)
         } else {
             let z = rows.sqrt() * d;
             (-2.0 * z * z - 2.0 * z * (m + 2.0 * n) / (m * n * (m + n)).sqrt() / 3.0).exp()

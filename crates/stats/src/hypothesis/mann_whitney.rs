@@ -7,14 +7,14 @@ use super::input::{constant, ordered, pooled};
 use super::special::normal_sf;
 use super::{Alternative, Continuity, Method, PValueFrom, TestReport};
 
-/// The Mann-Whitney U test (Wilcoxon's rank sum test) that two samples come from one distribution, against one of them tending
-/// to larger values.
+/// The Mann-Whitney U test (Wilcoxon's rank sum test) that two samples come from one distribution, against one of
+/// them tending to larger values.
 ///
 /// ```text
 /// U = R - n (n + 1) / 2      μ = nm/2      σ² = nm/12 (N + 1 - Σ(t³ - t) / (N (N - 1)))
 /// ```
-/// with the sum `R` of the ranks of `a` among all `N` values (the mean of their ranks for equal ones), and the number `t` of
-/// rows of each value.
+/// with the sum `R` of the ranks of `a` among all `N` values (the mean of their ranks for equal ones), and the
+/// number `t` of rows of each value.
 ///
 /// * `alternative`: `Greater` when `a` tends to larger values.
 /// * `method`: `Auto` is exact when there are no ties and one sample has at most 8 rows (and the other is not so large that
@@ -22,14 +22,15 @@ use super::{Alternative, Continuity, Method, PValueFrom, TestReport};
 ///   scipy's passes over ties.
 /// * `continuity`: a half is taken off for the asymptotic p-value.
 ///
-/// Missing values are left out and counted; infinities are ordered like other values. One sort of each sample. Effects: the
-/// rank-biserial correlation, `2U/nm - 1`, and the probability of superiority, `U/nm`.
+/// Missing values are left out and counted; infinities are ordered like other values. One sort of each sample.
+/// Effects: the rank-biserial correlation, `2U/nm - 1`, and the probability of superiority, `U/nm`.
 ///
 /// # Errors
 ///
 /// [`TooFewRows`](mlsys_core::ErrorKind::TooFewRows) when a sample has no values;
 /// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) when all values are equal;
-/// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for an exact p-value of samples that are too large.
+/// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for an exact p-value of samples that are too
+/// large.
 ///
 /// ```
 /// use mlsys_stats::hypothesis::{Alternative, Continuity, Method, mann_whitney_u};
@@ -43,7 +44,8 @@ use super::{Alternative, Continuity, Method, PValueFrom, TestReport};
 ///
 /// **Misleads** as a test of medians: samples with one median and different spread may be told apart, or not.
 ///
-/// H. Mann, D. Whitney, *On a Test of Whether one of Two Random Variables is Stochastically Larger than the Other*, 1947.
+/// H. Mann, D. Whitney, *On a Test of Whether one of Two Random Variables is Stochastically Larger than the Other*,
+/// 1947.
 pub fn mann_whitney_u(
     a: &[f64],
     b: &[f64],

@@ -12,8 +12,9 @@
 //!
 //! Many tests at once: [`adjust`] their p-values.
 //!
-//! An Arrow column becomes a slice by [`mlsys_core::column::floats`]; missing values (NaN) are left out and counted. What a test
-//! cannot answer (no rows, no spread, a table of zeros) is an error that says what it needs, never NaN.
+//! An Arrow column becomes a slice by [`mlsys_core::column::floats`]; missing values (NaN) are left out and
+//! counted. What a test cannot answer (no rows, no spread, a table of zeros) is an error that says what it needs,
+//! never NaN.
 //!
 //! ```
 //! use mlsys_stats::hypothesis::{Alternative, Method, ks_two_sample};

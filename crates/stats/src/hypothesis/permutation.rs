@@ -16,9 +16,9 @@ const MOST: usize = 10_000_000;
 /// ```text
 /// p = (b + 1) / (m + 1)
 /// ```
-/// with the number `b` of the `m` random arrangements whose statistic is at least as extreme as the one observed. The one
-/// observed counts as an arrangement, so that `p` is never 0. When there are at most `m` arrangements, all are counted, and the
-/// p-value is exact. Two-sided: twice the smaller of the one-sided p-values.
+/// with the number `b` of the `m` random arrangements whose statistic is at least as extreme as the one observed.
+/// The one observed counts as an arrangement, so that `p` is never 0. When there are at most `m` arrangements, all
+/// are counted, and the p-value is exact. Two-sided: twice the smaller of the one-sided p-values.
 ///
 /// | parameter | default | range | effect |
 /// |---|---|---|---|
@@ -89,7 +89,7 @@ impl Permutation {
         let all = all.filter(|&count| count <= self.permutations);
         let runs = all.unwrap_or(self.permutations);
         // Equal statistics differ by rounding; the margin is scipy's.
-        let margin = observed.abs() * 1e-14;
+        let margin = observed.abs() * 100.0 * f64::EPSILON;
         let each = |state: &mut S, i: usize| {
             if all.is_some() {
                 nth(state, i);
@@ -132,8 +132,8 @@ impl Permutation {
 /// * `statistic`: of two samples of the sizes given; `None` (or a value that is not finite) where it is undefined.
 /// * `options`: see [`Permutation`].
 ///
-/// Missing values are left out and counted; infinities reach the statistic. Time: arrangements times the statistic, in
-/// parallel; one copy of the rows per thread.
+/// Missing values are left out and counted; infinities reach the statistic. Time: arrangements times the statistic,
+/// in parallel; one copy of the rows per thread.
 ///
 /// # Errors
 ///
@@ -153,7 +153,8 @@ impl Permutation {
 ///
 /// **Misleads** as a test of means when spreads and sizes differ: rows are then not exchangeable; give it Welch's t as the statistic.
 ///
-/// E. Pitman, *Significance Tests which may be Applied to Samples from any Populations*, 1937; B. Phipson, G. Smyth,
+/// E. Pitman, *Significance Tests which may be Applied to Samples from any Populations*, 1937; B. Phipson, G.
+/// Smyth,
 /// *Permutation P-values Should Never Be Zero*, 2010.
 pub fn permutation_two_sample(
     a: &[f64],

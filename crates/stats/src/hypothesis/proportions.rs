@@ -76,8 +76,8 @@ fn cohens_h(a: f64, b: f64) -> f64 {
 /// # Errors
 ///
 /// [`TooFewRows`](mlsys_core::ErrorKind::TooFewRows) without trials;
-/// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for more successes than trials, a share outside 0 to 1, or a
-/// level that is not between 0 and 1.
+/// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for more successes than trials, a share outside 0
+/// to 1, or a level that is not between 0 and 1.
 ///
 /// ```
 /// use mlsys_stats::hypothesis::{Alternative, ProportionInterval, binomial_test};
@@ -89,7 +89,8 @@ fn cohens_h(a: f64, b: f64) -> f64 {
 ///
 /// **Misleads** when trials depend on each other, or when it was decided to stop by looking at the successes.
 ///
-/// C. Clopper, E. Pearson, *The Use of Confidence or Fiducial Limits*, 1934; E. B. Wilson, *Probable Inference*, 1927.
+/// C. Clopper, E. Pearson, *The Use of Confidence or Fiducial Limits*, 1934; E. B. Wilson, *Probable Inference*,
+/// 1927.
 pub fn binomial_test(
     successes: u64,
     trials: u64,
@@ -158,7 +159,8 @@ fn two_sided(k: f64, n: f64, p: f64) -> f64 {
 ///
 /// # Errors
 ///
-/// As [`binomial_test`]; [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) when all trials of both succeeded, or none.
+/// As [`binomial_test`]; [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) when all trials of both succeeded,
+/// or none.
 ///
 /// ```
 /// use mlsys_stats::hypothesis::{Alternative, two_proportions_z};

@@ -12,10 +12,11 @@ pub enum Alternative {
     /// A difference in either direction.
     #[default]
     TwoSided,
-    /// The first sample tends to smaller values (its mean, its ranks, its share). For the Kolmogorov-Smirnov tests: its
-    /// distribution *function* lies below, so that its values are larger, as in scipy.
+    /// The first sample tends to smaller values (its mean, its ranks, its share). For the Kolmogorov-Smirnov tests:
+    /// its distribution *function* lies below, so that its values are larger, as in scipy.
     Less,
-    /// The first sample tends to larger values; for the Kolmogorov-Smirnov tests, its distribution function lies above.
+    /// The first sample tends to larger values; for the Kolmogorov-Smirnov tests, its distribution function lies
+    /// above.
     Greater,
 }
 
@@ -130,8 +131,8 @@ pub struct TestReport {
     pub effects: Vec<EffectSize>,
     /// The interval of the quantity tested, where the test has one.
     pub interval: Option<ConfidenceInterval>,
-    /// The value where the distance of two distribution functions is attained, for Kolmogorov-Smirnov tests; `None` when
-    /// they do not differ in that direction.
+    /// The value where the distance of two distribution functions is attained, for Kolmogorov-Smirnov tests; `None`
+    /// when they do not differ in that direction.
     pub location: Option<f64>,
     /// Rows of each sample that were used; the sum of their weights, if there are weights.
     pub samples: Vec<f64>,

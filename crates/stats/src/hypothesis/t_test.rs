@@ -1,6 +1,6 @@
 //! Tests of means: Student's and Welch's t, paired t.
 
-use mlsys_core::{Error, Result};
+use mlsys_core::{Error, ErrorKind, Result};
 
 use super::input::{constant, enough, finite, pairs, same_length};
 use super::report::symmetric_p;
@@ -86,17 +86,21 @@ impl Summary {
     }
 
     fn of_values(name: &str, values: &[f64], weight: impl Fn(usize) -> f64) -> Result<Self> {
-        finite(name, values)?;
-        let there =
-            || values.iter().enumerate().filter(|(_, x)| !x.is_nan()).map(|(row, &x)| (x, weight(row)));
-        let Some((shift, _)) = there().find(|(_, w)| *w > 0.0) else {
-            return Ok(Self { n: 0.0, mean: 0.0, m2: 0.0, missing: values.len() });
+        // A weight of zero is no row.
+        let counted =
+            || values.iter().enumerate().map(|(row, &x)| (row, x, weight(row))).filter(|r| r.2 > 0.0);
+        if let Some((row, value, _)) = counted().find(|(_, x, _)| x.is_infinite()) {
+            return Err(ErrorKind::NonFinite { column: name.into(), row, value }.into());
+        }
+        let missing = counted().filter(|(_, x, _)| x.is_nan()).count();
+        let there = || counted().filter(|(_, x, _)| !x.is_nan()).map(|(_, x, w)| (x, w));
+        let Some((shift, _)) = there().next() else {
+            return Ok(Self { n: 0.0, mean: 0.0, m2: 0.0, missing });
         };
-        let (mut n, mut sum, mut rows) = (0.0, 0.0, 0);
+        let (mut n, mut sum) = (0.0, 0.0);
         for (x, w) in there() {
             n += w;
             sum += w * (x - shift);
-            rows += 1;
         }
         let mean = shift + sum / n;
         // The mean is rounded; the first power says how far off it is.
@@ -105,7 +109,7 @@ impl Summary {
             m1 += w * (x - mean);
             m2 += w * (x - mean) * (x - mean);
         }
-        Ok(Self { n, mean: mean + m1 / n, m2: (m2 - m1 * m1 / n).max(0.0), missing: values.len() - rows })
+        Ok(Self { n, mean: mean + m1 / n, m2: (m2 - m1 * m1 / n).max(0.0), missing })
     }
 
     fn variance(&self) -> f64 {
@@ -123,14 +127,14 @@ impl Summary {
 ///   [`MomentsSummary`], so that merged states are tested without their rows.
 /// * `alternative`: `Greater` when the mean of `a` is larger.
 ///
-/// Missing values are left out and counted (moments do not say how many there were). Effects: Cohen's d, `(x̄ - ȳ) / s`, and
-/// Hedges' g, `d (1 - 3 / (4 df - 1))`.
+/// Missing values are left out and counted (moments do not say how many there were). Effects: Cohen's d, `(x̄ - ȳ)
+/// / s`, and Hedges' g, `d (1 - 3 / (4 df - 1))`.
 ///
 /// # Errors
 ///
 /// [`TooFewRows`](mlsys_core::ErrorKind::TooFewRows) when a sample has fewer than two rows;
-/// [`NonFinite`](mlsys_core::ErrorKind::NonFinite); [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) when no value
-/// differs from its sample's mean, or for a bad weight.
+/// [`NonFinite`](mlsys_core::ErrorKind::NonFinite); [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) when no
+/// value differs from its sample's mean, or for a bad weight.
 ///
 /// ```
 /// use mlsys_stats::hypothesis::{Alternative, student_t};
@@ -143,7 +147,8 @@ impl Summary {
 ///
 /// **Misleads** when the variances and the sizes differ: use [`welch_t`]. Heavy tails: [`mann_whitney_u`](super::mann_whitney_u).
 ///
-/// Student, *The Probable Error of a Mean*, 1908; L. Hedges, *Distribution Theory for Glass's Estimator of Effect Size*, 1981.
+/// Student, *The Probable Error of a Mean*, 1908; L. Hedges, *Distribution Theory for Glass's Estimator of Effect
+/// Size*, 1981.
 pub fn student_t<'a, 'b>(
     a: impl Into<Sample<'a>>,
     b: impl Into<Sample<'b>>,
@@ -161,8 +166,8 @@ pub fn student_t<'a, 'b>(
 /// ```text
 /// t = (x̄ - ȳ) / √(s²/n + r²/m)      df = (s²/n + r²/m)² / ((s²/n)²/(n-1) + (r²/m)²/(m-1))
 /// ```
-/// with the variances `s²` and `r²` of the samples. Parameters, missing values and errors are those of [`student_t`].
-/// Effects: Cohen's d and Hedges' g by the root of the mean of the two variances.
+/// with the variances `s²` and `r²` of the samples. Parameters, missing values and errors are those of
+/// [`student_t`]. Effects: Cohen's d and Hedges' g by the root of the mean of the two variances.
 ///
 /// # Errors
 ///
@@ -187,7 +192,8 @@ pub fn student_t<'a, 'b>(
 ///
 /// **Misleads** for rows that depend on each other, and for small samples with heavy tails.
 ///
-/// B. L. Welch, *The Generalization of "Student's" Problem when Several Different Population Variances are Involved*, 1947.
+/// B. L. Welch, *The Generalization of "Student's" Problem when Several Different Population Variances are
+/// Involved*, 1947.
 pub fn welch_t<'a, 'b>(
     a: impl Into<Sample<'a>>,
     b: impl Into<Sample<'b>>,
@@ -237,8 +243,8 @@ fn two_means(
 /// * `weights`: how often each pair occurred, as statsmodels' `DescrStatsW`; `None` for once.
 /// * `alternative`: `Greater` when the mean of `a` is larger.
 ///
-/// A pair is left out, and counted, when either value is missing. For one sample against a number, pass the number in
-/// all rows of `b`. Effect: Cohen's d of the differences, `d̄ / s`.
+/// A pair is left out, and counted, when either value is missing. For one sample against a number, pass the number
+/// in all rows of `b`. Effect: Cohen's d of the differences, `d̄ / s`.
 ///
 /// # Errors
 ///

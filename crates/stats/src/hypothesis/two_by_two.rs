@@ -30,7 +30,8 @@ fn check(table: &[[u64; 2]; 2]) -> Result<()> {
 ///
 /// # Errors
 ///
-/// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) when a row or a column is all 0, or a count is 2^40 or more.
+/// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) when a row or a column is all 0, or a count is 2^40 or
+/// more.
 ///
 /// ```
 /// use mlsys_stats::hypothesis::{Alternative, fisher_exact};

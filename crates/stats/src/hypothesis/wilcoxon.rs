@@ -27,7 +27,8 @@ pub enum ZeroDifferences {
 /// ```text
 /// R⁺ = Σ ranks of |d| where d > 0      μ = n (n + 1) / 4      σ² = (n (n + 1) (2n + 1) - Σ(t³ - t) / 2) / 24
 /// ```
-/// with `d = a - b`, and the number `t` of rows of each `|d|`. The statistic is `min(R⁺, R⁻)` two-sided, else `R⁺`, as in scipy.
+/// with `d = a - b`, and the number `t` of rows of each `|d|`. The statistic is `min(R⁺, R⁻)` two-sided, else `R⁺`,
+/// as in scipy.
 ///
 /// * `zeros`: what becomes of pairs without a difference; with `Pratt`, μ and σ² are those of the other ranks.
 /// * `alternative`: `Greater` when `a` tends to be larger.
@@ -40,8 +41,9 @@ pub enum ZeroDifferences {
 ///
 /// # Errors
 ///
-/// [`Shape`](mlsys_core::ErrorKind::Shape) for lengths that differ; [`TooFewRows`](mlsys_core::ErrorKind::TooFewRows) without
-/// pairs; [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) when no pair differs;
+/// [`Shape`](mlsys_core::ErrorKind::Shape) for lengths that differ;
+/// [`TooFewRows`](mlsys_core::ErrorKind::TooFewRows) without pairs;
+/// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) when no pair differs;
 /// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for an exact p-value of too many pairs.
 ///
 /// ```
@@ -58,8 +60,8 @@ pub enum ZeroDifferences {
 ///
 /// **Misleads** when differences are skewed: it then answers about their symmetry, not about their median.
 ///
-/// F. Wilcoxon, *Individual Comparisons by Ranking Methods*, 1945; J. Pratt, *Remarks on Zeros and Ties in the Wilcoxon Signed
-/// Rank Procedures*, 1959.
+/// F. Wilcoxon, *Individual Comparisons by Ranking Methods*, 1945; J. Pratt, *Remarks on Zeros and Ties in the
+/// Wilcoxon Signed Rank Procedures*, 1959.
 pub fn wilcoxon_signed_rank(
     a: &[f64],
     b: &[f64],

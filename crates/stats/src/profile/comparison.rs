@@ -46,7 +46,8 @@ pub struct ColumnChange {
     pub types: Option<(String, String)>,
     /// The share of missing values.
     pub missing: (f64, f64),
-    /// The mean now less the mean before, in standard deviations of before; `None` where there are no numbers, or no spread.
+    /// The mean now less the mean before, in standard deviations of before; `None` where there are no numbers, or
+    /// no spread.
     pub mean_shift: Option<f64>,
     /// The Kolmogorov-Smirnov statistic of a numeric column; its bound is at 99.9 %.
     pub ks: Option<KsFromStates>,

@@ -19,9 +19,10 @@ use crate::{
 
 /// Missing values, extremes, moments, quantiles and counts of every column, in one scan.
 ///
-/// Numeric and boolean columns get moments and quantiles; text and times get counts; nested columns only the
-/// share missing. Columns with too many values to keep (131,072 numbers, 262,144 others, by default) get a quantile sketch, an estimate of
-/// the number of distinct values and their heavy hitters instead; each summary says which numbers are exact.
+/// Numeric and boolean columns get moments and quantiles; text and times get counts; nested columns only the share
+/// missing. Columns with too many values to keep (131,072 numbers, 65,536 others, by default) get a quantile sketch
+/// or their heavy hitters instead, and the number of distinct values by hashes: exact to 524,288, then
+/// HyperLogLog's. Each summary says which numbers are exact.
 ///
 /// ```
 /// use mlsys_core::{Dataset, arrow::array::{Float64Array, RecordBatch}, statistic::summarize};
@@ -45,7 +46,7 @@ pub struct Profile {
 
 impl Default for Profile {
     fn default() -> Self {
-        Self { quantiles: Quantiles::new(), counts: Counts::new().cap(262_144) }
+        Self { quantiles: Quantiles::new(), counts: Counts::new().cap(65_536) }
     }
 }
 
@@ -79,6 +80,8 @@ struct ColumnState {
     name: String,
     type_name: String,
     integers: bool,
+    /// Decimals of more digits than doubles have: their values are rounded, so that nothing is said of how many there are.
+    rounded: bool,
     missing: MissingState,
     min_max: Option<MinMaxState>,
     moments: Option<MomentsState>,
@@ -96,7 +99,7 @@ struct Beyond {
     top: Option<HeavyHittersState>,
 }
 
-const DISTINCT: fn() -> Distinct = || Distinct::new().exact_up_to(0);
+const DISTINCT: fn() -> Distinct = || Distinct::new().exact_up_to(524_288);
 const TOP: fn() -> HeavyHitters = || HeavyHitters::new(256);
 
 impl Beyond {
@@ -163,13 +166,14 @@ pub struct ColumnSummary {
     pub heavy_hitters: Option<HeavyHittersSummary>,
     estimate: Option<DistinctSummary>,
     integers: bool,
+    rounded: bool,
 }
 
 /// Doubles hold every integer up to here.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl ColumnSummary {
-    /// The number of distinct values; `None` past the limit of exact counting, and for integers that doubles cannot
+    /// The number of distinct values; `None` past 524,288, and for integers that doubles cannot
     /// tell apart.
     pub fn distinct(&self) -> Option<usize> {
         let beyond =
@@ -177,19 +181,23 @@ impl ColumnSummary {
         if self.quantiles.is_some() && self.integers && (beyond(&self.min) || beyond(&self.max)) {
             return None;
         }
+        if self.rounded {
+            return None;
+        }
+        let hashed = || self.estimate.as_ref()?.exact().and_then(|n| usize::try_from(n).ok());
         match (&self.quantiles, &self.counts) {
-            (Some(quantiles), _) => quantiles.distinct(),
-            (None, Some(counts)) => counts.distinct(),
+            (Some(quantiles), _) => quantiles.distinct().or_else(hashed),
+            (None, Some(counts)) => counts.distinct().or_else(hashed),
             _ => None,
         }
     }
 
-    /// The number of distinct values, and the relative standard error of it: 0 while they are all kept, then HyperLogLog's 0.8 %. `None` for
-    /// nested columns.
+    /// The number of distinct values, and the relative standard error of it: 0 to 524,288 values, then
+    /// HyperLogLog's 0.8 %. `None` for nested columns.
     pub fn distinct_estimate(&self) -> Option<(f64, f64)> {
         match (self.distinct(), &self.estimate) {
             (Some(exact), _) => Some((exact as f64, 0.0)),
-            (None, Some(estimate)) => Some((estimate.estimate(), estimate.standard_error())),
+            (None, Some(estimate)) if !self.rounded => Some((estimate.estimate(), estimate.standard_error())),
             _ => None,
         }
     }
@@ -197,8 +205,9 @@ impl ColumnSummary {
 
 /// What [`Profile`] found; printed as a table.
 ///
-/// It serialises as its state (in a format that keeps infinities and NaN, such as CBOR), so that reports of parts [`merge`](Self::merge) and
-/// an old one can be [compared](Self::compare) with a new one. `summarize_by(&Profile::new(), &data, "origin")` gives one per group.
+/// It serialises as its state (in a format that keeps infinities and NaN, such as CBOR), so that reports of parts
+/// [`merge`](Self::merge) and an old one can be [compared](Self::compare) with a new one.
+/// `summarize_by(&Profile::new(), &data, "origin")` gives one per group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
 #[non_exhaustive]
@@ -271,6 +280,7 @@ impl Profile {
             name: field.name().clone(),
             type_name: short_type(field.data_type()),
             integers: kind == Kind::Integer,
+            rounded: field.data_type().is_decimal() && digits(field.data_type()) > 15,
             missing: Missing::new().init(field)?,
             min_max: (!other).then(|| MinMax::new().init(field)).transpose()?,
             moments: numeric.then(|| Moments::new().init(field)).transpose()?,
@@ -374,9 +384,10 @@ impl Statistic for Profile {
     }
 
     fn merge(&self, into: &mut ProfileState, from: ProfileState) -> Result<()> {
-        let names = |state: &ProfileState| state.columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
+        let named = |c: &ColumnState| (c.name.clone(), c.type_name.clone());
+        let names = |state: &ProfileState| state.columns.iter().map(named).collect::<Vec<_>>();
         if names(into) != names(&from) {
-            return Err(Error::state("profiles of the same columns", "different columns"));
+            return Err(Error::state("profiles of the same columns and types", "different ones"));
         }
         into.columns
             .iter_mut()
@@ -393,6 +404,7 @@ impl Statistic for Profile {
                 name: state.name.clone(),
                 type_name: state.type_name.clone(),
                 integers: state.integers,
+                rounded: state.rounded,
                 missing: Missing::new().finish(&state.missing)?,
                 min: range.as_ref().and_then(|r| r.min.clone()),
                 max: range.and_then(|r| r.max),
@@ -405,6 +417,17 @@ impl Statistic for Profile {
         };
         let columns = state.columns.iter().map(summary).collect::<Result<_>>()?;
         Ok(ProfileReport { columns, recipe: self.clone(), state: state.clone() })
+    }
+}
+
+/// The digits of a decimal.
+fn digits(data_type: &DataType) -> u8 {
+    match data_type {
+        DataType::Decimal32(digits, _)
+        | DataType::Decimal64(digits, _)
+        | DataType::Decimal128(digits, _)
+        | DataType::Decimal256(digits, _) => *digits,
+        _ => 0,
     }
 }
 

@@ -35,8 +35,8 @@ const MAX_TRIALS: usize = 40;
 ///
 /// Finds a stationary point; only for a convex function is that the minimum. Not for functions with kinks.
 ///
-/// D. C. Liu and J. Nocedal, On the limited memory BFGS method for large scale optimization, 1989;
-/// W. Hager and H. Zhang, A new conjugate gradient method with guaranteed descent and an efficient line search, 2005.
+/// D. C. Liu and J. Nocedal, On the limited memory BFGS method for large scale optimization, 1989; W. Hager and H.
+/// Zhang, A new conjugate gradient method with guaranteed descent and an efficient line search, 2005.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lbfgs {
     memory: usize,
