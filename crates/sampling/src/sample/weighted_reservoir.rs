@@ -165,8 +165,11 @@ impl<T> WeightedReservoir<T> {
                 format!("one of {}", other.size),
             ));
         }
-        let damaged =
-            |r: &Self| r.size == 0 || r.items.len() > r.size || !r.items.iter().all(|keyed| keyed.key >= 0.0);
+        let damaged = |r: &Self| {
+            r.size == 0
+                || r.items.len() > r.size
+                || r.items.iter().any(|keyed| keyed.key.is_nan() || keyed.key < 0.0)
+        };
         if damaged(self) || damaged(&other) {
             return Err(Error::state("up to the size in keys of 0 or more", "others"));
         }
