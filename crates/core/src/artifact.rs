@@ -120,11 +120,11 @@ impl StepReader<'_> {
         decode(data, name)
     }
 
-    fn peek(&self) -> Option<&str> {
+    pub(crate) fn peek(&self) -> Option<&str> {
         self.steps.as_slice().first().map(|(header, _)| header.name.as_str())
     }
 
-    fn left(&self) -> usize {
+    pub(crate) fn left(&self) -> usize {
         self.steps.len()
     }
 }
@@ -140,7 +140,7 @@ fn decode<T: DeserializeOwned>(mut data: &[u8], what: &str) -> Result<T> {
 }
 
 /// Text from a file, cut and without control characters, safe to show.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().take(80).map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
@@ -198,9 +198,42 @@ pub fn to_bytes_with<T: Artifact + ?Sized>(
     for input in value.inputs() {
         described.extend_from_slice(format!("{}\0{}\0", input.name(), input.kind().describe()).as_bytes());
     }
+    encode(&steps, hash_bytes(&described, 0), provenance)
+}
+
+/// The bytes of steps that read no columns.
+pub(crate) fn steps_to_bytes(steps: Steps) -> Result<Vec<u8>> {
+    encode(&steps, hash_bytes(&[], 0), BTreeMap::new())
+}
+
+/// The steps in these bytes, whatever they are.
+pub(crate) fn open_steps(bytes: &[u8]) -> Result<StepReader<'_>> {
+    Ok(open(bytes)?.1)
+}
+
+/// How long a value is as CBOR.
+pub(crate) fn encoded_size<T: Serialize>(value: &T) -> usize {
+    struct Counter(usize);
+    impl std::io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    // What serde refuses has no size; writing it will say why.
+    let _ = ciborium::into_writer(value, &mut counter);
+    counter.0
+}
+
+fn encode(steps: &Steps, fingerprint: u64, provenance: BTreeMap<String, String>) -> Result<Vec<u8>> {
     let header = Header {
         crate_version: env!("CARGO_PKG_VERSION").into(),
-        fingerprint: hash_bytes(&described, 0),
+        fingerprint,
         provenance,
         steps: steps.0.iter().map(|(header, _)| header.clone()).collect(),
     };

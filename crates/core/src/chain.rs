@@ -10,7 +10,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{Artifact, LoadArtifact, StepReader, Steps};
-use crate::{Classes, Columns, Dataset, InputColumn, Probabilities, Result, Train};
+use crate::{Classes, Columns, Dataset, InputColumn, Layout, Probabilities, Result, Train};
 use crate::{Fit, FitTransform, Predict, PredictProba, Resample, Transform};
 
 /// A recipe of one step and then another. Made by [`Fit::then`].
@@ -24,6 +24,16 @@ pub struct Chain<A, B> {
 impl<A, B> Chain<A, B> {
     pub(crate) fn new(first: A, second: B) -> Self {
         Self { first, second }
+    }
+
+    /// The recipe before the last.
+    pub fn first(&self) -> &A {
+        &self.first
+    }
+
+    /// The last recipe.
+    pub fn second(&self) -> &B {
+        &self.second
     }
 }
 
@@ -84,7 +94,7 @@ where
 }
 
 /// Says in which step an error arose; a nested chain has said so already.
-fn named<T>(error: crate::Error, doing: &str) -> crate::Error {
+pub(crate) fn named<T>(error: crate::Error, doing: &str) -> crate::Error {
     match short_name::<T>() {
         "Chain" | "On" | "Resampled" | "FittedChain" | "Box" => error,
         name => error.context(format!("{doing} {name}")),
@@ -149,13 +159,23 @@ impl<A> On<A> {
         Self { inner, columns }
     }
 
-    /// The same rows with every other feature ignored.
+    pub(crate) fn inner(&self) -> &A {
+        &self.inner
+    }
+
+    /// The same columns with every other feature ignored.
+    pub(crate) fn layout(&self, layout: &Layout) -> Result<Layout> {
+        let chosen: BTreeSet<String> = self.columns.resolve(layout)?.into_iter().collect();
+        let mut limited = layout.clone();
+        let others = layout.features().into_iter().filter(|name| !chosen.contains(*name));
+        limited.roles.ignored.extend(others.map(str::to_owned));
+        limited.chosen = true;
+        Ok(limited)
+    }
+
     fn limit(&self, train: &Dataset<Train>) -> Result<Dataset<Train>> {
-        let chosen: BTreeSet<String> = self.columns.resolve(train.layout())?.into_iter().collect();
-        let others: Vec<&str> = train.features().into_iter().filter(|name| !chosen.contains(*name)).collect();
-        let mut roles = train.roles().clone();
-        roles.ignored.extend(others.into_iter().map(str::to_owned));
-        train.with_roles(roles, true)
+        let layout = self.layout(train.layout())?;
+        train.with_roles(layout.roles, true)
     }
 }
 

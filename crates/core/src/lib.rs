@@ -2,6 +2,7 @@
 
 pub mod artifact;
 mod batches;
+pub mod catalogue;
 pub mod category;
 pub mod chain;
 mod classes;
@@ -15,6 +16,8 @@ pub mod hash;
 pub mod input;
 pub mod metric;
 pub mod partition;
+pub mod passes;
+pub mod portable;
 pub mod read;
 pub mod roles;
 mod row_hash;
@@ -27,6 +30,7 @@ pub use rand;
 
 pub use artifact::{Artifact, LoadArtifact, NamedArtifact, Registry};
 pub use batches::Batches;
+pub use catalogue::Catalogue;
 pub use category::{Category, Coded};
 pub use chain::{BoxedFit, BoxedStep, Chain, FittedChain, Identity, On, Resampled};
 pub use classes::{Classes, Probabilities};
@@ -42,5 +46,7 @@ pub use fold::Fold;
 pub use input::InputColumn;
 pub use metric::{Direction, Estimate, Metric, Prediction};
 pub use partition::{Partition, Test, Train, Unsplit, Validation};
+pub use passes::{FitByPasses, Scan};
+pub use portable::NamedStatistic;
 pub use roles::{Layout, Role, Roles};
 pub use statistic::Statistic;

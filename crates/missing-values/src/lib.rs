@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod catalogue;
 mod constant_imputer;
 mod fitted_imputer;
 mod mean_imputer;
@@ -7,6 +8,7 @@ mod median_imputer;
 mod most_frequent_imputer;
 mod register;
 
+pub use catalogue::catalogue;
 pub use constant_imputer::{ConstantImputer, IntoFill};
 pub use fitted_imputer::{FittedImputer, Indicators};
 pub use mean_imputer::MeanImputer;

@@ -20,4 +20,4 @@ pub use mlsys_core::{arrow, artifact, ndarray, rand, read};
 pub mod prelude;
 mod registry;
 
-pub use registry::registry;
+pub use registry::{catalogue, registry};

@@ -2,6 +2,7 @@
 
 mod balance;
 mod bootstrap_folds;
+mod catalogue;
 mod combinatorial_purged_folds;
 mod combined_split;
 mod group_k_fold;
@@ -30,6 +31,7 @@ mod window_folds;
 pub use bootstrap_folds::{
     BootstrapFolds, bootstrap_632, bootstrap_632_plus, bootstrap_folds, no_information_error,
 };
+pub use catalogue::catalogue;
 pub use combinatorial_purged_folds::{CombinatorialPurgedFolds, combinatorial_purged_folds};
 pub use combined_split::{CombinedFolds, CombinedSplit, Sides};
 pub use group_k_fold::{GroupKFold, group_k_fold};

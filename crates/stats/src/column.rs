@@ -6,7 +6,9 @@ use mlsys_core::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use mlsys_core::arrow::buffer::{NullBuffer, ScalarBuffer};
 use mlsys_core::arrow::datatypes::{Field, Float64Type, Schema};
 use mlsys_core::metric::batch_weights;
-use mlsys_core::{Coded, Error, ErrorKind, Kind, Layout, Result, Statistic, column, first_error};
+use mlsys_core::{
+    Coded, Error, ErrorKind, Kind, Layout, NamedStatistic, Result, Statistic, column, first_error,
+};
 use rayon::prelude::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -141,9 +143,14 @@ pub enum Infinite {
 }
 
 /// A one-pass statistic of one column. [`over`](Self::over) makes it a [`Statistic`] of a table.
-pub trait ColumnStatistic: Clone + Send + Sync {
+pub trait ColumnStatistic: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
+    /// The stable name, with the crate's name before it: `mlsys.Moments`.
+    const NAME: &'static str;
+    /// Counts changes of the recipe or the state that older programs cannot read.
+    const VERSION: u32 = 1;
+
     /// What is kept while rows go by.
-    type State: Clone + Send + Serialize + DeserializeOwned;
+    type State: Clone + Send + Sync + Serialize + DeserializeOwned + 'static;
     /// What [`finish`](Self::finish) makes of the state.
     type Output: Send;
 
@@ -228,6 +235,11 @@ impl<S> PerColumn<S> {
     pub fn weighted_as(self, layout: &Layout) -> Self {
         self.weight(layout.weight())
     }
+}
+
+impl<S: ColumnStatistic> NamedStatistic for PerColumn<S> {
+    const NAME: &'static str = S::NAME;
+    const VERSION: u32 = S::VERSION;
 }
 
 impl<S: ColumnStatistic> Statistic for PerColumn<S> {

@@ -4,7 +4,7 @@ use mlsys_core::arrow::array::RecordBatch;
 use mlsys_core::arrow::datatypes::{DataType, Schema};
 use mlsys_core::metric::batch_weights;
 use mlsys_core::ndarray::{Array1, Array2, Axis};
-use mlsys_core::{Category, Coded, Error, Kind, Result, Statistic, column};
+use mlsys_core::{Category, Coded, Error, Kind, NamedStatistic, Result, Statistic, column};
 use serde::{Deserialize, Serialize};
 
 /// The contingency table of two columns, mergeable and exact.
@@ -206,6 +206,10 @@ fn table_of(a: &Coded, b: &Coded, weights: Option<&[f64]>) -> (Table, f64) {
     });
     let missing = missing.sum::<f64>();
     (Table { rows: pick(&a.distinct, &rows), columns: pick(&b.distinct, &columns), weights }, missing)
+}
+
+impl NamedStatistic for Contingency {
+    const NAME: &'static str = "mlsys.Contingency";
 }
 
 impl Statistic for Contingency {

@@ -189,6 +189,8 @@ pub(crate) fn counted(coded: &Coded, weights: Option<&[f64]>) -> Vec<Count> {
 }
 
 impl ColumnStatistic for Counts {
+    const NAME: &'static str = "mlsys.Counts";
+
     type State = CountsState;
     type Output = CountsSummary;
 

@@ -4,7 +4,7 @@ use mlsys_core::arrow::array::RecordBatch;
 use mlsys_core::arrow::datatypes::Schema;
 use mlsys_core::metric::batch_weights;
 use mlsys_core::ndarray::{Array1, Array2, ArrayView1};
-use mlsys_core::{Error, ErrorKind, Kind, Result, Statistic, column};
+use mlsys_core::{Error, ErrorKind, Kind, NamedStatistic, Result, Statistic, column};
 use serde::{Deserialize, Serialize};
 
 /// Means, covariances and correlations of numeric columns, mergeable.
@@ -157,6 +157,10 @@ impl CovarianceSummary {
             }
         })
     }
+}
+
+impl NamedStatistic for Covariance {
+    const NAME: &'static str = "mlsys.Covariance";
 }
 
 impl Statistic for Covariance {

@@ -299,6 +299,8 @@ fn estimate(registers: &[u8], precision: u8) -> f64 {
 }
 
 impl ColumnStatistic for Distinct {
+    const NAME: &'static str = "mlsys.Distinct";
+
     type State = DistinctState;
     type Output = DistinctSummary;
 

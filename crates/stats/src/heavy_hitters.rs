@@ -100,6 +100,8 @@ pub struct HeavyHittersSummary {
 }
 
 impl ColumnStatistic for HeavyHitters {
+    const NAME: &'static str = "mlsys.HeavyHitters";
+
     type State = HeavyHittersState;
     type Output = HeavyHittersSummary;
 

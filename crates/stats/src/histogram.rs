@@ -99,6 +99,8 @@ impl Histogram {
 }
 
 impl ColumnStatistic for Histogram {
+    const NAME: &'static str = "mlsys.Histogram";
+
     type State = HistogramState;
     type Output = HistogramSummary;
 

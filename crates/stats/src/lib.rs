@@ -2,6 +2,7 @@
 
 pub mod association;
 pub mod bootstrap;
+mod catalogue;
 pub mod column;
 mod contingency;
 mod counted;
@@ -20,6 +21,7 @@ mod profile;
 mod quantiles;
 pub mod solve;
 
+pub use catalogue::catalogue;
 pub use column::{Column, ColumnStatistic, Infinite, PerColumn, Retract};
 pub use contingency::{Contingency, ContingencyState, ContingencySummary};
 pub use counts::{Count, Counts, CountsState, CountsSummary};

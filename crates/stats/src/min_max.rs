@@ -129,6 +129,8 @@ fn plain(array: &ArrayRef) -> Result<ArrayRef> {
 }
 
 impl ColumnStatistic for MinMax {
+    const NAME: &'static str = "mlsys.MinMax";
+
     type State = MinMaxState;
     type Output = MinMaxSummary;
 

@@ -83,6 +83,8 @@ fn add_weighted(state: &mut MissingState, column: &Column<'_>, weights: &[f64]) 
 }
 
 impl ColumnStatistic for Missing {
+    const NAME: &'static str = "mlsys.Missing";
+
     type State = MissingState;
     type Output = MissingSummary;
 

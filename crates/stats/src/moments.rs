@@ -300,6 +300,8 @@ impl MomentsSummary {
 }
 
 impl ColumnStatistic for Moments {
+    const NAME: &'static str = "mlsys.Moments";
+
     type State = MomentsState;
     type Output = MomentsSummary;
 

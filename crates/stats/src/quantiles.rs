@@ -235,6 +235,8 @@ impl QuantilesSummary {
 }
 
 impl ColumnStatistic for Quantiles {
+    const NAME: &'static str = "mlsys.Quantiles";
+
     type State = QuantilesState;
     type Output = QuantilesSummary;
 

@@ -2,7 +2,9 @@
 
 use mlsys_core::arrow::array::{Array, RecordBatch};
 use mlsys_core::arrow::datatypes::Schema;
-use mlsys_core::{Dataset, Error, Partition, Result, Statistic, column, hash::hash_rows, seed};
+use mlsys_core::{
+    Dataset, Error, NamedStatistic, Partition, Result, Statistic, column, hash::hash_rows, seed,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{Draw, Sample, check_size};
@@ -144,6 +146,10 @@ impl BottomKSample {
         let hashes = self.recipe.hashes(batch)?;
         Ok((0..hashes.len()).filter(|&row| self.hashes.binary_search(&hashes[row]).is_ok()).collect())
     }
+}
+
+impl NamedStatistic for BottomK {
+    const NAME: &'static str = "mlsys.BottomK";
 }
 
 impl Statistic for BottomK {

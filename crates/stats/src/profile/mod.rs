@@ -7,7 +7,7 @@ pub use comparison::{ColumnChange, ProfileComparison};
 
 use mlsys_core::arrow::array::RecordBatch;
 use mlsys_core::arrow::datatypes::{DataType, Field, Schema};
-use mlsys_core::{Category, Error, Kind, Result, Statistic, first_error};
+use mlsys_core::{Category, Error, Kind, NamedStatistic, Result, Statistic, first_error};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -354,6 +354,10 @@ fn merge_part<S: ColumnStatistic>(
         (None, None) => Ok(()),
         _ => Err(Error::state("profiles of columns of one type", "different types")),
     }
+}
+
+impl NamedStatistic for Profile {
+    const NAME: &'static str = "mlsys.Profile";
 }
 
 impl Statistic for Profile {

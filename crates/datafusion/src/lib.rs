@@ -1,0 +1,1 @@
+//! Runs mlsys on DataFusion.

@@ -1,0 +1,11 @@
+//! The statistics of this crate, for running them in another process.
+
+use mlsys_core::Catalogue;
+use mlsys_core::catalogue::Agreement::Exact;
+
+use crate::sample::BottomK;
+
+/// The statistics of this crate.
+pub fn catalogue() -> Catalogue {
+    Catalogue::new().statistic::<BottomK>(Exact)
+}
