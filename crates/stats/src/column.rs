@@ -240,6 +240,10 @@ impl<S> PerColumn<S> {
 impl<S: ColumnStatistic> NamedStatistic for PerColumn<S> {
     const NAME: &'static str = S::NAME;
     const VERSION: u32 = S::VERSION;
+
+    fn columns(&self, _: &Schema) -> Vec<String> {
+        self.columns.iter().chain(&self.weight).cloned().collect()
+    }
 }
 
 impl<S: ColumnStatistic> Statistic for PerColumn<S> {

@@ -210,6 +210,10 @@ fn table_of(a: &Coded, b: &Coded, weights: Option<&[f64]>) -> (Table, f64) {
 
 impl NamedStatistic for Contingency {
     const NAME: &'static str = "mlsys.Contingency";
+
+    fn columns(&self, _: &Schema) -> Vec<String> {
+        [&self.row, &self.column].into_iter().chain(&self.weight).cloned().collect()
+    }
 }
 
 impl Statistic for Contingency {

@@ -161,6 +161,10 @@ impl CovarianceSummary {
 
 impl NamedStatistic for Covariance {
     const NAME: &'static str = "mlsys.Covariance";
+
+    fn columns(&self, _: &Schema) -> Vec<String> {
+        self.columns.iter().chain(&self.weight).cloned().collect()
+    }
 }
 
 impl Statistic for Covariance {
