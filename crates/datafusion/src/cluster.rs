@@ -36,10 +36,12 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use ballista::prelude::{SessionConfigExt, SessionContextExt};
 use ballista_core::config::{
+    BALLISTA_ADAPTIVE_PLANNER_ENABLED,
     BALLISTA_CLIENT_IO_RETRIES_TIMES, BALLISTA_CLIENT_IO_RETRY_WAIT_TIME_MS,
     BALLISTA_SCHEDULER_MAX_PARTITIONS_PER_TASK,
 };
 use ballista_core::planner::BallistaQueryPlanner;
+use ballista_core::utils::default_session_builder;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
 use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::config::{SchedulerConfig, TaskDistributionPolicy};
@@ -51,14 +53,17 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::context::QueryPlanner;
 use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion_proto::logical_plan::LogicalExtensionCodec;
 use datafusion_proto::physical_plan::PhysicalExtensionCodec;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use mlsys_core::{Error, Result};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::{Codec, Functions};
 
@@ -74,6 +79,11 @@ const PLAN_BYTES: u32 = 64 << 20;
 /// and a scheduler that cannot hand out a task for its size takes the executor for lost and tries for ever: so the
 /// only limit that may ever be reached is the client's.
 const MESSAGE_BYTES: u32 = u32::MAX;
+
+/// How often a stage may fail whose input was on an executor that is gone. Ballista 55 computes the input anew, and then
+/// either takes some of the results twice (its static planner) or waits for ever (its adaptive planner); so the job
+/// fails instead, and the client starts it again. Only the adaptive planner has no other way into that code.
+const STAGE_FAILURES: usize = 1;
 
 /// A scheduler that reads this crate's functions. Port 0 takes any free one: see [`Scheduler::bind`].
 pub fn scheduler(functions: &Functions, options: impl Into<SchedulerOptions>) -> Scheduler {
@@ -101,23 +111,26 @@ pub async fn connect(functions: &Functions, url: &str) -> Result<SessionContext>
 /// If the address cannot be read or no scheduler answers there.
 pub async fn connect_with(functions: &Functions, url: &str, options: ClientOptions) -> Result<SessionContext> {
     let address = url.split_once("://").map_or(url, |(_, rest)| rest).trim_end_matches('/');
-    let (host, port) = host_and_port(address)?;
-    wait_for(&host, port, options.patience).await?;
+    let scheduler = Address::parse(address)?;
+    scheduler.wait(options.patience).await?;
 
     let codec = options.codecs.logical(functions);
-    let url = format!("http://{host}:{port}");
+    let url = format!("http://{scheduler}");
     let config = options.config(codec.clone());
     let planner = Planner {
         inner: BallistaQueryPlanner::with_extension(url, config.ballista_config(), codec),
         functions: functions.clone(),
+        attempts: options.attempts,
+        scheduler: scheduler.clone(),
+        patience: options.patience,
     };
     let state = SessionStateBuilder::new()
         .with_config(config.with_ballista_query_planner(Arc::new(planner)))
         .with_default_features()
         .build();
-    let ctx = SessionContext::remote_with_state(&format!("df://{host}:{port}"), state)
+    let ctx = SessionContext::remote_with_state(&format!("df://{scheduler}"), state)
         .await
-        .map_err(|e| Error::external(e).context(format!("connecting to the scheduler at {address}")))?;
+        .map_err(|e| Error::external(e).context(format!("connecting to the scheduler at {scheduler}")))?;
     // Only now: Ballista replaces the functions of the state it is given.
     functions.register(&ctx);
     Ok(ctx)
@@ -130,6 +143,7 @@ pub struct ClientOptions {
     plan_bytes: u32,
     partitions_per_task: usize,
     retries: (u16, Duration),
+    attempts: usize,
     patience: Duration,
     codecs: Codecs,
 }
@@ -147,7 +161,8 @@ impl ClientOptions {
             config: SessionConfig::new_with_ballista(),
             plan_bytes: PLAN_BYTES,
             partitions_per_task: 0,
-            retries: (3, Duration::from_secs(3)),
+            retries: (3, Duration::from_secs(1)),
+            attempts: 3,
             patience: Duration::from_secs(10),
             codecs: Codecs::default(),
         }
@@ -184,15 +199,23 @@ impl ClientOptions {
         self
     }
 
-    /// How often and at which interval an executor that does not answer is asked again for its results, before the
-    /// scheduler has them computed anew elsewhere (3 times, every 3 seconds).
+    /// How often and at which interval an executor that does not answer is asked again for its results, before it
+    /// counts as lost (3 times, every second).
     #[must_use]
     pub fn fetch_retries(mut self, times: u16, interval: Duration) -> Self {
         self.retries = (times, interval);
         self
     }
 
-    /// How long to wait for the scheduler to answer (10 seconds).
+    /// How often a query is started in all when executors with intermediate results are lost (3). It starts again from
+    /// the beginning, and only while it has not returned any rows; queries that write are never started twice.
+    #[must_use]
+    pub fn attempts(mut self, attempts: usize) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// How long to wait for the scheduler to answer, and each query for there to be an executor (10 seconds).
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -224,7 +247,6 @@ pub struct SchedulerOptions {
     host: Option<String>,
     executor_timeout: Duration,
     task_failures: usize,
-    stage_failures: usize,
     executors: usize,
     plan_bytes: u32,
     keep_results: Duration,
@@ -258,7 +280,6 @@ impl SchedulerOptions {
             host: None,
             executor_timeout: Duration::from_secs(30),
             task_failures: 4,
-            stage_failures: 4,
             executors: 1,
             plan_bytes: PLAN_BYTES,
             keep_results: Duration::from_secs(300),
@@ -286,13 +307,6 @@ impl SchedulerOptions {
     #[must_use]
     pub fn task_failures(mut self, times: usize) -> Self {
         self.task_failures = times;
-        self
-    }
-
-    /// How often a stage is tried whose input was lost with an executor (4).
-    #[must_use]
-    pub fn stage_failures(mut self, times: usize) -> Self {
-        self.stage_failures = times;
         self
     }
 
@@ -383,7 +397,10 @@ impl Scheduler {
         config.expire_dead_executor_interval_seconds = (timeout / 4).max(1);
         config.no_executors_grace_period_seconds = timeout;
         config.task_max_failures = options.task_failures;
-        config.stage_max_failures = options.stage_failures;
+        config.stage_max_failures = STAGE_FAILURES;
+        config.override_session_builder = Some(Arc::new(|config| {
+            default_session_builder(config.set_bool(BALLISTA_ADAPTIVE_PLANNER_ENABLED, true))
+        }));
         config.min_ready_executors = options.executors;
         config.finished_job_data_clean_up_interval_seconds = whole_seconds(options.keep_results);
         config.grpc_server_max_decoding_message_size = options.plan_bytes;
@@ -561,8 +578,8 @@ impl Executor {
     pub async fn run(self) -> Result<()> {
         let Self { functions, options } = self;
         let stage = format!("running an executor of the scheduler at {}", options.scheduler);
-        let (host, port) = host_and_port(&options.scheduler)?;
-        wait_for(&host, port, options.patience).await?;
+        let scheduler = Address::parse(&options.scheduler)?;
+        scheduler.wait(options.patience).await?;
         let work_dir = WorkDir::new(options.work_dir).map_err(|e| e.context(stage.as_str()))?;
         let codecs = &options.codecs;
         let config = ExecutorProcessConfig {
@@ -570,8 +587,8 @@ impl Executor {
             external_host: options.host,
             port: port_or_free(options.port, options.bind)?,
             grpc_port: port_or_free(options.grpc_port, options.bind)?,
-            scheduler_host: host,
-            scheduler_port: port,
+            scheduler_host: scheduler.host,
+            scheduler_port: scheduler.port,
             vcores: options.slots,
             work_dir: Some(work_dir.text()?),
             grpc_max_decoding_message_size: MESSAGE_BYTES,
@@ -649,39 +666,85 @@ fn ip_in_url(ip: IpAddr) -> String {
     }
 }
 
-fn host_and_port(address: &str) -> Result<(String, u16)> {
-    let (host, port) = match address.rsplit_once(':') {
-        // A colon inside brackets belongs to an IPv6 address.
-        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()),
-        _ => (address, Some(SCHEDULER_PORT)),
-    };
-    match port {
-        Some(port) if !host.is_empty() && !host.contains('/') => Ok((host.into(), port)),
-        _ => Err(Error::invalid_parameter(
-            "cluster",
-            "the address of the scheduler",
-            address,
-            "a host and a port, such as 127.0.0.1:50050",
-        )),
+/// Where a scheduler listens.
+#[derive(Clone, Debug)]
+struct Address {
+    host: String,
+    port: u16,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
     }
 }
 
-async fn wait_for(host: &str, port: u16, patience: Duration) -> Result<()> {
-    let start = Instant::now();
-    let name = host.trim_start_matches('[').trim_end_matches(']');
-    loop {
-        let left = patience.saturating_sub(start.elapsed());
-        let error = match tokio::time::timeout(left, tokio::net::TcpStream::connect((name, port))).await {
-            Ok(Ok(_)) => return Ok(()),
-            Ok(Err(error)) => error,
-            Err(_) => std::io::ErrorKind::TimedOut.into(),
+impl Address {
+    fn parse(address: &str) -> Result<Self> {
+        let (host, port) = match address.rsplit_once(':') {
+            // A colon inside brackets belongs to an IPv6 address.
+            Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()),
+            _ => (address, Some(SCHEDULER_PORT)),
         };
-        if start.elapsed() >= patience {
-            return Err(Error::from(error).context(format!(
-                "no scheduler answered at {host}:{port} within {patience:?}; start one with cluster::scheduler"
-            )));
+        match port {
+            Some(port) if !host.is_empty() && !host.contains('/') => Ok(Self { host: host.into(), port }),
+            _ => Err(Error::invalid_parameter(
+                "cluster",
+                "the address of the scheduler",
+                address,
+                "a host and a port, such as 127.0.0.1:50050",
+            )),
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+
+    async fn connect(&self) -> std::io::Result<TcpStream> {
+        let host = self.host.trim_start_matches('[').trim_end_matches(']');
+        TcpStream::connect((host, self.port)).await
+    }
+
+    /// Waits until the scheduler accepts connections.
+    async fn wait(&self, patience: Duration) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            let left = patience.saturating_sub(start.elapsed());
+            let error = match tokio::time::timeout(left, self.connect()).await {
+                Ok(Ok(_)) => return Ok(()),
+                Ok(Err(error)) => error,
+                Err(_) => std::io::ErrorKind::TimedOut.into(),
+            };
+            if start.elapsed() >= patience {
+                return Err(Error::from(error).context(format!(
+                    "no scheduler answered at {self} within {patience:?}; start one with cluster::scheduler"
+                )));
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Waits until the scheduler has an executor, or does not say how many it has.
+    async fn wait_for_executors(&self, patience: Duration) -> Result<()> {
+        let start = Instant::now();
+        while matches!(tokio::time::timeout(patience, self.executors()).await, Ok(Ok(Some(0)))) {
+            if start.elapsed() >= patience {
+                return Err(Error::unsupported(format!(
+                    "the scheduler at {self} has had no executors for {patience:?}; start one with cluster::executor"
+                )));
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
+    }
+
+    /// How many executors the scheduler says it has, in answers such as `ready: 2 executors registered` and
+    /// `not ready: 0/1 executors registered`.
+    async fn executors(&self) -> std::io::Result<Option<usize>> {
+        let mut stream = self.connect().await?;
+        let request = format!("GET /readyz HTTP/1.1\r\nHost: {self}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.take(10_000).read_to_string(&mut answer).await?;
+        let number = answer.rsplit_once("ready: ").map(|(_, rest)| rest.split(['/', ' ']).next().unwrap_or(rest));
+        Ok(number.and_then(|number| number.parse().ok()))
     }
 }
 
@@ -772,6 +835,9 @@ fn listed(used: &[(String, usize)]) -> String {
 struct Planner {
     inner: BallistaQueryPlanner<LogicalPlanNode>,
     functions: Functions,
+    attempts: usize,
+    scheduler: Address,
+    patience: Duration,
 }
 
 impl fmt::Debug for Planner {
@@ -788,16 +854,43 @@ impl QueryPlanner for Planner {
         session: &dyn Session,
     ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
         let inner = self.inner.create_physical_plan(logical_plan, session).await?;
-        Ok(Arc::new(Explained { inner, plan: Arc::new(logical_plan.clone()), functions: self.functions.clone() }))
+        Ok(Arc::new(Explained {
+            inner,
+            plan: Arc::new(logical_plan.clone()),
+            functions: self.functions.clone(),
+            attempts: if writes(logical_plan)? { 1 } else { self.attempts },
+            scheduler: self.scheduler.clone(),
+            patience: self.patience,
+        }))
     }
 }
 
-/// A query on the cluster, with errors explained.
+/// Whether running a plan twice might leave more behind than running it once.
+fn writes(plan: &LogicalPlan) -> datafusion::error::Result<bool> {
+    plan.exists(|node| {
+        Ok(matches!(node, LogicalPlan::Dml(_) | LogicalPlan::Copy(_) | LogicalPlan::Ddl(_) | LogicalPlan::Extension(_)))
+    })
+}
+
+/// Whether a query failed because an executor went away with results.
+fn lost_results(error: &DataFusionError) -> bool {
+    let text = error.to_string();
+    // Ballista passes on nothing but text: what it says of a stage whose input could not be fetched, and of a result
+    // that the client itself could not fetch.
+    (text.contains("Stage ") && text.contains("most recent failure reason"))
+        || text.contains("FetchFailed")
+        || text.contains("GrpcConnectionError")
+}
+
+/// A query on the cluster, started again if executors are lost, and with errors explained.
 #[derive(Clone)]
 struct Explained {
     inner: Arc<dyn ExecutionPlan>,
     plan: Arc<LogicalPlan>,
     functions: Functions,
+    attempts: usize,
+    scheduler: Address,
+    patience: Duration,
 }
 
 impl fmt::Debug for Explained {
@@ -844,7 +937,8 @@ impl ExecutionPlan for Explained {
         self: Arc<Self>,
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
-        let inner = Arc::clone(&self.inner).with_new_children(children)?;
+        let changed = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+        let inner = Arc::clone(&self.inner).replace_children(children, changed)?;
         Ok(Arc::new(Self { inner, ..self.as_ref().clone() }))
     }
 
@@ -853,12 +947,23 @@ impl ExecutionPlan for Explained {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> datafusion::error::Result<SendableRecordBatchStream> {
-        let explain = {
-            let Self { plan, functions, .. } = self.clone();
-            move |error| explain(error, &plan, &functions)
+        let Self { inner, attempts, scheduler, patience, .. } = self.clone();
+        let run = async move {
+            let mut attempt = 1;
+            loop {
+                // A job that finds no executors would wait for ever.
+                scheduler.wait_for_executors(patience).await.map_err(|e| DataFusionError::External(e.into()))?;
+                let mut stream = inner.execute(partition, Arc::clone(&context))?;
+                let first = stream.next().await;
+                match &first {
+                    Some(Err(error)) if attempt < attempts && lost_results(error) => attempt += 1,
+                    _ => return Ok::<_, DataFusionError>(stream::iter(first).chain(stream)),
+                }
+            }
         };
-        let stream = self.inner.execute(partition, context).map_err(&explain)?;
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), stream.map_err(explain))))
+        let Self { plan, functions, .. } = self.clone();
+        let stream = stream::once(run).try_flatten().map_err(move |error| explain(error, &plan, &functions));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), stream)))
     }
 
     fn metrics(&self) -> Option<datafusion::physical_plan::metrics::MetricsSet> {
