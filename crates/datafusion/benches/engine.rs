@@ -51,7 +51,9 @@ fn chunk(rows: usize, at: usize) -> RecordBatch {
         ];
         numbers.iter_mut().zip(values).for_each(|(builder, value)| builder.append_option(value));
         counts.push((skewed * 20.0) as i64);
-        letters.push(["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"][(draw() * draw() * 12.0) as usize]);
+        letters.push(
+            ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"][(draw() * draw() * 12.0) as usize],
+        );
         codes.push(format!("code-{}", (draw() * draw() * 300.0) as usize));
     }
     let mut columns: Vec<(&str, ArrayRef, bool)> = Vec::new();
@@ -70,8 +72,10 @@ fn generate(folder: &Path, rows: usize) {
     let zstd = Compression::ZSTD(ZstdLevel::try_new(1).unwrap());
     for start in (0..rows).step_by(ROWS_PER_FILE) {
         let end = rows.min(start + ROWS_PER_FILE);
-        let file = std::fs::File::create(folder.join(format!("{:05}.parquet", start / ROWS_PER_FILE))).unwrap();
-        let properties = WriterProperties::builder().set_compression(zstd).set_max_row_group_row_count(Some(CHUNK));
+        let file =
+            std::fs::File::create(folder.join(format!("{:05}.parquet", start / ROWS_PER_FILE))).unwrap();
+        let properties =
+            WriterProperties::builder().set_compression(zstd).set_max_row_group_row_count(Some(CHUNK));
         let mut writer = ArrowWriter::try_new(file, chunk(0, 0).schema(), Some(properties.build())).unwrap();
         for at in (start..end).step_by(CHUNK) {
             writer.write(&chunk(CHUNK.min(end - at), at)).unwrap();
@@ -81,7 +85,8 @@ fn generate(folder: &Path, rows: usize) {
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
 }
@@ -144,12 +149,21 @@ async fn built_in(job: &str, folder: &Path) {
     let levels = WORDS.map(|c| format!("SELECT {c}, count(*) FROM t GROUP BY {c}"));
     let mut queries = if job == "datafusion_profile" {
         let common = ["count(?)", "min(?)", "max(?)", "approx_distinct(?)"];
-        let more = ["avg(?)", "stddev_pop(?)", "approx_percentile_cont(?, 0.25)", "approx_percentile_cont(?, 0.5)", "approx_percentile_cont(?, 0.75)"];
+        let more = [
+            "avg(?)",
+            "stddev_pop(?)",
+            "approx_percentile_cont(?, 0.25)",
+            "approx_percentile_cont(?, 0.5)",
+            "approx_percentile_cont(?, 0.75)",
+        ];
         let numbers = each(&NUMBERS, &[common.as_slice(), more.as_slice()].concat());
         let words = each(&WORDS, &common);
         vec![format!("SELECT * FROM ({numbers}) CROSS JOIN ({words})")]
     } else {
-        vec![each(&NUMBERS, &["avg(?)", "stddev_pop(?)"]), each(&NUMBERS, &["approx_percentile_cont(?, 0.5)"])]
+        vec![
+            each(&NUMBERS, &["avg(?)", "stddev_pop(?)"]),
+            each(&NUMBERS, &["approx_percentile_cont(?, 0.5)"]),
+        ]
     };
     queries.extend(levels);
     for query in queries {
@@ -215,7 +229,9 @@ fn main() {
         for (way, by) in ways.iter().enumerate() {
             println!(
                 "{job:<20} {by:<10} {:>7.2} s {:>6.0} MB   {:.2} of on_engine",
-                best[way], most[way], best[way] / best[0]
+                best[way],
+                most[way],
+                best[way] / best[0]
             );
         }
         println!("{job:<20} against built-in aggregates: {:.2} (at most 1.3)", best[0] / best[2]);

@@ -1,6 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 mod aggregate;
+#[cfg(feature = "ballista")]
+pub mod cluster;
+#[cfg(feature = "ballista")]
+mod codec;
 mod error;
 mod frame;
 mod functions;
