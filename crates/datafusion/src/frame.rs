@@ -140,6 +140,15 @@ impl<P: Partition> Frame<P> {
         self.with_role(name, Role::Weight)
     }
 
+    /// Makes a column name the group of each row; it stays a feature unless ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingColumn`](ErrorKind::MissingColumn).
+    pub fn group(self, name: &str) -> Result<Self> {
+        self.with_role(name, Role::Group)
+    }
+
     /// Makes a column the time of each row; it stays a feature unless ignored.
     ///
     /// # Errors

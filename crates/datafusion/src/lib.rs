@@ -13,6 +13,8 @@ mod row_function;
 mod sql;
 mod wire;
 
+#[cfg(feature = "ballista")]
+pub use codec::Codec;
 pub use datafusion;
 
 pub use frame::{Collected, Frame};

@@ -100,7 +100,7 @@ fn every_recipe_equals_itself_in_memory() -> Result<()> {
         }
         each! {
             ConstantImputer true: ConstantImputer::new(-1.0);
-            MeanImputer false: MeanImputer::new(), MeanImputer::new().indicators(Indicators::Seen);
+            MeanImputer false: MeanImputer::new(), MeanImputer::new().indicators(Indicators::WhereMissing);
             MedianImputer true: MedianImputer::new(), MedianImputer::new().on(Columns::named(["number", "count"]));
             MostFrequentImputer true: MostFrequentImputer::new();
             OneHotEncoder true: OneHotEncoder::new(), OneHotEncoder::new().on(Columns::named(["word", "team"]));

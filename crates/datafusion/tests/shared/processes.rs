@@ -190,6 +190,7 @@ fn is_ready(scheduler: SocketAddr) -> bool {
 
 /// How a role differs from the plain one.
 pub struct Roles {
+    pub functions: fn() -> Functions,
     pub scheduler: fn(&str, SchedulerOptions) -> Option<SchedulerOptions>,
     pub executor: fn(&str, ExecutorOptions) -> Option<ExecutorOptions>,
 }
@@ -203,7 +204,7 @@ pub fn run_role(roles: &Roles) -> Result {
     log_to_stderr();
     end_with_parent();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let functions = Functions::new();
+    let functions = (roles.functions)();
     let quick = |options: SchedulerOptions| options.executor_timeout(Duration::from_secs(4));
     if let Some(options) = (roles.scheduler)(role, quick(SchedulerOptions::new("127.0.0.1:0"))) {
         let options = options.ready_with(second.parse()?);
