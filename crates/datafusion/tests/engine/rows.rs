@@ -15,6 +15,7 @@ async fn rows<P: Collected>(frame: Frame<P>) -> Result<usize> {
     Ok(frame.collect().await?.n_rows())
 }
 
+#[track_caller]
 fn same<P: Partition>(found: &Dataset<P>, expected: &Dataset<P>) {
     let key = |data: &Dataset<P>| {
         let batch = data.select(["when", "value", "größe 量"]).unwrap();
@@ -28,6 +29,7 @@ fn same<P: Partition>(found: &Dataset<P>, expected: &Dataset<P>) {
         rows.sort();
         rows
     };
+    assert_eq!(found.n_rows(), expected.n_rows());
     assert!(key(found) == key(expected));
 }
 

@@ -15,7 +15,7 @@ use mlsys_sampling::sample::BottomK;
 use mlsys_stats::distance::{ks_from, psi_from};
 use mlsys_stats::{
     ColumnStatistic, Contingency, Counts, Covariance, Distinct, HeavyHitters, Histogram, MinMax, Missing,
-    Moments, Profile, Quantiles,
+    Moments, MomentsSummary, Profile, ProfileReport, Quantiles,
 };
 use serde::{Deserialize, Serialize};
 
@@ -72,25 +72,51 @@ fn numbers(text: &str) -> (String, Vec<f64>) {
     (rest, found)
 }
 
-fn close(what: &str, found: &impl Debug, expected: &impl Debug, agreement: Agreement) {
-    let (found, expected) = (format!("{found:?}"), format!("{expected:?}"));
+/// What moments say, which does not depend on the shift that they are kept about.
+fn of_moments(m: &MomentsSummary) -> [f64; 6] {
+    [m.count() as f64, m.weight(), m.mean(), m.m2(), m.m3(), m.m4()]
+}
+
+fn show_moments(output: &Vec<(String, MomentsSummary)>) -> String {
+    format!("{:?}", output.iter().map(|(_, m)| of_moments(m)).collect::<Vec<_>>())
+}
+
+fn show_profile(report: &ProfileReport) -> String {
+    let each = report.columns.iter().map(|column| {
+        let mut column = column.clone();
+        // An engine reads text as views.
+        column.type_name = column.type_name.replace("Utf8View", "Utf8");
+        let moments = column.moments.take();
+        format!("{column:?} {:?}", moments.as_ref().map(of_moments))
+    });
+    each.collect::<Vec<_>>().join("\n")
+}
+
+fn show<T: Debug>(output: &T) -> String {
+    format!("{output:?}")
+}
+
+fn close(what: &str, found: &str, expected: &str, agreement: Agreement) {
     let Agreement::Rounding(tolerance) = agreement else {
         assert!(found == expected, "{what}: other bits\n{found:.2000}\n{expected:.2000}");
         return;
     };
-    let ((text, found), (other, expected)) = (numbers(&found), numbers(&expected));
-    assert_eq!(text, other, "{what}");
+    let ((text, found), (other, expected)) = (numbers(found), numbers(expected));
+    let differs = text.bytes().zip(other.bytes()).position(|(a, b)| a != b);
+    let at = differs.map_or(text.len().min(other.len()), |at| at.saturating_sub(60));
+    assert!(text == other, "{what}: {:.200}, expected {:.200}", &text[at..], &other[at..]);
     for (x, y) in found.iter().zip(&expected) {
         assert!((x - y).abs() <= tolerance * (1.0 + y.abs()), "{what}: {x}, expected {y}");
     }
 }
 
 /// Runs a statistic in every way on the engine, and in memory.
-async fn check<S: PortableStatistic<Output: Debug + Send>>(
+async fn check<S: PortableStatistic<Output: Send>>(
     table: &Table,
     name: &str,
     statistic: S,
     agreement: Agreement,
+    show: impl Fn(&S::Output) -> String,
 ) -> Result<()> {
     let data = table.data();
     let expected = summarize(&statistic, &data)?;
@@ -101,22 +127,26 @@ async fn check<S: PortableStatistic<Output: Debug + Send>>(
         let frame = table.frame(partitions).await?;
         let both = (statistic.clone(), Merges {});
         let (found, merges) = frame.summarize(&both).await?;
-        close(&what, &found, &expected, agreement);
-        assert!(merges >= partitions.min(3) as u64 - 1, "{what}: only {merges} merges");
+        close(&what, &show(&found), &show(&expected), agreement);
+        assert!(partitions == 1 || merges > 0, "{what}: no merges");
 
         let grouped = frame.summarize_by(&both, "word").await?;
         assert_eq!(grouped.len(), 6, "five words and none");
         for ((word, (found, merges)), (other, expected)) in grouped.into_iter().zip(&by_word) {
             assert_eq!(&word, other);
-            close(&format!("{what}, {word:?}"), &found, expected, agreement);
+            close(&format!("{what}, {word:?}"), &show(&found), &show(expected), agreement);
             assert!(partitions == 1 || merges > 0, "{what}, {word:?}: no merges");
         }
 
         let empty = Frame::new(frame.into_query().filter(lit(false)).unwrap())?;
         match (&nothing, empty.summarize(&statistic).await) {
-            (Ok(expected), Ok(found)) => close(&format!("{what}, no rows"), &found, expected, agreement),
+            (Ok(expected), Ok(found)) => {
+                close(&format!("{what}, no rows"), &show(&found), &show(expected), agreement)
+            }
             (Err(expected), Err(found)) => assert_eq!(&found.to_string(), expected),
-            (expected, found) => panic!("{what}, no rows: {found:?}, expected {expected:?}"),
+            (expected, found) => {
+                panic!("{what}, no rows: ok {}, expected ok {}", found.is_ok(), expected.is_ok())
+            }
         }
     }
     Ok(())
@@ -132,37 +162,38 @@ fn every_statistic_equals_itself_in_memory() -> Result<()> {
         let catalogue = mlsys::catalogue();
         let mut left: BTreeSet<&str> = catalogue.statistics().collect();
         macro_rules! each {
-            ($($name:literal: $($statistic:expr),+;)+) => {$(
+            ($($name:literal $show:ident: $($statistic:expr),+;)+) => {$(
                 assert!(left.remove($name), "{} is not in the catalogue", $name);
                 // A sketch that left nothing out is exact; what it does beyond is below.
                 let agreement = catalogue.agreement($name).unwrap();
-                $(check(&table, $name, $statistic, agreement).await?;)+
+                $(check(&table, $name, $statistic, agreement, $show).await?;)+
             )+};
         }
         let edges = [-20.0, -5.0, 0.0, 5.0, 20.0];
         each! {
-            "mlsys.BottomK": BottomK::new("team", 3), BottomK::new("number", 50).and("word");
-            "mlsys.Contingency": Contingency::new("word", "count"), Contingency::new("word", "team").weight(Some("weight"));
-            "mlsys.Counts": Counts::new().over(ALL), Counts::new().cap(20).over(ALL),
+            "mlsys.BottomK" show: BottomK::new("team", 3), BottomK::new("number", 50).and("word");
+            "mlsys.Contingency" show: Contingency::new("word", "count"), Contingency::new("word", "team").weight(Some("weight"));
+            "mlsys.Counts" show: Counts::new().over(ALL), Counts::new().cap(20).over(ALL),
                 Counts::new().over(ALL).weight(Some("weight"));
-            "mlsys.Covariance": Covariance::of(NUMBERS), Covariance::of(NUMBERS).weight(Some("weight"));
-            "mlsys.Distinct": Distinct::new().over(ALL), Distinct::new().exact_up_to(3).precision(6).over(ALL);
-            "mlsys.HeavyHitters": HeavyHitters::new(30_000).over(ALL);
-            "mlsys.Histogram": Histogram::with_edges(edges).over(NUMBERS), Histogram::with_edges(edges).over(NUMBERS).weight(Some("weight"));
-            "mlsys.MinMax": MinMax::new().over(ALL);
-            "mlsys.Missing": Missing::new().over(ALL), Missing::new().over(ALL).weight(Some("weight"));
-            "mlsys.Moments": Moments::new().over(NUMBERS), Moments::new().over(NUMBERS).weight(Some("weight"));
-            "mlsys.Quantiles": Quantiles::new().over(NUMBERS), Quantiles::new().over(NUMBERS).weight(Some("weight"));
+            "mlsys.Covariance" show: Covariance::of(NUMBERS), Covariance::of(NUMBERS).weight(Some("weight"));
+            "mlsys.Distinct" show: Distinct::new().over(ALL), Distinct::new().exact_up_to(3).precision(6).over(ALL);
+            "mlsys.HeavyHitters" show: HeavyHitters::new(30_000).over(ALL);
+            "mlsys.Histogram" show: Histogram::with_edges(edges).over(NUMBERS), Histogram::with_edges(edges).over(NUMBERS).weight(Some("weight"));
+            "mlsys.MinMax" show: MinMax::new().over(ALL);
+            "mlsys.Missing" show: Missing::new().over(ALL), Missing::new().over(ALL).weight(Some("weight"));
+            "mlsys.Moments" show_moments: Moments::new().over(NUMBERS), Moments::new().over(NUMBERS).weight(Some("weight"));
+            "mlsys.Quantiles" show: Quantiles::new().over(NUMBERS), Quantiles::new().over(NUMBERS).weight(Some("weight"));
         }
         // The profile holds moments among exact parts.
         assert!(left.remove("mlsys.Profile"));
-        check(&table, "mlsys.Profile", Profile::new(), Agreement::Rounding(1e-11)).await?;
+        check(&table, "mlsys.Profile", Profile::new(), Agreement::Rounding(1e-11), show_profile).await?;
         assert!(left.is_empty(), "not run on the engine: {left:?}");
         check(
             &table,
             "a tuple",
             (Missing::new().over(ALL), MinMax::new().over(NUMBERS), Counts::new().over(["word"])),
             Agreement::Exact,
+            show,
         )
         .await
     })
@@ -244,13 +275,16 @@ fn profiles_whole_and_grouped() -> Result<()> {
         let frame = table.frame(3).await?;
         assert_eq!(profile_on(&Profile::new(), &frame).await?.n_rows(), 20_011);
         let found = profile_by_on(&Profile::new(), &frame, "kind").await?;
-        close("by kind", &found, &expected, Agreement::Rounding(1e-11));
+        for ((kind, found), (other, expected)) in found.iter().zip(&expected) {
+            assert_eq!(kind, other);
+            close("by kind", &show_profile(found), &show_profile(expected), Agreement::Rounding(1e-11));
+        }
         // Missing is one group, whether null or NaN.
         let by_number = frame.summarize_by(&Missing::new().over(["word"]), "number").await?;
         close(
             "by number",
-            &by_number,
-            &summarize_by(&Missing::new().over(["word"]), &table.data(), "number")?,
+            &show(&by_number),
+            &show(&summarize_by(&Missing::new().over(["word"]), &table.data(), "number")?),
             Agreement::Exact,
         );
         Ok(())
