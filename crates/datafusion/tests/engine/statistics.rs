@@ -128,7 +128,7 @@ async fn check<S: PortableStatistic<Output: Send>>(
         let both = (statistic.clone(), Merges {});
         let (found, merges) = frame.summarize(&both).await?;
         close(&what, &show(&found), &show(&expected), agreement);
-        assert!(partitions == 1 || merges > 0, "{what}: no merges");
+        assert_eq!(merges, partitions as u64 - 1, "{what}: merges");
 
         let grouped = frame.summarize_by(&both, "word").await?;
         assert_eq!(grouped.len(), 6, "five words and none");

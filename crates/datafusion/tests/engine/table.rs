@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use mlsys_core::arrow::array::RecordBatch;
 use mlsys_core::{Dataset, Result, Unsplit};
 use mlsys_datafusion::Frame;
+use mlsys_datafusion::datafusion::logical_expr::Partitioning;
 use mlsys_datafusion::datafusion::parquet::arrow::ArrowWriter;
 use mlsys_datafusion::datafusion::parquet::file::properties::WriterProperties;
 use mlsys_datafusion::datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
@@ -71,7 +72,12 @@ impl Table {
 
     pub async fn frame(&self, partitions: usize) -> Result<Frame> {
         let ctx = context(partitions);
-        Frame::new(ctx.read_parquet(self.folder.path(), ParquetReadOptions::default()).await.unwrap())
+        let mut rows = ctx.read_parquet(self.folder.path(), ParquetReadOptions::default()).await.unwrap();
+        if partitions > 1 {
+            // One thread may be quick enough to read all files; this deals their batches out.
+            rows = rows.repartition(Partitioning::RoundRobinBatch(partitions)).unwrap();
+        }
+        Frame::new(rows)
     }
 }
 
