@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use crate::{Dataset, Layout, Partition, Result, Role, Statistic, Train, Unsplit, statistic};
+use crate::{Layout, Partition, Result, Role, Statistic, Train, Unsplit, statistic};
 
 /// A stream of batches and the role of each column: a [`Dataset`] that need not fit into memory.
 ///
@@ -55,10 +55,7 @@ impl<P: Partition> Batches<P> {
     ///
     /// [`MissingColumn`](crate::ErrorKind::MissingColumn).
     pub fn with_role(mut self, name: &str, role: Role) -> Result<Self> {
-        let empty = Dataset::new(RecordBatch::new_empty(self.layout.schema().clone()))?;
-        let layout =
-            empty.with_roles(self.layout.roles().clone(), self.layout.chosen)?.with_role(name, role)?;
-        self.layout = layout.layout().clone();
+        self.layout = self.layout.with_role(name, role)?;
         Ok(self)
     }
 

@@ -93,6 +93,21 @@ impl Dataset<Unsplit> {
         self.cast()
     }
 
+    /// All rows as validation rows: for choosing by a table that came apart from the training table.
+    pub fn into_validation_all(self) -> Dataset<Validation> {
+        self.cast()
+    }
+
+    /// The rows under the roles of a layout; roles of columns that are not there are dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`DuplicateColumn`](ErrorKind::DuplicateColumn).
+    pub fn under(layout: &Layout, batch: RecordBatch) -> Result<Self> {
+        let layout = Arc::new(layout.with_schema(batch.schema())?);
+        Ok(Self { batch, layout, row_ids: RowIds::From(0), partition: PhantomData })
+    }
+
     /// Divides the rows into training and test rows, for implementing [`Split`](crate::Split).
     ///
     /// # Errors
@@ -210,14 +225,7 @@ impl<P: Partition> Dataset<P> {
     ///
     /// [`MissingColumn`](ErrorKind::MissingColumn).
     pub fn ignore<S: AsRef<str>>(mut self, names: impl IntoIterator<Item = S>) -> Result<Self> {
-        let layout = Arc::make_mut(&mut self.layout);
-        for name in names {
-            layout.require(name.as_ref())?;
-            if matches!(layout.roles.of(name.as_ref()), Role::Target | Role::Weight | Role::Id) {
-                layout.clear(name.as_ref());
-            }
-            layout.roles.ignored.insert(name.as_ref().to_owned());
-        }
+        self.layout = Arc::new(self.layout.as_ref().clone().ignore(names)?);
         Ok(self)
     }
 
@@ -227,23 +235,7 @@ impl<P: Partition> Dataset<P> {
     ///
     /// [`MissingColumn`](ErrorKind::MissingColumn).
     pub fn with_role(mut self, name: &str, role: Role) -> Result<Self> {
-        let layout = Arc::make_mut(&mut self.layout);
-        layout.require(name)?;
-        layout.clear(name);
-        let owned = name.to_owned();
-        match role {
-            Role::Feature => {
-                layout.roles.ignored.remove(name);
-            }
-            Role::Target => layout.roles.targets.push(owned),
-            Role::Weight => layout.roles.weight = Some(owned),
-            Role::Group => layout.roles.groups.push(owned),
-            Role::Time => layout.roles.time = Some(owned),
-            Role::Id => layout.roles.id = Some(owned),
-            Role::Ignored => {
-                layout.roles.ignored.insert(owned);
-            }
-        }
+        self.layout = Arc::new(self.layout.as_ref().clone().with_role(name, role)?);
         Ok(self)
     }
 

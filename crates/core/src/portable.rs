@@ -5,6 +5,7 @@
 //! recipe it belongs to, so that a state of other parameters is refused instead of being merged.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -63,6 +64,11 @@ pub trait NamedStatistic: Statistic<State: Sync + 'static> + Serialize + Deseria
     fn check_state(&self, state: &Self::State) -> Result<()> {
         let _ = state;
         Ok(())
+    }
+
+    /// The columns that it reads, so that an engine need not read the others. By default all.
+    fn columns(&self, schema: &Schema) -> Vec<String> {
+        schema.fields().iter().map(|field| field.name().clone()).collect()
     }
 }
 
@@ -187,6 +193,7 @@ type Held = Box<dyn Any + Send + Sync>;
 
 /// What a part can do without its type.
 pub(crate) trait Part: Send + Sync {
+    fn columns(&self, schema: &Schema) -> Vec<String>;
     fn init(&self, schema: &Schema) -> Result<Held>;
     fn update(&self, state: &mut Held, batch: &RecordBatch) -> Result<()>;
     fn merge(&self, into: &mut Held, from: Held) -> Result<()>;
@@ -200,6 +207,10 @@ fn held<S: NamedStatistic>(state: &Held) -> Result<&S::State> {
 }
 
 impl<S: NamedStatistic> Part for S {
+    fn columns(&self, schema: &Schema) -> Vec<String> {
+        NamedStatistic::columns(self, schema)
+    }
+
     fn init(&self, schema: &Schema) -> Result<Held> {
         Ok(Box::new(Statistic::init(self, schema)?))
     }
@@ -278,6 +289,13 @@ impl AnyStatistic {
     /// A hash of the recipe, which its states carry.
     pub fn fingerprint(&self) -> u64 {
         hash_bytes(&self.bytes, 0)
+    }
+
+    /// The columns of a table that it reads, in the table's order; names that are not there are for
+    /// [`init`](Self::init) to refuse.
+    pub fn columns(&self, schema: &Schema) -> Vec<String> {
+        let read: BTreeSet<String> = self.parts.iter().flat_map(|part| part.columns(schema)).collect();
+        schema.fields().iter().map(|field| field.name().clone()).filter(|name| read.contains(name)).collect()
     }
 
     /// The state of no rows.

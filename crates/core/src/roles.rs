@@ -101,6 +101,47 @@ impl Layout {
         Ok(Self { schema, roles: Roles::default(), chosen: false })
     }
 
+    /// Gives a column a main role.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingColumn`](ErrorKind::MissingColumn).
+    pub fn with_role(mut self, name: &str, role: Role) -> Result<Self> {
+        self.require(name)?;
+        self.clear(name);
+        let owned = name.to_owned();
+        match role {
+            Role::Feature => {
+                self.roles.ignored.remove(name);
+            }
+            Role::Target => self.roles.targets.push(owned),
+            Role::Weight => self.roles.weight = Some(owned),
+            Role::Group => self.roles.groups.push(owned),
+            Role::Time => self.roles.time = Some(owned),
+            Role::Id => self.roles.id = Some(owned),
+            Role::Ignored => {
+                self.roles.ignored.insert(owned);
+            }
+        }
+        Ok(self)
+    }
+
+    /// Keeps columns from being features. A time or group column keeps that role.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingColumn`](ErrorKind::MissingColumn).
+    pub fn ignore<S: AsRef<str>>(mut self, names: impl IntoIterator<Item = S>) -> Result<Self> {
+        for name in names {
+            self.require(name.as_ref())?;
+            if matches!(self.roles.of(name.as_ref()), Role::Target | Role::Weight | Role::Id) {
+                self.clear(name.as_ref());
+            }
+            self.roles.ignored.insert(name.as_ref().to_owned());
+        }
+        Ok(self)
+    }
+
     /// The schema.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema

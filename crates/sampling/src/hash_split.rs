@@ -2,9 +2,10 @@
 
 use mlsys_core::arrow::array::Array;
 use mlsys_core::hash::{hash_rows, hash_u64};
-use mlsys_core::{Dataset, Error, ErrorKind, Partition, Result, Split, Train, Unsplit, Validation, seed};
+use mlsys_core::{Dataset, Error, Layout, Partition, Result, Split, Train, Unsplit, Validation, seed};
 use serde::{Deserialize, Serialize};
 
+use crate::by_row::{ByRow, Rule, SplitByRow};
 use crate::sizes::{check_share, sides};
 
 /// What a row does whose key is missing.
@@ -108,12 +109,7 @@ impl HashSplit {
         let mut columns: Vec<(&str, &dyn Array)> = Vec::with_capacity(self.keys.len());
         for key in &self.keys {
             let array = data.column(key)?;
-            let missing = mlsys_core::column::missing(key, array)?.map_or(0, |nulls| nulls.null_count());
-            if missing > 0 && self.missing == MissingKey::Refuse {
-                let hint =
-                    "drop these rows, or keep them on one side with `missing(MissingKey::Together)`".into();
-                return Err(ErrorKind::MissingValues { column: key.clone(), count: missing, hint }.into());
-            }
+            self.missing.check(key, array.as_ref())?;
             columns.push((key, array.as_ref()));
         }
         let (train, test) = hash_split(&columns, self.test_share, seed)?;
@@ -153,11 +149,27 @@ pub fn hash_split(
     test_share: f64,
     seed: u64,
 ) -> Result<(Vec<usize>, Vec<usize>)> {
-    check_share(NAME, test_share)?;
-    // Below 1, so that the product is below 2^64.
-    let bound = (test_share * 18_446_744_073_709_551_616.0) as u64;
+    let bound = bound(test_share)?;
     let is_test: Vec<bool> = hash_rows(keys, seed)?.into_iter().map(|hash| hash < bound).collect();
     Ok(sides(&is_test))
+}
+
+/// Hashes below it are for testing.
+fn bound(test_share: f64) -> Result<u64> {
+    check_share(NAME, test_share)?;
+    // Below 1, so that the product is below 2^64.
+    Ok((test_share * 18_446_744_073_709_551_616.0) as u64)
+}
+
+impl ByRow for HashSplit {
+    fn by_row(&self, layout: &Layout) -> Result<SplitByRow> {
+        let rule = Rule::Hash { bound: bound(self.test_share)?, seed: self.seed, missing: self.missing };
+        SplitByRow::new(layout, &self.keys, rule)
+    }
+
+    fn validation_by_row(&self, layout: &Layout) -> Result<SplitByRow> {
+        self.clone().seed(hash_u64(self.seed, 1)).by_row(layout)
+    }
 }
 
 impl Split for HashSplit {

@@ -2,6 +2,7 @@
 
 mod balance;
 mod bootstrap_folds;
+mod by_row;
 mod catalogue;
 mod combinatorial_purged_folds;
 mod combined_split;
@@ -31,6 +32,7 @@ mod window_folds;
 pub use bootstrap_folds::{
     BootstrapFolds, bootstrap_632, bootstrap_632_plus, bootstrap_folds, no_information_error,
 };
+pub use by_row::{ByRow, SplitByRow};
 pub use catalogue::catalogue;
 pub use combinatorial_purged_folds::{CombinatorialPurgedFolds, combinatorial_purged_folds};
 pub use combined_split::{CombinedFolds, CombinedSplit, Sides};

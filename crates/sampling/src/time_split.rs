@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
-use mlsys_core::{Dataset, Error, ErrorKind, Kind, Result, Split, Unsplit};
+use mlsys_core::{Dataset, Error, ErrorKind, Kind, Layout, Result, Split, Unsplit};
 use serde::{Deserialize, Serialize};
 
+use crate::by_row::{ByRow, Rule, SplitByRow};
 use crate::sizes::{check_share, nanoseconds, test_rows};
 
 const NAME: &str = "TimeSplit";
@@ -155,13 +156,7 @@ pub fn time_split(times: &[i64], boundary: i64, gap: u64) -> (Vec<usize>, Vec<us
 impl Split for TimeSplit {
     fn rows(&self, data: &Dataset<Unsplit>) -> Result<(Vec<usize>, Vec<usize>)> {
         let instants = data.instants(NAME)?;
-        let column = data.layout().time(NAME)?;
-        let integers = data.layout().kind(column)? == Kind::Integer;
-        if integers && (self.gap > Duration::ZERO || matches!(self.boundary, Boundary::At(_))) {
-            let expected =
-                "dates or timestamps for an instant or a gap (integers have no unit; use last_share)";
-            return Err(Error::column_type(column, expected, data.column(column)?.data_type()));
-        }
+        self.check_unit(data.layout())?;
         let boundary = match &self.boundary {
             Boundary::At(text) => parse_instant(text)?,
             Boundary::LastShare(share) => {
@@ -179,7 +174,31 @@ impl Split for TimeSplit {
     }
 }
 
+impl ByRow for TimeSplit {
+    fn by_row(&self, layout: &Layout) -> Result<SplitByRow> {
+        self.check_unit(layout)?;
+        let Boundary::At(text) = &self.boundary else {
+            let why = "TimeSplit::last_share row by row: it must see all times first. Name an instant with TimeSplit::at";
+            return Err(Error::unsupported(why));
+        };
+        let boundary = parse_instant(text)?;
+        let end = boundary.saturating_sub_unsigned(nanoseconds(self.gap));
+        SplitByRow::new(layout, &[layout.time(NAME)?.to_owned()], Rule::Time { boundary, end })
+    }
+}
+
 impl TimeSplit {
+    /// An instant and a gap have a unit, which integers have not.
+    fn check_unit(&self, layout: &Layout) -> Result<()> {
+        let column = layout.time(NAME)?;
+        let needs_unit = self.gap > Duration::ZERO || matches!(self.boundary, Boundary::At(_));
+        if layout.kind(column)? != Kind::Integer || !needs_unit {
+            return Ok(());
+        }
+        let expected = "dates or timestamps for an instant or a gap (integers have no unit; use last_share)";
+        Err(Error::column_type(column, expected, layout.schema().field_with_name(column)?.data_type()))
+    }
+
     fn empty_side(&self, instants: &[i64], train: usize, test: usize) -> Error {
         let boundary = match &self.boundary {
             Boundary::At(text) => format!("at {text}"),

@@ -270,6 +270,10 @@ impl<S: ColumnStatistic> NamedStatistic for PerColumn<S> {
         };
         self.columns.iter().zip(state).try_for_each(each)
     }
+
+    fn columns(&self, _: &Schema) -> Vec<String> {
+        self.columns.iter().chain(&self.weight).cloned().collect()
+    }
 }
 
 impl<S: ColumnStatistic> Statistic for PerColumn<S> {

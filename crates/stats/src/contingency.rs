@@ -235,6 +235,10 @@ impl NamedStatistic for Contingency {
         }
         Err(Error::state("a table of weights between ascending values", "other values, or NaN"))
     }
+
+    fn columns(&self, _: &Schema) -> Vec<String> {
+        [&self.row, &self.column].into_iter().chain(&self.weight).cloned().collect()
+    }
 }
 
 impl Statistic for Contingency {

@@ -173,6 +173,10 @@ impl NamedStatistic for Covariance {
         };
         if fine { Ok(()) } else { Err(Error::state("a weight and a shift of the rows", "others")) }
     }
+
+    fn columns(&self, _: &Schema) -> Vec<String> {
+        self.columns.iter().chain(&self.weight).cloned().collect()
+    }
 }
 
 impl Statistic for Covariance {

@@ -3,7 +3,7 @@
 use mlsys_core::arrow::array::{Array, RecordBatch};
 use mlsys_core::arrow::datatypes::Schema;
 use mlsys_core::{
-    Dataset, Error, NamedStatistic, Partition, Result, Statistic, column, hash::hash_rows, seed,
+    Dataset, Error, InputColumn, NamedStatistic, Partition, Result, Statistic, column, hash::hash_rows, seed,
 };
 use serde::{Deserialize, Serialize};
 
@@ -117,7 +117,7 @@ pub struct BottomKState {
 /// assert_eq!(sample.rows(data.batch())?, [0, 1, 2, 3]);
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BottomKSample {
     recipe: BottomK,
     hashes: Vec<u64>,
@@ -160,7 +160,32 @@ impl NamedStatistic for BottomK {
         let found = format!("{}, or not ascending", state.hashes.len());
         Err(Error::state(format!("{} ascending hashes at most", self.size), found))
     }
+
+    fn columns(&self, _: &Schema) -> Vec<String> {
+        self.columns.clone()
+    }
 }
+
+impl BottomKSample {
+    fn validate(&self) -> Result<()> {
+        check_size("BottomK", self.recipe.size, usize::MAX)?;
+        match self.hashes.is_sorted() && self.hashes.len() <= self.recipe.size {
+            true => Ok(()),
+            false => Err(Error::artifact("holds keys that are not in order, or more than its size")),
+        }
+    }
+
+    fn input_columns(&self) -> Vec<InputColumn> {
+        Vec::new()
+    }
+
+    /// The key columns.
+    pub fn columns(&self) -> &[String] {
+        &self.recipe.columns
+    }
+}
+
+mlsys_core::artifact!(BottomKSample, "mlsys.BottomKSample", 1);
 
 impl Statistic for BottomK {
     type State = BottomKState;
