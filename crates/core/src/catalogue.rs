@@ -63,9 +63,10 @@ impl Catalogue {
             + 'static,
     {
         self.recipes.insert(name, |parameters| {
-            let recipe: R = parameters
-                .deserialized()
-                .map_err(|e| Error::artifact(format!("has parameters that do not fit the recipe: {e}")))?;
+            let recipe: R = parameters.deserialized().map_err(|error| {
+                let ciborium::value::Error::Custom(why) = error;
+                Error::artifact(format!("has parameters that do not fit the recipe: {why}"))
+            })?;
             Ok(Box::new(recipe))
         });
         self

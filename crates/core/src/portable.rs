@@ -53,6 +53,19 @@ pub trait NamedStatistic: Statistic<State: Sync + 'static> + Serialize + Deseria
     /// Counts changes of the recipe or the state that older programs cannot read.
     const VERSION: u32 = 1;
 
+    /// Refuses a state that the other methods could not bear, such as lists of unequal length or out of order.
+    ///
+    /// States are read from bytes that may come from anyone, and pass this before anything else. It must bear any state
+    /// and any parameters. Whether the numbers in a state are true it cannot tell.
+    ///
+    /// # Errors
+    ///
+    /// [`State`](crate::ErrorKind::State), which says what was expected and what was found.
+    fn check_state(&self, state: &Self::State) -> Result<()> {
+        let _ = state;
+        Ok(())
+    }
+
     /// The columns that it reads, so that an engine need not read the others. By default all.
     fn columns(&self, schema: &Schema) -> Vec<String> {
         schema.fields().iter().map(|field| field.name().clone()).collect()
@@ -97,7 +110,9 @@ impl<S: NamedStatistic> PortableStatistic for S {
     }
 
     fn take_state(&self, from: &mut StateReader<'_>) -> Result<S::State> {
-        from.steps.next(S::NAME, S::VERSION)
+        let state = from.steps.next(S::NAME, S::VERSION)?;
+        self.check_state(&state).map_err(|e| e.context(format!("reading the state of {}", S::NAME)))?;
+        Ok(state)
     }
 }
 
@@ -120,6 +135,17 @@ portable_tuple!(A 0, B 1);
 portable_tuple!(A 0, B 1, C 2);
 portable_tuple!(A 0, B 1, C 2, D 3);
 portable_tuple!(A 0, B 1, C 2, D 3, E 4);
+
+/// A statistic with more parts than this is not one: each costs a pass over the rows.
+const MAX_PARTS: usize = 256;
+
+fn check_number_of_parts(parts: usize) -> Result<()> {
+    match parts {
+        0 => Err(Error::artifact("holds no statistic")),
+        1..=MAX_PARTS => Ok(()),
+        _ => Err(Error::artifact(format!("has {parts} statistics, at most {MAX_PARTS} make one"))),
+    }
+}
 
 /// The parts of a statistic, as they are gathered.
 #[derive(Default)]
@@ -172,7 +198,7 @@ pub(crate) trait Part: Send + Sync {
     fn update(&self, state: &mut Held, batch: &RecordBatch) -> Result<()>;
     fn merge(&self, into: &mut Held, from: Held) -> Result<()>;
     fn write(&self, state: &Held, steps: &mut Steps) -> Result<()>;
-    fn read(&self, steps: &mut StepReader<'_>) -> Result<Held>;
+    fn read(&self, from: &mut StateReader<'_>) -> Result<Held>;
     fn size(&self, state: &Held) -> usize;
 }
 
@@ -205,8 +231,8 @@ impl<S: NamedStatistic> Part for S {
         steps.push(S::NAME, S::VERSION, held::<S>(state)?)
     }
 
-    fn read(&self, steps: &mut StepReader<'_>) -> Result<Held> {
-        Ok(Box::new(steps.next::<S::State>(S::NAME, S::VERSION)?))
+    fn read(&self, from: &mut StateReader<'_>) -> Result<Held> {
+        Ok(Box::new(self.take_state(from)?))
     }
 
     fn size(&self, state: &Held) -> usize {
@@ -230,9 +256,10 @@ impl AnyStatistic {
     /// # Errors
     ///
     /// [`Artifact`](crate::ErrorKind::Artifact) when serde refuses the recipe.
-    pub fn of<S: PortableStatistic + ?Sized>(statistic: &S) -> Result<Self> {
+    pub fn of<S: PortableStatistic>(statistic: &S) -> Result<Self> {
         let mut parts = Parts::default();
         statistic.parts(&mut parts)?;
+        check_number_of_parts(parts.parts.len())?;
         let bytes = artifact::steps_to_bytes(parts.steps)?;
         Ok(Self { parts: parts.parts.into(), bytes: bytes.into() })
     }
@@ -246,6 +273,7 @@ impl AnyStatistic {
     pub fn from_bytes(bytes: &[u8], catalogue: &Catalogue) -> Result<Self> {
         let stage = "reading the recipe of a statistic";
         let mut steps = artifact::open_steps(bytes).map_err(|e| e.context(stage))?;
+        check_number_of_parts(steps.left()).map_err(|e| e.context(stage))?;
         let mut parts = Vec::with_capacity(steps.left());
         while steps.left() > 0 {
             parts.push(catalogue.load_statistic(&mut steps).map_err(|e| e.context(stage))?);
@@ -279,17 +307,12 @@ impl AnyStatistic {
         Ok(AnyState(self.parts.iter().map(|part| part.init(schema)).collect::<Result<_>>()?))
     }
 
-    fn each<'a>(
-        &'a self,
-        state: &'a mut AnyState,
-    ) -> Result<impl Iterator<Item = (&'a dyn Part, &'a mut Held)>> {
-        if state.0.len() != self.parts.len() {
-            return Err(Error::state(
-                format!("a state of {} parts", self.parts.len()),
-                format!("one of {}", state.0.len()),
-            ));
+    fn check_parts(&self, state: &AnyState) -> Result<()> {
+        if state.0.len() == self.parts.len() {
+            return Ok(());
         }
-        Ok(self.parts.iter().map(Arc::as_ref).zip(&mut state.0))
+        let expected = format!("a state of {} parts", self.parts.len());
+        Err(Error::state(expected, format!("one of {}", state.0.len())))
     }
 
     /// Adds the rows of a batch.
@@ -298,7 +321,8 @@ impl AnyStatistic {
     ///
     /// As [`Statistic::update`].
     pub fn update(&self, state: &mut AnyState, batch: &RecordBatch) -> Result<()> {
-        self.each(state)?.try_for_each(|(part, state)| part.update(state, batch))
+        self.check_parts(state)?;
+        self.parts.iter().zip(&mut state.0).try_for_each(|(part, state)| part.update(state, batch))
     }
 
     /// Adds the rows of another state.
@@ -307,19 +331,20 @@ impl AnyStatistic {
     ///
     /// As [`Statistic::merge`].
     pub fn merge(&self, into: &mut AnyState, from: AnyState) -> Result<()> {
-        let mut from = from.0.into_iter();
-        self.each(into)?.try_for_each(|(part, into)| match from.next() {
-            Some(from) => part.merge(into, from),
-            None => Err(Error::state("a state with as many parts", "one with fewer")),
-        })
+        self.check_parts(into)?;
+        self.check_parts(&from)?;
+        let states = into.0.iter_mut().zip(from.0);
+        self.parts.iter().zip(states).try_for_each(|(part, (into, from))| part.merge(into, from))
     }
 
     /// The state as bytes.
     ///
     /// # Errors
     ///
-    /// [`Artifact`](crate::ErrorKind::Artifact) when serde refuses it.
+    /// [`Artifact`](crate::ErrorKind::Artifact) when serde refuses it; [`State`](crate::ErrorKind::State) for that of
+    /// another statistic.
     pub fn state_bytes(&self, state: &AnyState) -> Result<Vec<u8>> {
+        self.check_parts(state)?;
         let mut steps = Steps::default();
         steps.push(STATE, 1, &StateHeader { recipe: self.fingerprint() })?;
         self.parts.iter().zip(&state.0).try_for_each(|(part, state)| part.write(state, &mut steps))?;
@@ -334,7 +359,7 @@ impl AnyStatistic {
     /// [`State`](crate::ErrorKind::State) when they belong to another recipe.
     pub fn state_from_bytes(&self, bytes: &[u8]) -> Result<AnyState> {
         let mut reader = StateReader::open(bytes, self.fingerprint())?;
-        let state = self.parts.iter().map(|part| part.read(&mut reader.steps)).collect::<Result<_>>()?;
+        let state = self.parts.iter().map(|part| part.read(&mut reader)).collect::<Result<_>>()?;
         reader.close()?;
         Ok(AnyState(state))
     }

@@ -58,6 +58,7 @@ use crate::vocabulary::{Place, Vocabulary, count_columns, too_many};
 /// Which categories are infrequent follows scikit-learn's `OneHotEncoder`: `max_categories` keeps the most
 /// frequent, the later of equals, and leaves room for the infrequent column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[must_use = "a recipe does nothing until it is fitted"]
 pub struct OneHotEncoder {
     unseen: Unseen,

@@ -46,6 +46,7 @@ use crate::vocabulary::{Place, Vocabulary, count_columns, values_of};
 /// **Misleads**: the order is alphabetical, not meaningful; a linear model will take it for a scale. Use
 /// [`OneHotEncoder`](crate::OneHotEncoder) there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[must_use = "a recipe does nothing until it is fitted"]
 pub struct OrdinalEncoder {
     unseen: UnseenCode,

@@ -49,6 +49,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// **Misleads** with outliers, which set the scale alone, and for sparse one-hot columns, which it fills.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[must_use = "a recipe does nothing until it is fitted"]
 pub struct StandardScaler {
     center: Center,

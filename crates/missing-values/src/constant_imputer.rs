@@ -40,9 +40,11 @@ use crate::{FittedImputer, Indicators};
 /// **Misleads**: a number such as -1 is a measurement to a linear model; there, use
 /// [`MedianImputer`](crate::MedianImputer) with indicators.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[must_use = "a recipe does nothing until it is fitted"]
 pub struct ConstantImputer {
     value: Category,
+    #[serde(default)]
     indicators: Indicators,
 }
 

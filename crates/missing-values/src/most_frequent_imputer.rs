@@ -41,6 +41,7 @@ use crate::{FittedImputer, Indicators};
 ///
 /// Little and Rubin, *Statistical Analysis with Missing Data*, 3rd edition, 2019, section 4.2.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[must_use = "a recipe does nothing until it is fitted"]
 pub struct MostFrequentImputer {
     indicators: Indicators,

@@ -5,12 +5,14 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod sources;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
-use std::path::PathBuf;
 
 use serde_json::Value;
+use sources::{implementations, lines, root};
 
 /// What has a reference, and which of ties, nulls and weights its input may have: in the reference, or in mlsys and
 /// the reference's rows repeated. Metrics refuse nulls, as scikit-learn's do.
@@ -138,10 +140,6 @@ const TRAITS: [&str; 7] =
     ["Metric", "Fit", "FitByStatistic", "Folds", "Split", "ColumnStatistic", "Statistic"];
 const TRAITS_LIVE_IN: [&str; 6] = ["encoding", "eval", "missing-values", "models", "sampling", "stats"];
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
 /// The cases of all files; the flights example is a pipeline, with a test of its own.
 fn cases() -> Vec<Value> {
     let files = fs::read_dir(root().join("testdata/golden")).unwrap().map(|entry| entry.unwrap().path());
@@ -197,32 +195,10 @@ fn every_item_has_golden_inputs_enough() {
     assert_eq!(golden, listed, "items with golden cases, and items listed here");
 }
 
-/// The lines of the sources below these folders.
-fn lines(folders: impl IntoIterator<Item = PathBuf>) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut open: Vec<PathBuf> = folders.into_iter().collect();
-    while let Some(path) = open.pop() {
-        if path.is_dir() {
-            open.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
-        } else {
-            found.extend(fs::read_to_string(path).unwrap().lines().map(str::to_owned));
-        }
-    }
-    found
-}
-
-/// What implements one of the traits (`impl Metric for Accuracy {`), and hypothesis tests, distances and associations, which are
-/// functions.
-fn implementations() -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for line in lines(TRAITS_LIVE_IN.map(|name| root().join("crates").join(name).join("src"))) {
-        let implementation = line.strip_prefix("impl ").and_then(|rest| rest.split_once(" for "));
-        if let Some((name, of)) = implementation
-            && TRAITS.contains(&name)
-        {
-            found.insert(of.trim_end_matches(" {").to_owned());
-        }
-    }
+/// What implements one of the traits by itself, and hypothesis tests, distances and associations, which are functions.
+fn items() -> BTreeSet<String> {
+    let mut found = implementations(&TRAITS_LIVE_IN, &TRAITS);
+    found.retain(|item| !item.contains('<'));
     let functions = ["hypothesis", "distance", "association"];
     for line in lines(functions.map(|name| root().join("crates/stats/src").join(name))) {
         if let Some(name) = line.strip_prefix("pub fn ") {
@@ -234,7 +210,7 @@ fn implementations() -> BTreeSet<String> {
 
 #[test]
 fn no_item_is_forgotten() {
-    let found = implementations();
+    let found = items();
     assert!(found.len() > 30, "found {} only", found.len());
     for item in &found {
         let item = item.as_str();

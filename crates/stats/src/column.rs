@@ -1,6 +1,7 @@
 //! Statistics of one column, and the adapter that runs one over many columns of a table.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 
 use mlsys_core::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use mlsys_core::arrow::buffer::{NullBuffer, ScalarBuffer};
@@ -182,6 +183,17 @@ pub trait ColumnStatistic: Clone + Send + Sync + Serialize + DeserializeOwned + 
     /// When the rows did not suit.
     fn finish(&self, state: &Self::State) -> Result<Self::Output>;
 
+    /// As [`NamedStatistic::check_state`]: refuses a state that the other methods could not bear. States are read from
+    /// bytes that may come from anyone, and pass this before anything else.
+    ///
+    /// # Errors
+    ///
+    /// [`State`](ErrorKind::State), which says what was expected and what was found.
+    fn check_state(&self, state: &Self::State) -> Result<()> {
+        let _ = state;
+        Ok(())
+    }
+
     /// The statistic of each of these columns of a table.
     fn over<S: Into<String>>(self, columns: impl IntoIterator<Item = S>) -> PerColumn<Self> {
         PerColumn { columns: columns.into_iter().map(Into::into).collect(), weight: None, each: self }
@@ -214,10 +226,20 @@ pub trait Retract: ColumnStatistic {
     fn retract(&self, from: &mut Self::State, part: &Self::State) -> Result<()>;
 }
 
+/// A column that is named again would cost its state again, which a recipe from elsewhere could use to fill the memory.
+pub(crate) fn refuse_repeated(statistic: &str, columns: &[String]) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    match columns.iter().find(|name| !seen.insert(name.as_str())) {
+        Some(name) => Err(Error::invalid_parameter(statistic, "columns", name, "each column once")),
+        None => Ok(()),
+    }
+}
+
 /// A column statistic over many columns of a table. Made by [`ColumnStatistic::over`].
 ///
 /// The output lists the columns in the order given, each with its result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PerColumn<S> {
     columns: Vec<String>,
     weight: Option<String>,
@@ -241,6 +263,14 @@ impl<S: ColumnStatistic> NamedStatistic for PerColumn<S> {
     const NAME: &'static str = S::NAME;
     const VERSION: u32 = S::VERSION;
 
+    fn check_state(&self, state: &Vec<S::State>) -> Result<()> {
+        self.check(state)?;
+        let each = |(name, state): (&String, &S::State)| {
+            self.each.check_state(state).map_err(|e| e.context(format!("column `{name}`")))
+        };
+        self.columns.iter().zip(state).try_for_each(each)
+    }
+
     fn columns(&self, _: &Schema) -> Vec<String> {
         self.columns.iter().chain(&self.weight).cloned().collect()
     }
@@ -251,6 +281,7 @@ impl<S: ColumnStatistic> Statistic for PerColumn<S> {
     type Output = Vec<(String, S::Output)>;
 
     fn init(&self, schema: &Schema) -> Result<Self::State> {
+        refuse_repeated(S::NAME, &self.columns)?;
         let field = |name: &String| {
             schema
                 .field_with_name(name)

@@ -7,6 +7,8 @@ use mlsys_core::ndarray::{Array1, Array2, Axis};
 use mlsys_core::{Category, Coded, Error, Kind, NamedStatistic, Result, Statistic, column};
 use serde::{Deserialize, Serialize};
 
+use crate::counts::ascend;
+
 /// The contingency table of two columns, mergeable and exact.
 ///
 /// | parameter | default | range | effect |
@@ -33,18 +35,24 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[must_use = "a statistic does nothing until it is run"]
 pub struct Contingency {
     row: String,
     column: String,
     weight: Option<String>,
+    #[serde(default = "default_cap")]
     cap: usize,
+}
+
+fn default_cap() -> usize {
+    1 << 20
 }
 
 impl Contingency {
     /// The table of these two columns.
     pub fn new(row: impl Into<String>, column: impl Into<String>) -> Self {
-        Self { row: row.into(), column: column.into(), weight: None, cap: 1 << 20 }
+        Self { row: row.into(), column: column.into(), weight: None, cap: default_cap() }
     }
 
     /// Weights the rows by a column; it must be in every batch.
@@ -210,6 +218,23 @@ fn table_of(a: &Coded, b: &Coded, weights: Option<&[f64]>) -> (Table, f64) {
 
 impl NamedStatistic for Contingency {
     const NAME: &'static str = "mlsys.Contingency";
+
+    fn check_state(&self, state: &ContingencyState) -> Result<()> {
+        let Some(table) = &state.table else { return Ok(()) };
+        let (height, width) = (table.rows.len(), table.columns.len());
+        let cells = height.checked_mul(width);
+        let fits = cells == Some(table.weights.len()) && table.weights.len() <= self.cap;
+        if !fits || (height == 0) != (width == 0) {
+            let expected = format!("a weight for each cell, of {} at most", self.cap);
+            let found = format!("{} for {height} by {width} cells", table.weights.len());
+            return Err(Error::state(expected, found));
+        }
+        let numbers = !state.missing.is_nan() && !table.weights.iter().any(|w| w.is_nan());
+        if ascend(&table.rows) && ascend(&table.columns) && numbers {
+            return Ok(());
+        }
+        Err(Error::state("a table of weights between ascending values", "other values, or NaN"))
+    }
 
     fn columns(&self, _: &Schema) -> Vec<String> {
         [&self.row, &self.column].into_iter().chain(&self.weight).cloned().collect()

@@ -34,6 +34,7 @@ use crate::{Column, ColumnStatistic, Infinite, Retract};
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[must_use = "a statistic does nothing until it is run"]
 pub struct Counts {
     cap: usize,
@@ -102,6 +103,15 @@ impl CountsState {
         let all = merged(Arc::unwrap_or_clone(own), from);
         self.values = (all.len() <= cap).then(|| Arc::new(all));
     }
+}
+
+/// Whether values ascend, each of them once, as merging and searching need them. NaN is no value.
+pub(crate) fn ascend<'a>(values: impl IntoIterator<Item = &'a Category>) -> bool {
+    let mut last: Option<&Category> = None;
+    values.into_iter().all(|value| {
+        let nan = matches!(value, Category::Float(x) if x.is_nan());
+        !nan && last.replace(value).is_none_or(|last| last < value)
+    })
 }
 
 /// Merges two ascending lists of counts.
@@ -244,6 +254,26 @@ impl ColumnStatistic for Counts {
             missing: state.missing,
             missing_weight: state.missing_weight,
         })
+    }
+
+    fn check_state(&self, state: &CountsState) -> Result<()> {
+        let Some(there) = state.rows.checked_sub(state.missing) else {
+            let found = format!("{} missing of {} rows", state.missing, state.rows);
+            return Err(Error::state("no more missing rows than rows", found));
+        };
+        let values = state.values.as_deref().map_or(&[][..], Vec::as_slice);
+        if values.len() > self.cap {
+            return Err(Error::state(format!("{} values at most", self.cap), format!("{}", values.len())));
+        }
+        let weights = values.iter().map(|count| count.weight).chain([state.missing_weight]);
+        if !ascend(values.iter().map(|count| &count.value)) || weights.into_iter().any(f64::is_nan) {
+            return Err(Error::state("ascending values with their weights", "other values, or NaN"));
+        }
+        let rows = values.iter().try_fold(0, |sum: u64, count| sum.checked_add(count.rows));
+        if state.values.is_some() && rows != Some(there) {
+            return Err(Error::state("values whose rows add up", "others"));
+        }
+        Ok(())
     }
 }
 

@@ -7,6 +7,8 @@ use mlsys_core::ndarray::{Array1, Array2, ArrayView1};
 use mlsys_core::{Error, ErrorKind, Kind, NamedStatistic, Result, Statistic, column};
 use serde::{Deserialize, Serialize};
 
+use crate::column::refuse_repeated;
+
 /// Means, covariances and correlations of numeric columns, mergeable.
 ///
 /// ```text
@@ -41,6 +43,7 @@ use serde::{Deserialize, Serialize};
 /// Tony Chan, Gene Golub, Randall LeVeque, *Updating formulae and a pairwise algorithm for computing sample
 /// variances*, 1979.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[must_use = "a statistic does nothing until it is run"]
 pub struct Covariance {
     columns: Vec<String>,
@@ -162,6 +165,15 @@ impl CovarianceSummary {
 impl NamedStatistic for Covariance {
     const NAME: &'static str = "mlsys.Covariance";
 
+    fn check_state(&self, state: &CovarianceState) -> Result<()> {
+        self.check(state)?;
+        let fine = match state.rows {
+            0 => state.shift.is_empty() && state.weight == 0.0,
+            _ => state.shift.iter().all(|x| x.is_finite()) && state.weight > 0.0,
+        };
+        if fine { Ok(()) } else { Err(Error::state("a weight and a shift of the rows", "others")) }
+    }
+
     fn columns(&self, _: &Schema) -> Vec<String> {
         self.columns.iter().chain(&self.weight).cloned().collect()
     }
@@ -175,6 +187,7 @@ impl Statistic for Covariance {
         if self.columns.is_empty() {
             return Err(Error::invalid_parameter("Covariance", "columns", "none", "one or more"));
         }
+        refuse_repeated("Covariance", &self.columns)?;
         for name in &self.columns {
             let field = schema.field_with_name(name).map_err(|_| column::missing_column(schema, name))?;
             if !Kind::of(field.data_type()).is_numeric() {

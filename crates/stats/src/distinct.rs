@@ -41,6 +41,7 @@ use crate::{Column, ColumnStatistic};
 /// 2007; the estimator is Otmar Ertl's, *New cardinality estimation algorithms for HyperLogLog sketches*, 2017,
 /// algorithm 6, which needs no table of biases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[must_use = "a statistic does nothing until it is run"]
 pub struct Distinct {
     exact_up_to: usize,
@@ -91,10 +92,12 @@ impl Distinct {
     /// Checks a state that was loaded.
     fn check(&self, state: &DistinctState) -> Result<()> {
         let fine = match state {
+            // First, as nothing can be shifted by more.
+            _ if !(4..=18).contains(&self.precision) => false,
             DistinctState::Exact(hashes) => hashes.windows(2).all(|pair| pair[0] < pair[1]),
             DistinctState::Registers(registers) => registers.len() == 1 << self.precision,
         };
-        if fine && (4..=18).contains(&self.precision) {
+        if fine {
             return Ok(());
         }
         let expected = format!("ascending hashes, or 2^{} registers", self.precision);
@@ -360,6 +363,15 @@ impl ColumnStatistic for Distinct {
                 standard_error: Some(1.04 / (registers.len() as f64).sqrt()),
             },
         })
+    }
+
+    fn check_state(&self, state: &DistinctState) -> Result<()> {
+        self.check(state)?;
+        let fits = match state {
+            DistinctState::Exact(hashes) => hashes.len() <= self.exact_up_to,
+            DistinctState::Registers(registers) => registers.iter().all(|rank| *rank <= 65 - self.precision),
+        };
+        if fits { Ok(()) } else { Err(Error::state("hashes or ranks up to their limit", "more")) }
     }
 }
 

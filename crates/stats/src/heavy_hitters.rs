@@ -4,7 +4,7 @@ use mlsys_core::arrow::datatypes::Field;
 use mlsys_core::{Category, Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::counts::{counted, merged};
+use crate::counts::{ascend, counted, merged};
 use crate::{Column, ColumnStatistic, Count, Counts};
 
 /// The values that occur most, in bounded memory, each with bounds of its weight (Misra-Gries).
@@ -38,6 +38,7 @@ use crate::{Column, ColumnStatistic, Count, Counts};
 /// Jayadev Misra, David Gries, *Finding repeated elements*, 1982; merged as in Pankaj Agarwal et al., *Mergeable
 /// summaries*, PODS 2012, section 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[must_use = "a statistic does nothing until it is run"]
 pub struct HeavyHitters {
     capacity: usize,
@@ -133,6 +134,19 @@ impl ColumnStatistic for HeavyHitters {
         let mut values = state.values.clone();
         values.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.value.cmp(&b.value)));
         Ok(HeavyHittersSummary { values, error: state.error, weight: state.weight })
+    }
+
+    fn check_state(&self, state: &HeavyHittersState) -> Result<()> {
+        if state.values.len() > self.capacity {
+            let found = format!("{}", state.values.len());
+            return Err(Error::state(format!("{} values at most", self.capacity), found));
+        }
+        let weighed = state.values.iter().all(|count| count.weight > 0.0);
+        let ascending = ascend(state.values.iter().map(|count| &count.value));
+        if ascending && weighed && state.error >= 0.0 && state.weight >= 0.0 {
+            return Ok(());
+        }
+        Err(Error::state("ascending values of positive weight", "others"))
     }
 }
 

@@ -26,6 +26,7 @@ use crate::{Column, ColumnStatistic, Retract};
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[must_use = "a statistic does nothing until it is run"]
 pub struct Histogram {
     edges: Vec<f64>,
@@ -159,6 +160,15 @@ impl ColumnStatistic for Histogram {
             above: state.above,
             missing: state.missing,
         })
+    }
+
+    fn check_state(&self, state: &HistogramState) -> Result<()> {
+        self.check(state)?;
+        let others = [state.below, state.above, state.missing];
+        if state.weights.iter().chain(&others).any(|w| w.is_nan()) {
+            return Err(Error::state("weights between edges", "NaN"));
+        }
+        Ok(())
     }
 }
 

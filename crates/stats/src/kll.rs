@@ -105,7 +105,8 @@ impl Kll {
         let held = self.levels.iter().flatten();
         let inside = held.into_iter().all(|x| self.min <= *x && *x <= self.max);
         let noise = self.variance.is_finite() && self.variance >= 0.0;
-        if !inside || !noise || self.min.is_nan() || self.max.is_nan() {
+        let none = self.count > 0 || self.min == f64::INFINITY && self.max == f64::NEG_INFINITY;
+        if !inside || !noise || !none || self.min.is_nan() || self.max.is_nan() {
             return Err(Error::state("items between the ends of a sketch", "others"));
         }
         if self.levels.is_empty() || self.levels.len() > MAX_LEVELS || total != Some(self.count) || nan {

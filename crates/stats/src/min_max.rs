@@ -6,6 +6,7 @@ use mlsys_core::arrow::datatypes::{DataType, Field, Int64Type, UInt64Type};
 use mlsys_core::{Category, Coded, Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::counts::ascend;
 use crate::{Column, ColumnStatistic};
 
 /// The smallest and the largest value; exact, for numbers (infinities included), text, booleans and times.
@@ -23,6 +24,7 @@ use crate::{Column, ColumnStatistic};
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct MinMax {}
 
 impl MinMax {
@@ -176,5 +178,14 @@ impl ColumnStatistic for MinMax {
     fn finish(&self, state: &MinMaxState) -> Result<MinMaxSummary> {
         let (min, max) = state.range.clone().unzip();
         Ok(MinMaxSummary { min, max })
+    }
+
+    fn check_state(&self, state: &MinMaxState) -> Result<()> {
+        match &state.range {
+            Some((low, high)) if low > high || !ascend([low]) || !ascend([high]) => {
+                Err(Error::state("a smallest and a largest value", format!("{low} to {high}")))
+            }
+            _ => Ok(()),
+        }
     }
 }

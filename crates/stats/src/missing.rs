@@ -21,6 +21,7 @@ use crate::{Column, ColumnStatistic, Retract};
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Missing {}
 
 impl Missing {
@@ -119,6 +120,14 @@ impl ColumnStatistic for Missing {
 
     fn finish(&self, state: &MissingState) -> Result<MissingSummary> {
         Ok(MissingSummary { rows: state.rows, nulls: state.nulls, nans: state.nans })
+    }
+
+    fn check_state(&self, state: &MissingState) -> Result<()> {
+        if state.nulls.checked_add(state.nans).is_some_and(|missing| missing <= state.rows) {
+            return Ok(());
+        }
+        let found = format!("{} nulls and {} NaN in {} rows", state.nulls, state.nans, state.rows);
+        Err(Error::state("no more missing rows than rows", found))
     }
 }
 

@@ -42,6 +42,7 @@ use crate::{Column, ColumnStatistic, Infinite};
 /// Philippe Pébay, *Formulas for Robust, One-Pass Parallel Computation of Covariances and Arbitrary-Order
 /// Statistical Moments*, SAND2008-6212, 2008, equations 3.1 and 3.2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[must_use = "a statistic does nothing until it is run"]
 pub struct Moments {
     order: u8,
@@ -363,6 +364,16 @@ impl ColumnStatistic for Moments {
             state.m3 = f64::NAN;
         }
         Ok(MomentsSummary(state))
+    }
+
+    fn check_state(&self, state: &MomentsState) -> Result<()> {
+        let MomentsState { count, positive_infinite, negative_infinite, weight, shift, m2, .. } = *state;
+        let fine = match count {
+            0 => *state == MomentsState { positive_infinite, negative_infinite, ..MomentsState::default() },
+            // What overflowed is infinite or NaN.
+            _ => weight > 0.0 && shift.is_finite() && (m2 >= 0.0 || m2.is_nan()),
+        };
+        if fine { Ok(()) } else { Err(Error::state("moments of weighted values", "other numbers")) }
     }
 }
 

@@ -43,6 +43,7 @@ use crate::{Column, ColumnStatistic, Infinite, Kll};
 /// Rob Hyndman, Yanan Fan, *Sample Quantiles in Statistical Packages*, The American Statistician 50, 1996,
 /// definition 7, which is what numpy, Polars and scikit-learn use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[must_use = "a statistic does nothing until it is run"]
 pub struct Quantiles {
     exact_up_to: usize,
@@ -103,6 +104,13 @@ impl Quantiles {
         Error::unsupported(format!("{what} {} distinct values: raise `exact_up_to`", self.exact_up_to))
     }
 
+    fn check_accuracy(&self, sketch: &Kll) -> Result<()> {
+        if sketch.k() == self.k {
+            return Ok(());
+        }
+        Err(Error::state(format!("a sketch with k = {}", self.k), format!("k = {}", sketch.k())))
+    }
+
     fn sketch_if_long(&self, state: &mut QuantilesState, whole_weights: bool) {
         if let QuantilesState::Exact { values, weights, whole } = state {
             *whole &= whole_weights;
@@ -134,6 +142,25 @@ pub enum QuantilesState {
     },
     /// Too many distinct values.
     Sketch(Kll),
+}
+
+impl QuantilesState {
+    /// Checks a state that was loaded.
+    fn validate(&self) -> Result<()> {
+        let (values, weights) = match self {
+            Self::Sketch(sketch) => return sketch.validate(),
+            Self::Exact { values, weights, .. } => (values, weights),
+        };
+        if values.len() != weights.len() {
+            return Err(Error::state("a weight per value", "another number of them"));
+        }
+        let ascending = values.windows(2).all(|pair| pair[0] < pair[1]);
+        let fine = |w: &f64| w.is_finite() && *w > 0.0;
+        if !ascending || values.first().is_some_and(|x| x.is_nan()) || !weights.iter().all(fine) {
+            return Err(Error::state("ascending values of positive weight", "others"));
+        }
+        Ok(())
+    }
 }
 
 /// Whole weights up to here add up exactly.
@@ -287,12 +314,7 @@ impl ColumnStatistic for Quantiles {
             }
             QuantilesState::Sketch(sketch) => {
                 sketch.validate()?;
-                if sketch.k() != self.k {
-                    return Err(Error::state(
-                        format!("a sketch with k = {}", self.k),
-                        format!("k = {}", sketch.k()),
-                    ));
-                }
+                self.check_accuracy(&sketch)?;
                 if matches!(into, QuantilesState::Exact { whole: false, .. }) {
                     return Err(self.fractions());
                 }
@@ -315,6 +337,7 @@ impl ColumnStatistic for Quantiles {
     }
 
     fn finish(&self, state: &QuantilesState) -> Result<QuantilesSummary> {
+        state.validate()?;
         let cumulate = |weights: &mut dyn Iterator<Item = f64>| {
             let mut sum = 0.0;
             weights
@@ -326,14 +349,6 @@ impl ColumnStatistic for Quantiles {
         };
         Ok(match state {
             QuantilesState::Exact { values, weights, whole } => {
-                if values.len() != weights.len() {
-                    return Err(Error::state("a weight per value", "another number of them"));
-                }
-                let ascending = values.windows(2).all(|pair| pair[0] < pair[1]);
-                let fine = |w: &f64| w.is_finite() && *w > 0.0;
-                if !ascending || values.first().is_some_and(|x| x.is_nan()) || !weights.iter().all(fine) {
-                    return Err(Error::state("ascending values of positive weight", "others"));
-                }
                 let upto = cumulate(&mut weights.iter().copied());
                 QuantilesSummary {
                     values: values.clone(),
@@ -344,7 +359,6 @@ impl ColumnStatistic for Quantiles {
                 }
             }
             QuantilesState::Sketch(sketch) => {
-                sketch.validate()?;
                 let items = sketch.sorted();
                 QuantilesSummary {
                     values: items.iter().map(|item| item.0).collect(),
@@ -355,6 +369,19 @@ impl ColumnStatistic for Quantiles {
                 }
             }
         })
+    }
+
+    fn check_state(&self, state: &QuantilesState) -> Result<()> {
+        state.validate()?;
+        match state {
+            QuantilesState::Sketch(sketch) => self.check_accuracy(sketch),
+            QuantilesState::Exact { weights, whole, .. } => {
+                if *whole && weights.iter().any(|w| w.fract() != 0.0) {
+                    return Err(Error::state("whole weights", "others"));
+                }
+                Ok(())
+            }
+        }
     }
 }
 

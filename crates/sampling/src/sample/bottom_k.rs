@@ -33,10 +33,12 @@ use super::{Draw, Sample, check_size};
 ///
 /// Edith Cohen, Haim Kaplan, *Summarizing data using bottom-k sketches*, 2007.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[must_use = "a sampler does nothing until it draws"]
 pub struct BottomK {
     columns: Vec<String>,
     size: usize,
+    #[serde(default)]
     seed: u64,
 }
 
@@ -151,6 +153,14 @@ impl BottomKSample {
 impl NamedStatistic for BottomK {
     const NAME: &'static str = "mlsys.BottomK";
 
+    fn check_state(&self, state: &BottomKState) -> Result<()> {
+        if state.hashes.len() <= self.size && state.hashes.is_sorted_by(|a, b| a < b) {
+            return Ok(());
+        }
+        let found = format!("{}, or not ascending", state.hashes.len());
+        Err(Error::state(format!("{} ascending hashes at most", self.size), found))
+    }
+
     fn columns(&self, _: &Schema) -> Vec<String> {
         self.columns.clone()
     }
@@ -183,7 +193,10 @@ impl Statistic for BottomK {
 
     fn init(&self, schema: &Schema) -> Result<BottomKState> {
         check_size("BottomK", self.size, usize::MAX)?;
-        for name in &self.columns {
+        for (i, name) in self.columns.iter().enumerate() {
+            if self.columns[..i].contains(name) {
+                return Err(Error::invalid_parameter("BottomK", "columns", name, "each column once"));
+            }
             schema.field_with_name(name).map_err(|_| column::missing_column(schema, name))?;
         }
         Ok(BottomKState::default())

@@ -38,6 +38,7 @@ use crate::{
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[must_use = "a statistic does nothing until it is run"]
 pub struct Profile {
     quantiles: Quantiles,
@@ -324,6 +325,24 @@ impl Profile {
         Ok(())
     }
 
+    fn check_column(&self, state: &ColumnState) -> Result<()> {
+        let (numeric, counted) = (state.quantiles.is_some(), state.counts.is_some());
+        let parts = state.moments.is_some() == numeric && state.min_max.is_some() == (numeric || counted);
+        let top = state.beyond.as_ref().is_none_or(|beyond| beyond.top.is_some() == counted);
+        if !parts || !top || numeric && counted || state.beyond.is_some() != state.is_sketched() {
+            return Err(Error::state("the parts of a column of numbers, or of one to count", "others"));
+        }
+        Missing::new().check_state(&state.missing)?;
+        check_part(&MinMax::new(), &state.min_max)?;
+        check_part(&Moments::new(), &state.moments)?;
+        check_part(&self.quantiles, &state.quantiles)?;
+        check_part(&self.counts, &state.counts)?;
+        state.beyond.as_ref().map_or(Ok(()), |beyond| {
+            DISTINCT().check_state(&beyond.distinct)?;
+            check_part(&TOP(), &beyond.top)
+        })
+    }
+
     fn merge_column(&self, into: &mut ColumnState, from: ColumnState) -> Result<()> {
         // Below both limits nothing can become too many.
         let limit = self.quantiles.limit().min(self.counts.limit());
@@ -343,6 +362,10 @@ impl Profile {
     }
 }
 
+fn check_part<S: ColumnStatistic>(each: &S, state: &Option<S::State>) -> Result<()> {
+    state.as_ref().map_or(Ok(()), |state| each.check_state(state))
+}
+
 /// Merges two optional parts, which both states have or neither.
 fn merge_part<S: ColumnStatistic>(
     each: &S,
@@ -358,6 +381,13 @@ fn merge_part<S: ColumnStatistic>(
 
 impl NamedStatistic for Profile {
     const NAME: &'static str = "mlsys.Profile";
+
+    fn check_state(&self, state: &ProfileState) -> Result<()> {
+        let each = |column: &ColumnState| {
+            self.check_column(column).map_err(|e| e.context(format!("column `{}`", column.name)))
+        };
+        state.columns.iter().try_for_each(each)
+    }
 }
 
 impl Statistic for Profile {
@@ -377,6 +407,9 @@ impl Statistic for Profile {
         let columns = batch.columns().par_iter().zip(batch.schema_ref().fields()[..].par_iter());
         let updated = state.columns.par_iter_mut().zip(columns).map(|(state, (array, field))| {
             let column = Column::new(field.name(), array, None)?;
+            if state.name != *field.name() {
+                return Err(Error::state(format!("column `{}`", state.name), format!("`{}`", field.name())));
+            }
             if state.missing == MissingState::default() {
                 return self.update_column(state, &column);
             }
@@ -388,10 +421,12 @@ impl Statistic for Profile {
     }
 
     fn merge(&self, into: &mut ProfileState, from: ProfileState) -> Result<()> {
-        let named = |c: &ColumnState| (c.name.clone(), c.type_name.clone());
-        let names = |state: &ProfileState| state.columns.iter().map(named).collect::<Vec<_>>();
-        if names(into) != names(&from) {
-            return Err(Error::state("profiles of the same columns and types", "different ones"));
+        let described = |c: &ColumnState| format!("{} {}", c.name, c.type_name);
+        let same = |(a, b): (&ColumnState, &ColumnState)| a.name == b.name && a.type_name == b.type_name;
+        if into.columns.len() != from.columns.len() || !into.columns.iter().zip(&from.columns).all(same) {
+            let columns = |state: &ProfileState| state.columns.iter().map(described).collect::<Vec<_>>();
+            let [own, other] = [columns(into).join(", "), columns(&from).join(", ")];
+            return Err(Error::state(format!("a profile of {own}"), format!("one of {other}")));
         }
         into.columns
             .iter_mut()
