@@ -74,12 +74,18 @@ fn payload<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a [u8]> {
 
 /// The sum plus a parameter, merged as a struct.
 pub fn state(parameter: u64) -> AggregateUDF {
-    AggregateUDF::from(State { parameter, signature: Signature::exact(vec![DataType::Float64], Volatility::Immutable) })
+    AggregateUDF::from(State {
+        parameter,
+        signature: Signature::exact(vec![DataType::Float64], Volatility::Immutable),
+    })
 }
 
 /// A function with a model: what it multiplies with, how many milliseconds it sleeps for each batch, and ballast.
 pub fn apply(model: Vec<u8>) -> ScalarUDF {
-    ScalarUDF::from(Apply { model, signature: Signature::exact(vec![DataType::Float64], Volatility::Immutable) })
+    ScalarUDF::from(Apply {
+        model,
+        signature: Signature::exact(vec![DataType::Float64], Volatility::Immutable),
+    })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -165,6 +171,8 @@ impl ScalarUDFImpl for Apply {
         let factor = f64::from(self.model.first().copied().unwrap_or(1));
         let values = args.args[0].to_array(args.number_rows)?;
         let values = values.as_primitive::<Float64Type>();
-        Ok(ColumnarValue::Array(Arc::new(values.iter().map(|x| x.map(|x| x * factor)).collect::<Float64Array>())))
+        Ok(ColumnarValue::Array(Arc::new(
+            values.iter().map(|x| x.map(|x| x * factor)).collect::<Float64Array>(),
+        )))
     }
 }

@@ -23,7 +23,7 @@ use datafusion::logical_expr::{AggregateUDF, Extension, LogicalPlan, ScalarUDF};
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionContext, col};
+use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionContext, col, lit};
 use datafusion_proto::logical_plan::LogicalExtensionCodec;
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 use futures::StreamExt;
@@ -76,7 +76,9 @@ fn model(factor: u8, tens_of_ms: u8) -> Vec<u8> {
 fn query(table: DataFrame, scan: Vec<u8>, merge: Vec<u8>) -> Result<DataFrame> {
     let scanned = table.select(vec![col("k"), apply(scan).call(vec![col("x")]).alias("y")])?;
     let summed = scanned.aggregate(vec![col("k")], vec![state(5).call(vec![col("y")]).alias("s")])?;
-    Ok(summed.select(vec![col("k"), apply(merge).call(vec![col("s")]).alias("s")])?.sort_by(vec![col("k")])?)
+    Ok(summed
+        .select(vec![col("k"), apply(merge).call(vec![col("s")]).alias("s")])?
+        .sort_by(vec![col("k")])?)
 }
 
 async fn expected(data: &Path) -> Result<String> {
@@ -228,7 +230,10 @@ async fn plain_executors(data: &Path) -> Result {
     let cluster = Cluster::start("scheduler", "plain executor", 2)?;
     let ctx = client(&cluster).await?;
     let error = failure(query(table(&ctx, data).await?, model(3, 0), model(2, 0))?).await?;
-    mentions(&error, &["executor could not read", "`mlsys_apply`", "`mlsys_state`", VERSION, "cluster::executor"])
+    mentions(
+        &error,
+        &["executor could not read", "`mlsys_apply`", "`mlsys_state`", VERSION, "cluster::executor"],
+    )
 }
 
 /// A client of a later version than the scheduler.
@@ -253,12 +258,53 @@ async fn newer_scheduler(data: &Path) -> Result {
     Ok(())
 }
 
+async fn large_models(data: &Path) -> Result {
+    let cluster = Cluster::start("scheduler", "executor", 2)?;
+    let ctx = client(&cluster).await?;
+    for mb in [1, 20, 60, 70, 200] {
+        let start = Instant::now();
+        let mut large = model(3, 0);
+        large.extend((0..mb << 20).map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 24) as u8));
+        let found = text(query(table(&ctx, data).await?, large, model(2, 0))?).await;
+        match found {
+            Ok(found) => {
+                writeln!(stdout(), "{mb} MB passes in {:?}", start.elapsed())?;
+                same(&found, &expected(data).await?)?;
+            }
+            Err(error) => writeln!(stdout(), "{mb} MB fails in {:?}: {error}", start.elapsed())?,
+        }
+    }
+    Ok(())
+}
+
+async fn large_states(data: &Path) -> Result {
+    let cluster = Cluster::start("scheduler", "executor", 2)?;
+    let ctx = client(&cluster).await?;
+    for mb in [1u64, 20, 60, 100] {
+        for keys in [vec![], vec![(col("k") % lit(2)).alias("k")]] {
+            let start = Instant::now();
+            let what = state(mb << 20).call(vec![col("x")]);
+            let found = text(table(&ctx, data).await?.aggregate(keys.clone(), vec![what])?).await;
+            match found {
+                Ok(_) => writeln!(stdout(), "{mb} MB state {keys:?} passes in {:?}", start.elapsed())?,
+                Err(error) => {
+                    writeln!(stdout(), "{mb} MB state {keys:?} fails in {:?}: {error}", start.elapsed())?
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 async fn failure(frame: DataFrame) -> Result<String> {
     match text(frame).await {
         Ok(found) => Err(format!("expected an error, found\n{found}").into()),
-        Err(error) => Ok(error.to_string()),
+        Err(error) => {
+            writeln!(stdout(), "  {error}")?;
+            Ok(error.to_string())
+        }
     }
 }
 
@@ -389,6 +435,8 @@ fn main() -> ExitCode {
         ("plain_executors", |data| Box::pin(plain_executors(data))),
         ("newer_client", |data| Box::pin(newer_client(data))),
         ("newer_scheduler", |data| Box::pin(newer_scheduler(data))),
+        ("large_models", |data| Box::pin(large_models(data))),
+        ("large_states", |data| Box::pin(large_states(data))),
         ("all_killed", |data| Box::pin(all_killed(data))),
     ];
     match run(tests) {
@@ -413,7 +461,10 @@ fn run(tests: &[Test]) -> Result<bool> {
         let start = Instant::now();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let result = runtime.block_on(async {
-            tokio::time::timeout(Duration::from_secs(60), test(data.path())).await.map_err(Into::into).and_then(|r| r)
+            tokio::time::timeout(Duration::from_secs(60), test(data.path()))
+                .await
+                .map_err(Into::into)
+                .and_then(|r| r)
         });
         let seconds = start.elapsed().as_secs_f64();
         match result {

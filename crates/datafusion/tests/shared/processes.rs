@@ -13,8 +13,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use mlsys_datafusion::cluster::{self, ExecutorOptions, SchedulerOptions};
 use mlsys_datafusion::Functions;
+use mlsys_datafusion::cluster::{self, ExecutorOptions, SchedulerOptions};
 
 pub type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -216,8 +216,11 @@ pub fn run_role(roles: &Roles) -> Result {
             scheduler.run().await.map_err(Into::<Box<dyn Error + Send + Sync>>::into)
         })?;
     } else {
-        let options =
-            ExecutorOptions::new(first).work_dir(second).slots(2).heartbeat(Duration::from_secs(1)).memory(256 << 20);
+        let options = ExecutorOptions::new(first)
+            .work_dir(second)
+            .slots(2)
+            .heartbeat(Duration::from_secs(1))
+            .memory(256 << 20);
         let options = (roles.executor)(role, options).ok_or_else(|| format!("there is no role {role}"))?;
         runtime.block_on(cluster::executor(&functions, options).run())?;
     }
