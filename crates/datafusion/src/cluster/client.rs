@@ -107,9 +107,7 @@ impl ClientOptions {
         }
     }
 
-    /// Other settings of the session, which travel with each query: say
-    /// `options.configure(|c| c.set_u64("datafusion.optimizer.repartition_file_min_size", 0))`
-    /// to spread files that are smaller than 10 MB over several tasks.
+    /// Other settings of the session: DataFusion's and Ballista's own, which travel with each query.
     #[must_use]
     pub fn configure(mut self, change: impl FnOnce(SessionConfig) -> SessionConfig) -> Self {
         self.config = change(self.config);
@@ -120,6 +118,12 @@ impl ClientOptions {
     #[must_use]
     pub fn partitions(self, partitions: usize) -> Self {
         self.configure(|c| c.with_target_partitions(partitions))
+    }
+
+    /// From which size on several tasks share a file (10 MB). They share by row group.
+    #[must_use]
+    pub fn split_files(self, min_bytes: u64) -> Self {
+        self.configure(|c| c.set_u64("datafusion.optimizer.repartition_file_min_size", min_bytes))
     }
 
     /// How many parts one task takes at most (as many as the executor has free slots). One spreads small jobs over all
@@ -172,13 +176,14 @@ impl ClientOptions {
     }
 }
 
-/// The reason behind an error of a cluster, where it takes knowing this crate to see it: functions that a scheduler or
-/// an executor does not know, and models that do not fit. [`connect`] applies it to every query of its session.
-pub fn explain(error: DataFusionError, plan: &LogicalPlan, functions: &Functions) -> DataFusionError {
+/// An error with the reason behind it, where it takes knowing this crate to see it.
+fn explain(error: DataFusionError, plan: &LogicalPlan, functions: &Functions) -> DataFusionError {
     let text = error.to_string();
     let reason = if let Some(name) = missing_function(&text) {
-        let who = if text.contains("LogicalExtensionCodec") { "the scheduler" } else { "an executor" };
-        let role = if who == "the scheduler" { "scheduler" } else { "executor" };
+        let (who, role) = match text.contains("LogicalExtensionCodec") {
+            true => ("the scheduler", "scheduler"),
+            false => ("an executor", "executor"),
+        };
         format!(
             "{who} does not know the function `{name}`, which this client sent with mlsys-datafusion {VERSION}: \
              start it with mlsys_datafusion::cluster::{role} of the same version"
@@ -189,16 +194,20 @@ pub fn explain(error: DataFusionError, plan: &LogicalPlan, functions: &Functions
             return error;
         }
         format!(
-            "an executor could not read its task, which uses {} of mlsys-datafusion {VERSION}: start every executor \
-             with mlsys_datafusion::cluster::executor of the same version (its log says `failed to decode tasks`)",
+            "an executor could not read its task, which uses {} of mlsys-datafusion {VERSION}: start every \
+             executor with mlsys_datafusion::cluster::executor of the same version (its log says `failed to \
+             decode tasks`)",
             listed(&used)
         )
     } else if text.contains("message length too large") {
         format!(
-            "the plan is larger than the scheduler accepts; it carries {}. Raise `plan_bytes` of SchedulerOptions, \
-             or use a smaller model",
+            "the plan is larger than the scheduler accepts; it carries {}. Raise `plan_bytes` of \
+             SchedulerOptions, or use a smaller model",
             listed(&used(plan, functions))
         )
+    } else if lost_results(&text) {
+        "an executor with results of the query was lost; run it again, or raise `attempts` of ClientOptions"
+            .into()
     } else {
         return error;
     };
@@ -291,14 +300,14 @@ fn writes(plan: &LogicalPlan) -> datafusion::error::Result<bool> {
 }
 
 /// Whether a query failed because an executor went away with results.
-fn lost_results(error: &DataFusionError) -> bool {
-    let text = error.to_string();
-    // Ballista passes on nothing but text: what it says of a job that the scheduler ended, of a stage whose input could
-    // not be fetched, and of a result that the client itself could not fetch.
+fn lost_results(text: &str) -> bool {
+    // Ballista passes on nothing but text: what it says of a job that the scheduler ended, of a stage whose
+    // input could not be fetched, and of results that the client could not fetch or not to the end.
     text.contains("failed: Cancelled")
         || (text.contains("Stage ") && text.contains("most recent failure reason"))
-        || text.contains("FetchFailed")
-        || text.contains("GrpcConnectionError")
+        || ["FetchFailed", "GrpcConnectionError", "BrokenPipe", "ConnectionReset"]
+            .iter()
+            .any(|e| text.contains(e))
 }
 
 /// A query on the cluster, started again if executors are lost, and with errors explained.
@@ -378,7 +387,9 @@ impl ExecutionPlan for Explained {
                 let mut stream = inner.execute(partition, Arc::clone(&context))?;
                 let first = stream.next().await;
                 match &first {
-                    Some(Err(error)) if attempt < attempts && lost_results(error) => attempt += 1,
+                    Some(Err(error)) if attempt < attempts && lost_results(&error.to_string()) => {
+                        attempt += 1
+                    }
                     _ => return Ok::<_, DataFusionError>(stream::iter(first).chain(stream)),
                 }
             }

@@ -1,10 +1,13 @@
 //! The processes that run tasks.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballista_core::extension::ballista_scalar_functions;
+use ballista_core::registry::BallistaFunctionRegistry;
 use ballista_core::utils::GrpcServerConfig;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
 use datafusion_proto::physical_plan::PhysicalExtensionCodec;
@@ -157,12 +160,14 @@ impl Executor {
         let scheduler = Address::parse(&options.scheduler)?;
         scheduler.wait(options.patience).await?;
         let work_dir = WorkDir::new(options.work_dir).map_err(|e| e.context(stage.as_str()))?;
+        let [port, grpc_port] =
+            ports(options.bind, [options.port, options.grpc_port]).map_err(|e| e.context(stage.as_str()))?;
         let codecs = &options.codecs;
         let config = ExecutorProcessConfig {
             bind_host: options.bind.to_string(),
             external_host: options.host,
-            port: port_or_free(options.port, options.bind)?,
-            grpc_port: port_or_free(options.grpc_port, options.bind)?,
+            port,
+            grpc_port,
             scheduler_host: scheduler.host,
             scheduler_port: scheduler.port,
             vcores: options.slots,
@@ -174,10 +179,20 @@ impl Executor {
             memory_pool_size: options.memory,
             override_logical_codec: Some(codecs.logical(&functions)),
             override_physical_codec: Some(codecs.physical(&functions)),
+            override_function_registry: Some(Arc::new(registry())),
             ..ExecutorProcessConfig::default()
         };
         start_executor_process(Arc::new(config)).await.map_err(|e| Error::external(e).context(stage))
     }
+}
+
+/// What travels by name: all of DataFusion's functions. The registry that an executor has otherwise lacks those over
+/// lists and structs, which the scheduler plans with.
+fn registry() -> BallistaFunctionRegistry {
+    let mut registry = BallistaFunctionRegistry::default();
+    let named = ballista_scalar_functions().into_iter().map(|f| (f.name().to_owned(), f));
+    registry.scalar_functions.extend(named);
+    registry
 }
 
 /// A directory, deleted at the end if it is our own.
@@ -215,13 +230,34 @@ impl Drop for WorkDir {
     }
 }
 
-/// Ballista announces the port it is told, so a free one has to be found before.
-fn port_or_free(port: u16, bind: IpAddr) -> Result<u16> {
-    if port != 0 {
-        return Ok(port);
+/// The ports to use, free a moment ago. Ballista announces the port numbers it is given, and ends without an error
+/// if it then cannot listen there.
+fn ports(bind: IpAddr, wanted: [u16; 2]) -> Result<[u16; 2]> {
+    // Both stay taken until both are found.
+    let mut listeners = Vec::new();
+    let mut ports = wanted;
+    for port in &mut ports {
+        let listener = if *port == 0 { free_port(bind) } else { TcpListener::bind((bind, *port)) };
+        let listener = listener.and_then(|l| Ok((l.local_addr()?.port(), l)));
+        let (found, listener) =
+            listener.map_err(|e| Error::from(e).context(format!("listening at {bind}, port {port}")))?;
+        *port = found;
+        listeners.push(listener);
     }
-    let listener = TcpListener::bind((bind, 0)).and_then(|l| l.local_addr());
-    listener
-        .map(|a| a.port())
-        .map_err(|e| Error::from(e).context(format!("looking for a free port at {bind}")))
+    Ok(ports)
+}
+
+/// A port below those that systems give to outgoing connections, one of which could take it before it is used.
+fn free_port(bind: IpAddr) -> std::io::Result<TcpListener> {
+    const PORTS: Range<u16> = 20_000..32_000;
+    let id = ballista_core::ids::new_instance_id();
+    let start: usize = id.bytes().fold(0, |seed, byte| (seed * 31 + usize::from(byte)) % PORTS.len());
+    let mut error = std::io::ErrorKind::AddrInUse.into();
+    for port in PORTS.cycle().skip(start).take(100) {
+        match TcpListener::bind((bind, port)) {
+            Ok(listener) => return Ok(listener),
+            Err(e) => error = e,
+        }
+    }
+    Err(error)
 }

@@ -24,6 +24,9 @@
 //! defines needs no registration anywhere. Ballista reports what goes wrong through the `log` crate; install a logger
 //! in each process to see it.
 //!
+//! A query goes on when an executor is lost: its tasks are run elsewhere, and if results are gone with it, the client
+//! starts the query again ([`ClientOptions::attempts`]). Errors say which process lacks which function.
+//!
 //! A cluster has no authentication and no encryption: whoever reaches the ports can run queries and read what the
 //! executors can read. That is why everything listens on the loopback address until told otherwise.
 
@@ -41,7 +44,7 @@ use datafusion_proto::physical_plan::PhysicalExtensionCodec;
 
 use crate::{Codec, Functions};
 use address::Address;
-pub use client::{ClientOptions, connect, connect_with, explain};
+pub use client::{ClientOptions, connect, connect_with};
 pub use executor::{Executor, ExecutorOptions, executor};
 pub use scheduler::{ListeningScheduler, Scheduler, SchedulerOptions, scheduler};
 
