@@ -6,6 +6,7 @@ mod processes;
 
 use std::fs::File;
 use std::io::{Write, stdout};
+use std::ops::Range;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use datafusion::logical_expr::{AggregateUDF, Extension, LogicalPlan, ScalarUDF};
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionContext, col};
+use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionContext, col, lit};
 use datafusion_proto::logical_plan::LogicalExtensionCodec;
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 use futures::StreamExt;
@@ -33,38 +34,49 @@ use processes::{Cluster, Directory, Result, Roles, run_role, until};
 
 const FILES: usize = 8;
 
+/// The same rows in several files and in one.
 fn write_data(directory: &Path) -> Result {
+    const ROWS: i64 = 32_000;
+    std::fs::create_dir(directory.join("files"))?;
+    let step = ROWS as usize / FILES;
+    for start in (0..ROWS).step_by(step) {
+        write_file(&directory.join(format!("files/{start}.parquet")), start..start + step as i64)?;
+    }
+    write_file(&directory.join("one.parquet"), 0..ROWS)
+}
+
+fn write_file(path: &Path, rows: Range<i64>) -> Result {
     let fields = vec![Field::new("k", DataType::Int64, false), Field::new("x", DataType::Float64, false)];
     let schema = Arc::new(Schema::new(fields));
-    for file in 0..FILES as i64 {
-        let rows = file * 4000..(file + 1) * 4000;
-        let k: Int64Array = rows.clone().map(|i| i % 97).collect();
-        // Whole numbers, whose sums are exact in any order.
-        let x: Float64Array = rows.map(|i| (i * 7 % 1001) as f64).collect();
-        let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(k), Arc::new(x)])?;
-        let properties = WriterProperties::builder().set_max_row_group_row_count(Some(1000)).build();
-        let out = File::create(directory.join(format!("{file}.parquet")))?;
-        let mut writer = ArrowWriter::try_new(out, schema.clone(), Some(properties))?;
-        writer.write(&batch)?;
-        writer.close()?;
-    }
+    let k: Int64Array = rows.clone().map(|i| i % 97).collect();
+    // Whole numbers, whose sums are exact in any order.
+    let x: Float64Array = rows.map(|i| (i * 7 % 1001) as f64).collect();
+    let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(k), Arc::new(x)])?;
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(1000)).build();
+    let mut writer = ArrowWriter::try_new(File::create(path)?, schema, Some(properties))?;
+    writer.write(&batch)?;
+    writer.close()?;
     Ok(())
 }
 
 async fn table(ctx: &SessionContext, data: &Path) -> Result<DataFrame> {
-    Ok(ctx.read_parquet(data.display().to_string(), ParquetReadOptions::default()).await?)
+    read(ctx, &data.join("files")).await
+}
+
+async fn read(ctx: &SessionContext, path: &Path) -> Result<DataFrame> {
+    Ok(ctx.read_parquet(path.display().to_string(), ParquetReadOptions::default()).await?)
 }
 
 async fn text(frame: DataFrame) -> Result<String> {
     Ok(pretty_format_batches(&frame.collect().await?)?.to_string())
 }
 
+fn options() -> ClientOptions {
+    ClientOptions::new().partitions(FILES).partitions_per_task(1).fetch_retries(1, Duration::from_millis(200))
+}
+
 async fn client(cluster: &Cluster) -> Result<SessionContext> {
-    let options = ClientOptions::new()
-        .partitions(FILES)
-        .partitions_per_task(1)
-        .fetch_retries(1, Duration::from_millis(200));
-    Ok(connect_with(&Functions::new(), &cluster.url(), options).await?)
+    Ok(connect_with(&Functions::new(), &cluster.url(), options()).await?)
 }
 
 /// A model that multiplies by `factor` and takes a while for each batch.
@@ -109,23 +121,22 @@ async fn killed_before(data: &Path) -> Result {
     Ok(())
 }
 
-/// Kills an executor when a query has got some way, and returns what the query says.
+/// Kills executors when a query has got some way, and returns what the query says.
 async fn interrupted(
     data: &Path,
-    scan: Vec<u8>,
-    merge: Vec<u8>,
+    options: ClientOptions,
+    [scan, merge]: [Vec<u8>; 2],
     results_first: bool,
-    delay: Duration,
     victims: &[usize],
 ) -> Result<Result<String>> {
     let mut cluster = Cluster::start("scheduler", "executor", 2)?;
-    let ctx = client(&cluster).await?;
+    let ctx = connect_with(&Functions::new(), &cluster.url(), options).await?;
     let running = tokio::spawn(text(query(table(&ctx, data).await?, scan, merge)?));
     until(Duration::from_secs(20), || {
         let ready = if results_first { !cluster.results(0).is_empty() } else { !cluster.jobs(0).is_empty() };
         Ok(ready.then_some(()))
     })?;
-    tokio::time::sleep(delay).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     if running.is_finished() {
         return Err("the job was over before anything could be killed".into());
     }
@@ -135,27 +146,35 @@ async fn interrupted(
     Ok(running.await?)
 }
 
-const MOMENT: Duration = Duration::from_millis(300);
-
 /// The first stage takes a moment, each task of the second a second: the input of some of them is gone.
 async fn killed_with_results(data: &Path) -> Result {
-    let found = interrupted(data, model(3, 0), model(2, 100), true, MOMENT, &[0]).await??;
+    let found = interrupted(data, options(), [model(3, 0), model(2, 100)], true, &[0]).await??;
     same(&found, &expected(data).await?)
 }
 
+/// The same without a second attempt.
+async fn killed_for_good(data: &Path) -> Result {
+    match interrupted(data, options().attempts(1), [model(3, 0), model(2, 100)], true, &[0]).await? {
+        Ok(found) => Err(format!("results are gone, and yet\n{found}").into()),
+        Err(error) => {
+            mentions(&error.to_string(), &["an executor with results of the query was lost", "attempts"])
+        }
+    }
+}
+
 async fn killed_while_scanning(data: &Path) -> Result {
-    let found = interrupted(data, model(3, 25), model(2, 0), false, MOMENT, &[0]).await??;
+    let found = interrupted(data, options(), [model(3, 25), model(2, 0)], false, &[0]).await??;
     same(&found, &expected(data).await?)
 }
 
 /// Of the tasks of one stage, some are done and their results are gone, some are under way, and some to come.
 async fn killed_amid_a_stage(data: &Path) -> Result {
-    let found = interrupted(data, model(3, 25), model(2, 0), true, MOMENT, &[0]).await??;
+    let found = interrupted(data, options(), [model(3, 25), model(2, 0)], true, &[0]).await??;
     same(&found, &expected(data).await?)
 }
 
 async fn all_killed(data: &Path) -> Result {
-    match interrupted(data, model(3, 25), model(2, 0), false, MOMENT, &[0, 1]).await? {
+    match interrupted(data, options(), [model(3, 25), model(2, 0)], false, &[0, 1]).await? {
         Ok(found) => Err(format!("nobody is left, and yet\n{found}").into()),
         Err(error) if error.to_string().contains("all executors were lost") => Ok(()),
         Err(error) => Err(error),
@@ -202,7 +221,7 @@ async fn killed_while_fetching(data: &Path) -> Result {
         match batch {
             Ok(batch) => rows += batch.num_rows(),
             Err(error) => {
-                return mentions(&error.to_string(), &["Connection refused"]);
+                return mentions(&error.to_string(), &["executor with results of the query was lost"]);
             }
         }
     }
@@ -256,6 +275,88 @@ async fn newer_scheduler(data: &Path) -> Result {
         mentions(&failure(summed).await?, &["`mlsys_state`", "format version Some(2)", "reads 1"])?;
     }
     Ok(())
+}
+
+/// Bytes that do not compress.
+fn noise(bytes: u32) -> impl Iterator<Item = u8> {
+    (0..bytes).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
+}
+
+/// Models travel with each task, up to what the scheduler accepts; then the client says so.
+async fn large_models(data: &Path) -> Result {
+    let cluster = Cluster::start("scheduler", "executor", 2)?;
+    let ctx = client(&cluster).await?;
+    for (mb, fits) in [(20, true), (70, false)] {
+        let large = model(3, 0).into_iter().chain(noise(mb << 20)).collect();
+        let frame = query(table(&ctx, data).await?, large, model(2, 0))?;
+        if fits {
+            same(&text(frame).await?, &expected(data).await?)?;
+        } else {
+            mentions(
+                &failure(frame).await?,
+                &["larger than the scheduler accepts", "`mlsys_apply` (73400323 bytes)", "plan_bytes"],
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// States have no limit: they are not part of a plan.
+async fn large_states(data: &Path) -> Result {
+    let cluster = Cluster::start("scheduler", "executor", 2)?;
+    let ctx = client(&cluster).await?;
+    let summed = |table: DataFrame| {
+        table
+            .aggregate(
+                vec![(col("k") % lit(2)).alias("k")],
+                vec![state(20 << 20).call(vec![col("x")]).alias("s")],
+            )?
+            .sort_by(vec![col("k")])
+    };
+    let found = text(summed(table(&ctx, data).await?)?).await?;
+    same(&found, &text(summed(table(&SessionContext::new(), data).await?)?).await?)
+}
+
+/// A small file is shared when asked, if it is more than one batch and something above the scan gains from it.
+async fn one_small_file(data: &Path) -> Result {
+    let cluster = Cluster::start("scheduler", "executor", 2)?;
+    for (options, shared) in [(options(), false), (options().split_files(0), true)] {
+        let ctx = connect_with(&Functions::new(), &cluster.url(), options).await?;
+        let frame = read(&ctx, &data.join("one.parquet")).await?;
+        let before = (cluster.jobs(0).len(), cluster.jobs(1).len());
+        let summed =
+            frame.aggregate(vec![], vec![state(5).call(vec![apply(model(3, 1)).call(vec![col("x")])])])?;
+        let found = text(summed).await?;
+        let both = cluster.jobs(0).len() > before.0 && cluster.jobs(1).len() > before.1;
+        if both != shared {
+            return Err(format!("both executors took part: {both}; {found}").into());
+        }
+    }
+    Ok(())
+}
+
+/// Values of nearly every shape come through shuffles and results as they are in one process. Dictionaries do not:
+/// Ballista hands out their values.
+async fn types(data: &Path) -> Result {
+    let sql = "select arrow_cast(cast(k % 7 as varchar), 'Utf8View') as utf8_view, \
+                      arrow_cast(cast(k % 7 as varchar), 'LargeUtf8') as large_utf8, \
+                      arrow_cast(arrow_cast(cast(k % 7 as varchar), 'Binary'), 'BinaryView') as binary_view, \
+                      named_struct('low', min(x), 'high', max(x)) as structure, \
+                      array_sort(array_agg(distinct k)) as list, \
+                      array_sort(array_agg(distinct named_struct('k', k, 'x', k % 5 * 0.5))) as structures, \
+                      cast(sum(x) as decimal(20, 2)) as decimal, \
+                      arrow_cast(to_timestamp(max(k)), 'Timestamp(Nanosecond, Some(\"Europe/Berlin\"))') as time \
+               from t group by k % 7 order by k % 7";
+    let run = async |ctx: &SessionContext| -> Result<String> {
+        let files = data.join("files").display().to_string();
+        ctx.register_parquet("t", files, ParquetReadOptions::default()).await?;
+        let batches = ctx.sql(sql).await?.collect().await?;
+        let schema = batches.first().ok_or("no batches")?.schema();
+        let types: Vec<String> = schema.fields().iter().map(|f| f.data_type().to_string()).collect();
+        Ok(format!("{types:?}\n{}", pretty_format_batches(&batches)?))
+    };
+    let cluster = Cluster::start("scheduler", "executor", 2)?;
+    same(&run(&client(&cluster).await?).await?, &run(&SessionContext::new()).await?)
 }
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -385,6 +486,7 @@ fn main() -> ExitCode {
         ("equal_results", |data| Box::pin(equal_results(data))),
         ("killed_before", |data| Box::pin(killed_before(data))),
         ("killed_with_results", |data| Box::pin(killed_with_results(data))),
+        ("killed_for_good", |data| Box::pin(killed_for_good(data))),
         ("killed_while_scanning", |data| Box::pin(killed_while_scanning(data))),
         ("killed_amid_a_stage", |data| Box::pin(killed_amid_a_stage(data))),
         ("killed_while_scoring", |data| Box::pin(killed_while_scoring(data))),
@@ -394,6 +496,10 @@ fn main() -> ExitCode {
         ("plain_executors", |data| Box::pin(plain_executors(data))),
         ("newer_client", |data| Box::pin(newer_client(data))),
         ("newer_scheduler", |data| Box::pin(newer_scheduler(data))),
+        ("large_models", |data| Box::pin(large_models(data))),
+        ("large_states", |data| Box::pin(large_states(data))),
+        ("one_small_file", |data| Box::pin(one_small_file(data))),
+        ("types", |data| Box::pin(types(data))),
         ("all_killed", |data| Box::pin(all_killed(data))),
     ];
     match run(tests) {
