@@ -63,7 +63,7 @@ fn recipes_are_fitted_by_name() -> Result<()> {
             ("SELECT mlsys_fit(word, '{}', value) FROM t", "as a literal"),
             ("SELECT mlsys_fit('StandardScaler', '{}', word) FROM t", "word"),
             ("SELECT mlsys_profile(value, value) FROM t", "value"),
-            ("SELECT mlsys_profile(DISTINCT value) FROM t", "DISTINCT"),
+            ("SELECT mlsys_profile(value ORDER BY team) FROM t", "ORDER BY"),
         ] {
             let error = query(&ctx, sql).await.unwrap_err();
             assert!(error.contains(says), "{sql}: {error}");

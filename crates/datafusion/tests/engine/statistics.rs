@@ -124,21 +124,24 @@ async fn check<S: PortableStatistic<Output: Send>>(
     let nothing = summarize(&statistic, &data.slice(0, 0)?).map_err(|e| e.to_string());
     for partitions in PARTITIONS {
         let what = format!("{name}, {partitions} partitions");
-        let frame = table.frame(partitions).await?;
         let both = (statistic.clone(), Merges {});
-        let (found, merges) = frame.summarize(&both).await?;
-        close(&what, &show(&found), &show(&expected), agreement);
-        assert_eq!(merges, partitions as u64 - 1, "{what}: merges");
+        let files = table.frame(partitions).await?;
+        for (source, frame) in [("files", files.clone()), ("memory", table.dealt(partitions))] {
+            let what = format!("{what}, {source}");
+            let (found, merges) = frame.summarize(&both).await?;
+            close(&what, &show(&found), &show(&expected), agreement);
+            assert!(source == "files" || merges == partitions.max(2) as u64 - 2, "{what}: {merges} merges");
 
-        let grouped = frame.summarize_by(&both, "word").await?;
-        assert_eq!(grouped.len(), 6, "five words and none");
-        for ((word, (found, merges)), (other, expected)) in grouped.into_iter().zip(&by_word) {
-            assert_eq!(&word, other);
-            close(&format!("{what}, {word:?}"), &show(&found), &show(expected), agreement);
-            assert!(partitions == 1 || merges > 0, "{what}, {word:?}: no merges");
+            let grouped = frame.summarize_by(&both, "word").await?;
+            assert_eq!(grouped.len(), 6, "five words and none");
+            for ((word, (found, merges)), (other, expected)) in grouped.into_iter().zip(&by_word) {
+                assert_eq!(&word, other);
+                close(&format!("{what}, {word:?}"), &show(&found), &show(expected), agreement);
+                assert!(source == "files" || partitions == 1 || merges > 0, "{what}, {word:?}: no merges");
+            }
         }
 
-        let empty = Frame::new(frame.into_query().filter(lit(false)).unwrap())?;
+        let empty = Frame::new(files.into_query().filter(lit(false)).unwrap())?;
         match (&nothing, empty.summarize(&statistic).await) {
             (Ok(expected), Ok(found)) => {
                 close(&format!("{what}, no rows"), &show(&found), &show(expected), agreement)

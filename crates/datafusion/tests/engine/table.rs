@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use mlsys_core::arrow::array::RecordBatch;
 use mlsys_core::{Dataset, Result, Unsplit};
 use mlsys_datafusion::Frame;
-use mlsys_datafusion::datafusion::logical_expr::Partitioning;
 use mlsys_datafusion::datafusion::parquet::arrow::ArrowWriter;
 use mlsys_datafusion::datafusion::parquet::file::properties::WriterProperties;
 use mlsys_datafusion::datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
@@ -72,12 +71,20 @@ impl Table {
 
     pub async fn frame(&self, partitions: usize) -> Result<Frame> {
         let ctx = context(partitions);
-        let mut rows = ctx.read_parquet(self.folder.path(), ParquetReadOptions::default()).await.unwrap();
-        if partitions > 1 {
-            // One thread may be quick enough to read all files; this deals their batches out.
-            rows = rows.repartition(Partitioning::RoundRobinBatch(partitions)).unwrap();
+        Frame::new(ctx.read_parquet(self.folder.path(), ParquetReadOptions::default()).await.unwrap())
+    }
+}
+
+impl Table {
+    /// The rows in partitions that no thread can take from another; of several, the first has none.
+    pub fn dealt(&self, partitions: usize) -> Frame {
+        let mut parts = vec![vec![self.batch.slice(0, 0)]; partitions];
+        let to = partitions.max(2) - 1;
+        for at in (0..ROWS).step_by(ROW_GROUP) {
+            let place = (1 + at / ROW_GROUP % to) % partitions;
+            parts[place].push(self.batch.slice(at, ROW_GROUP.min(ROWS - at)));
         }
-        Frame::new(rows)
+        memory(&context(partitions), parts)
     }
 }
 
