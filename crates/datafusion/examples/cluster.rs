@@ -17,8 +17,8 @@ use std::time::Instant;
 
 use mlsys::models::LogisticRegression;
 use mlsys::prelude::*;
-use mlsys::sampling::TimeSplit;
-use mlsys_core::arrow::array::{Array, AsArray, RecordBatch};
+use mlsys::sampling::{HashSplit, TimeSplit};
+use mlsys_core::arrow::array::AsArray;
 use mlsys_core::arrow::datatypes::Float64Type;
 use mlsys_datafusion::cluster::{ClientOptions, connect_with};
 use mlsys_datafusion::datafusion::parquet::arrow::ArrowWriter;
@@ -71,12 +71,9 @@ async fn fit_and_predict(ctx: &SessionContext, files: &Path) -> processes::Resul
     let preprocessing = Arc::new(fit_on(&recipe, &train).await?);
 
     // The model needs its rows in memory: a share of them is enough for an example.
-    let (_, sample) = train.clone().split_validation(&HashSplit::new("time_hour").test_share(0.1))?;
+    let (sample, _) = train.split_validation(&HashSplit::new("time_hour").test_share(0.9))?;
     let prepared = transform_on(preprocessing.clone(), &sample)?.collect().await?;
-    let model = Arc::new(
-        LogisticRegression::new()
-            .fit(&Dataset::under(prepared.layout(), prepared.batch().clone())?.into_train_all())?,
-    );
+    let model = Arc::new(LogisticRegression::new().fit(&prepared)?);
 
     let prepared = transform_on(preprocessing.clone(), &test)?;
     let predicted = predict_proba_on(model, &prepared, "p_")?.collect().await?;

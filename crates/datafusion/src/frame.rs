@@ -10,7 +10,7 @@ use datafusion::common::Column;
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::Expr;
 use datafusion::prelude::ident;
-use mlsys_core::portable::{AnyState, AnyStatistic, PortableStatistic};
+use mlsys_core::portable::{AnyStatistic, PortableStatistic};
 use mlsys_core::{
     Category, Coded, Dataset, Error, ErrorKind, Layout, Partition, Predict, PredictProba, Result, Role, Scan,
     Test, Train, Transform, Unsplit, Validation,
@@ -18,9 +18,9 @@ use mlsys_core::{
 use mlsys_sampling::ByRow;
 use mlsys_sampling::sample::BottomKSample;
 
-use crate::aggregate::StateAggregate;
 use crate::error::inward;
-use crate::row_function::{RowFunction, Step};
+use crate::expr;
+use crate::row_function::Step;
 use crate::sql::field;
 
 /// A query of the engine and the role of each column: a [`Dataset`] that need not fit into memory.
@@ -278,17 +278,7 @@ impl<P: Partition> Frame<P> {
     }
 
     fn aggregate(&self, statistic: &AnyStatistic, by: Vec<Expr>) -> Result<DataFrame> {
-        let schema = self.layout.schema();
-        // Refuses here, with the whole table's columns at hand, what the engine would refuse with fewer.
-        let _: AnyState = statistic.init(schema)?;
-        let mut columns = statistic.columns(schema);
-        if columns.is_empty() {
-            // Rows are counted through a column, if only one.
-            let first = schema.fields().first().map(|field| field.name().clone());
-            columns.extend(first);
-        }
-        let arguments = columns.iter().map(ident).collect();
-        let state = StateAggregate::new(statistic.clone(), columns).call(arguments).alias("state");
+        let state = expr::state_of(statistic, self.layout.schema())?.alias("state");
         self.frame.clone().aggregate(by, vec![state]).map_err(inward)
     }
 
@@ -325,11 +315,7 @@ impl<P: Partition> Frame<P> {
     }
 
     fn call(&self, step: Step) -> Result<Expr> {
-        // Refuses here, with the whole table's columns at hand, what the engine would refuse with fewer.
-        step.output(self.layout.schema())?;
-        let columns = step.columns(self.layout.schema());
-        let arguments = columns.iter().map(ident).collect();
-        Ok(RowFunction::new(step, columns).call(arguments))
+        expr::call(step, self.layout.schema())
     }
 
     /// The rows with a model's predictions in a new column.

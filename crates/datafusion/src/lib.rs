@@ -6,6 +6,7 @@ pub mod cluster;
 #[cfg(feature = "ballista")]
 mod codec;
 mod error;
+pub mod expr;
 mod frame;
 mod functions;
 mod on;
