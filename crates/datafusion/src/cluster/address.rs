@@ -92,3 +92,23 @@ impl Address {
         Ok(number.and_then(|number| number.parse().ok()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_hosts_and_ports() {
+        for (text, expected) in [
+            ("127.0.0.1:7", Some("127.0.0.1:7")),
+            ("scheduler", Some("scheduler:50050")),
+            ("[::1]:7", Some("[::1]:7")),
+            ("[::1]", Some("[::1]:50050")),
+            (":7", None),
+            ("host:many", None),
+            ("host/path", None),
+        ] {
+            assert_eq!(Address::parse(text).ok().map(|a| a.to_string()).as_deref(), expected, "{text}");
+        }
+    }
+}

@@ -10,6 +10,7 @@ use ballista_core::config::{
     BALLISTA_CLIENT_GRPC_TIMEOUT_SECONDS, BALLISTA_CLIENT_IO_RETRIES_TIMES,
     BALLISTA_CLIENT_IO_RETRY_WAIT_TIME_MS, BALLISTA_SCHEDULER_MAX_PARTITIONS_PER_TASK,
 };
+use ballista_core::execution_plans::{DistributedExplainAnalyzeExec, DistributedQueryExec};
 use ballista_core::planner::BallistaQueryPlanner;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::Session;
@@ -278,6 +279,11 @@ impl QueryPlanner for Planner {
         session: &dyn Session,
     ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
         let inner = self.inner.create_physical_plan(logical_plan, session).await?;
+        let distributed = inner.downcast_ref::<DistributedQueryExec<LogicalPlanNode>>().is_some()
+            || inner.downcast_ref::<DistributedExplainAnalyzeExec<LogicalPlanNode>>().is_some();
+        if !distributed {
+            return Ok(inner);
+        }
         Ok(Arc::new(Explained {
             inner,
             plan: Arc::new(logical_plan.clone()),
@@ -401,5 +407,20 @@ impl ExecutionPlan for Explained {
 
     fn metrics(&self) -> Option<datafusion::physical_plan::metrics::MetricsSet> {
         self.inner.metrics()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_what_ballista_says() {
+        let plain =
+            "NotImplemented(\"LogicalExtensionCodec is not provided for scalar function mlsys_apply\")";
+        assert_eq!(missing_function(plain), Some("mlsys_apply"));
+        assert_eq!(missing_function("LogicalExtensionCodec is not provided"), None);
+        assert!(lost_results("Execution error: Job 1 failed: Cancelled"));
+        assert!(!lost_results("Execution error: Job 1 failed: Divide by zero"));
     }
 }
