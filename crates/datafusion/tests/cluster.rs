@@ -20,6 +20,8 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::TaskContext;
+use datafusion::functions_aggregate::expr_fn::sum;
+use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::{AggregateUDF, Extension, LogicalPlan, ScalarUDF};
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::file::properties::WriterProperties;
@@ -28,9 +30,14 @@ use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionContext, col, li
 use datafusion_proto::logical_plan::LogicalExtensionCodec;
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 use futures::StreamExt;
+use mlsys_core::arrow::array::ArrayRef;
+use mlsys_core::catalogue::Agreement;
+use mlsys_core::{InputColumn, Layout, NamedStatistic, Predict, Statistic, column};
 use mlsys_datafusion::cluster::{ClientOptions, ExecutorOptions, SchedulerOptions, connect_with};
-use mlsys_datafusion::{Codec, Functions, apply, state};
+use mlsys_datafusion::{Codec, Functions, expr};
+use mlsys_stats::{ColumnStatistic, Missing};
 use processes::{Cluster, Directory, Result, Roles, run_role, until};
+use serde::{Deserialize, Serialize};
 
 const FILES: usize = 8;
 
@@ -76,21 +83,120 @@ fn options() -> ClientOptions {
 }
 
 async fn client(cluster: &Cluster) -> Result<SessionContext> {
-    Ok(connect_with(&Functions::new(), &cluster.url(), options()).await?)
+    Ok(connect_with(&functions(), &cluster.url(), options()).await?)
 }
 
 /// A model that multiplies by `factor` and takes a while for each batch.
-fn model(factor: u8, tens_of_ms: u8) -> Vec<u8> {
-    vec![factor, tens_of_ms]
+fn model(factor: u8, tens_of_ms: u8) -> Model {
+    Model { factor, tens_of_ms, padding: String::new() }
+}
+
+#[derive(Clone)]
+struct Model {
+    factor: u8,
+    tens_of_ms: u8,
+    padding: String,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Slow {
+    input: InputColumn,
+    factor: u8,
+    tens_of_ms: u8,
+    /// Bytes of a large model.
+    padding: String,
+}
+
+impl Slow {
+    fn validate(&self) -> mlsys_core::Result<()> {
+        Ok(())
+    }
+
+    fn input_columns(&self) -> Vec<InputColumn> {
+        vec![self.input.clone()]
+    }
+}
+
+mlsys_core::artifact!(Slow, "test.Slow", 1);
+
+impl Predict for Slow {
+    fn predict(&self, batch: &RecordBatch) -> mlsys_core::Result<ArrayRef> {
+        let values = column::floats(self.input.name(), self.input.find(batch)?)?;
+        if batch.num_rows() > 0 {
+            std::thread::sleep(Duration::from_millis(10 * u64::from(self.tens_of_ms)));
+        }
+        let factor = f64::from(self.factor);
+        Ok(Arc::new(Float64Array::from_iter_values(values.iter().map(|x| x * factor))))
+    }
+}
+
+/// A statistic whose state has as many bytes as it says.
+#[derive(Clone, Serialize, Deserialize)]
+struct Padded {
+    bytes: u32,
+}
+
+impl Statistic for Padded {
+    type State = String;
+    type Output = ();
+
+    fn init(&self, _: &Schema) -> mlsys_core::Result<String> {
+        Ok(String::new())
+    }
+
+    fn update(&self, state: &mut String, batch: &RecordBatch) -> mlsys_core::Result<()> {
+        if state.is_empty() && batch.num_rows() > 0 {
+            state.extend(noise(self.bytes));
+        }
+        Ok(())
+    }
+
+    fn merge(&self, into: &mut String, from: String) -> mlsys_core::Result<()> {
+        if into.is_empty() {
+            *into = from;
+        }
+        Ok(())
+    }
+
+    fn finish(&self, _: &String) -> mlsys_core::Result<()> {
+        Ok(())
+    }
+}
+
+impl NamedStatistic for Padded {
+    const NAME: &'static str = "test.Padded";
+}
+
+/// What every process of these tests knows.
+fn functions() -> Functions {
+    let catalogue = mlsys::catalogue().statistic::<Padded>(Agreement::Exact);
+    Functions::of(catalogue, mlsys::registry().predict::<Slow>())
+}
+
+fn one_column(name: &str) -> Schema {
+    Schema::new(vec![Field::new(name, DataType::Float64, true)])
+}
+
+/// The model's prediction from a column.
+fn applied(model: Model, to: &str) -> Expr {
+    let layout = Layout::new(Arc::new(one_column(to))).expect("one column");
+    let input = InputColumn::new(&layout, to).expect("the column");
+    let Model { factor, tens_of_ms, padding } = model;
+    let slow = Arc::new(Slow { input, factor, tens_of_ms, padding });
+    expr::predicted(slow, layout.schema()).expect("a prediction")
+}
+
+/// A statistic whose bytes do not depend on the order of rows.
+fn gathered(of: &str) -> Expr {
+    expr::state(&Missing::new().over([of]), &one_column(of)).expect("a statistic of numbers")
 }
 
 /// One stage that scans and applies a model, a second one that merges and applies another.
-fn query(table: DataFrame, scan: Vec<u8>, merge: Vec<u8>) -> Result<DataFrame> {
-    let scanned = table.select(vec![col("k"), apply(scan).call(vec![col("x")]).alias("y")])?;
-    let summed = scanned.aggregate(vec![col("k")], vec![state(5).call(vec![col("y")]).alias("s")])?;
-    Ok(summed
-        .select(vec![col("k"), apply(merge).call(vec![col("s")]).alias("s")])?
-        .sort_by(vec![col("k")])?)
+fn query(table: DataFrame, scan: Model, merge: Model) -> Result<DataFrame> {
+    let scanned = table.select(vec![col("k"), applied(scan, "x").alias("y")])?;
+    let summed =
+        scanned.aggregate(vec![col("k")], vec![sum(col("y")).alias("s"), gathered("y").alias("m")])?;
+    Ok(summed.select(vec![col("k"), applied(merge, "s").alias("s"), col("m")])?.sort_by(vec![col("k")])?)
 }
 
 async fn expected(data: &Path) -> Result<String> {
@@ -125,12 +231,12 @@ async fn killed_before(data: &Path) -> Result {
 async fn interrupted(
     data: &Path,
     options: ClientOptions,
-    [scan, merge]: [Vec<u8>; 2],
+    [scan, merge]: [Model; 2],
     results_first: bool,
     victims: &[usize],
 ) -> Result<Result<String>> {
     let mut cluster = Cluster::start("scheduler", "executor", 2)?;
-    let ctx = connect_with(&Functions::new(), &cluster.url(), options).await?;
+    let ctx = connect_with(&functions(), &cluster.url(), options).await?;
     let running = tokio::spawn(text(query(table(&ctx, data).await?, scan, merge)?));
     until(Duration::from_secs(20), || {
         let ready = if results_first { !cluster.results(0).is_empty() } else { !cluster.jobs(0).is_empty() };
@@ -184,7 +290,7 @@ async fn all_killed(data: &Path) -> Result {
 /// A job of one stage: no shuffle, only results.
 async fn killed_while_scoring(data: &Path) -> Result {
     let score = |table: DataFrame, model| -> Result<DataFrame> {
-        Ok(table.select(vec![col("k"), col("x"), apply(model).call(vec![col("x")]).alias("y")])?)
+        Ok(table.select(vec![col("k"), col("x"), applied(model, "x").alias("y")])?)
     };
     let sorted = async |frame: DataFrame| -> Result<Vec<String>> {
         let mut lines: Vec<String> = text(frame).await?.lines().map(Into::into).collect();
@@ -211,7 +317,7 @@ async fn killed_while_scoring(data: &Path) -> Result {
 async fn killed_while_fetching(data: &Path) -> Result {
     let mut cluster = Cluster::start("scheduler", "executor", 2)?;
     let ctx = client(&cluster).await?;
-    let frame = table(&ctx, data).await?.select(vec![col("k"), apply(model(2, 0)).call(vec![col("x")])])?;
+    let frame = table(&ctx, data).await?.select(vec![col("k"), applied(model(2, 0), "x")])?;
     let mut stream = frame.execute_stream().await?;
     let mut rows = stream.next().await.ok_or("no rows")??.num_rows();
     for executor in &mut cluster.executors {
@@ -231,7 +337,7 @@ async fn killed_while_fetching(data: &Path) -> Result {
 async fn no_executors(data: &Path) -> Result {
     let cluster = Cluster::start("scheduler", "executor", 0)?;
     let options = ClientOptions::new().patience(Duration::from_millis(300));
-    let ctx = connect_with(&Functions::new(), &cluster.url(), options).await?;
+    let ctx = connect_with(&functions(), &cluster.url(), options).await?;
     let error = failure(query(table(&ctx, data).await?, model(3, 0), model(2, 0))?).await?;
     mentions(&error, &["no executors", "cluster::executor"])?;
     // What needs none is answered all the same.
@@ -261,28 +367,28 @@ async fn plain_executors(data: &Path) -> Result {
 /// A client of a later version than the scheduler.
 async fn newer_client(data: &Path) -> Result {
     let cluster = Cluster::start("scheduler", "executor", 1)?;
-    let options = ClientOptions::new().logical_codec(Arc::new(Newer(Codec::new(&Functions::new()))));
-    let ctx = connect_with(&Functions::new(), &cluster.url(), options).await?;
+    let options = ClientOptions::new().logical_codec(Arc::new(Newer(Codec::new(&functions()))));
+    let ctx = connect_with(&functions(), &cluster.url(), options).await?;
     let error = failure(query(table(&ctx, data).await?, model(3, 0), model(2, 0))?).await?;
-    mentions(&error, &["`mlsys_", "format version Some(2)", "reads 1"])
+    mentions(&error, &["`mlsys_", "wire format 2", "reads format 1"])
 }
 
 /// A scheduler of a later version than the executors: for a scalar function and for an aggregate.
 async fn newer_scheduler(data: &Path) -> Result {
     let cluster = Cluster::start("newer scheduler", "executor", 2)?;
     let ctx = client(&cluster).await?;
-    let scored = table(&ctx, data).await?.select(vec![apply(model(3, 0)).call(vec![col("x")])])?;
-    mentions(&failure(scored).await?, &["`mlsys_apply`", "format version Some(2)", "reads 1"])?;
+    let scored = table(&ctx, data).await?.select(vec![applied(model(3, 0), "x")])?;
+    mentions(&failure(scored).await?, &["`mlsys_apply`", "wire format 2", "reads format 1"])?;
     for keys in [vec![], vec![col("k")]] {
-        let summed = table(&ctx, data).await?.aggregate(keys, vec![state(5).call(vec![col("x")])])?;
-        mentions(&failure(summed).await?, &["`mlsys_state`", "format version Some(2)", "reads 1"])?;
+        let summed = table(&ctx, data).await?.aggregate(keys, vec![gathered("x")])?;
+        mentions(&failure(summed).await?, &["`mlsys_state`", "wire format 2", "reads format 1"])?;
     }
     Ok(())
 }
 
 /// Bytes that do not compress.
-fn noise(bytes: u32) -> impl Iterator<Item = u8> {
-    (0..bytes).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
+fn noise(bytes: u32) -> impl Iterator<Item = char> {
+    (0..bytes).map(|i| char::from((i.wrapping_mul(2_654_435_761) >> 25) as u8))
 }
 
 /// Models travel with each task, up to what the scheduler accepts; then the client says so.
@@ -290,14 +396,14 @@ async fn large_models(data: &Path) -> Result {
     let cluster = Cluster::start("scheduler", "executor", 2)?;
     let ctx = client(&cluster).await?;
     for (mb, fits) in [(20, true), (70, false)] {
-        let large = model(3, 0).into_iter().chain(noise(mb << 20)).collect();
+        let large = Model { padding: noise(mb << 20).collect(), ..model(3, 0) };
         let frame = query(table(&ctx, data).await?, large, model(2, 0))?;
         if fits {
             same(&text(frame).await?, &expected(data).await?)?;
         } else {
             mentions(
                 &failure(frame).await?,
-                &["larger than the scheduler accepts", "`mlsys_apply` (73400323 bytes)", "plan_bytes"],
+                &["larger than the scheduler accepts", "`mlsys_apply` (7340", "plan_bytes"],
             )?;
         }
     }
@@ -312,7 +418,11 @@ async fn large_states(data: &Path) -> Result {
         table
             .aggregate(
                 vec![(col("k") % lit(2)).alias("k")],
-                vec![state(20 << 20).call(vec![col("x")]).alias("s")],
+                vec![
+                    expr::state(&Padded { bytes: 20 << 20 }, &one_column("x"))
+                        .expect("a statistic")
+                        .alias("s"),
+                ],
             )?
             .sort_by(vec![col("k")])
     };
@@ -324,11 +434,11 @@ async fn large_states(data: &Path) -> Result {
 async fn one_small_file(data: &Path) -> Result {
     let cluster = Cluster::start("scheduler", "executor", 2)?;
     for (options, shared) in [(options(), false), (options().split_files(0), true)] {
-        let ctx = connect_with(&Functions::new(), &cluster.url(), options).await?;
+        let ctx = connect_with(&functions(), &cluster.url(), options).await?;
         let frame = read(&ctx, &data.join("one.parquet")).await?;
         let before = (cluster.jobs(0).len(), cluster.jobs(1).len());
-        let summed =
-            frame.aggregate(vec![], vec![state(5).call(vec![apply(model(3, 1)).call(vec![col("x")])])])?;
+        let scored = frame.select(vec![applied(model(3, 1), "x").alias("y")])?;
+        let summed = scored.aggregate(vec![], vec![gathered("y")])?;
         let found = text(summed).await?;
         let both = cluster.jobs(0).len() > before.0 && cluster.jobs(1).len() > before.1;
         if both != shared {
@@ -460,7 +570,7 @@ fn scheduler_of(role: &str, options: SchedulerOptions) -> Option<SchedulerOption
         "plain scheduler" => options
             .logical_codec(Arc::new(BallistaLogicalExtensionCodec::default()))
             .physical_codec(Arc::new(BallistaPhysicalExtensionCodec::default())),
-        "newer scheduler" => options.physical_codec(Arc::new(Newer(Codec::new(&Functions::new())))),
+        "newer scheduler" => options.physical_codec(Arc::new(Newer(Codec::new(&functions())))),
         _ => return None,
     })
 }
@@ -480,7 +590,7 @@ fn same(found: &str, expected: &str) -> Result {
 type Test = (&'static str, fn(&Path) -> std::pin::Pin<Box<dyn Future<Output = Result> + Send + '_>>);
 
 fn main() -> ExitCode {
-    let roles = Roles { scheduler: scheduler_of, executor: executor_of };
+    let roles = Roles { functions, scheduler: scheduler_of, executor: executor_of };
     if let Err(error) = run_role(&roles) {
         let _ = writeln!(std::io::stderr(), "{error}");
         return ExitCode::FAILURE;

@@ -138,6 +138,7 @@ impl Cluster {
     }
 
     /// The files of results that an executor has written and not yet deleted, for all jobs.
+    #[allow(dead_code)]
     pub fn results(&self, executor: usize) -> Vec<PathBuf> {
         let mut files = Vec::new();
         let mut directories = vec![self.work_dir(executor)];
