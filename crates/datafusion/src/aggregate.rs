@@ -8,6 +8,7 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatc
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
+use datafusion::logical_expr::expr::AggregateFunctionParams;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
 use mlsys_core::portable::{AnyState, AnyStatistic};
@@ -52,6 +53,11 @@ impl StateAggregate {
 impl AggregateUDFImpl for StateAggregate {
     fn name(&self) -> &str {
         NAME
+    }
+
+    // Statistics are told apart by name, since an engine takes expressions of one name for one.
+    fn schema_name(&self, _: &AggregateFunctionParams) -> Result<String> {
+        Ok(format!("{NAME}[{:016x}]({})", self.statistic.fingerprint(), self.columns.join(", ")))
     }
 
     fn signature(&self) -> &Signature {

@@ -8,10 +8,9 @@ use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::concat_batches;
 use datafusion::common::Column;
 use datafusion::dataframe::DataFrame;
-use datafusion::functions::core::expr_fn::get_field;
 use datafusion::logical_expr::Expr;
 use datafusion::prelude::ident;
-use mlsys_core::portable::{AnyState, AnyStatistic, PortableStatistic};
+use mlsys_core::portable::{AnyStatistic, PortableStatistic};
 use mlsys_core::{
     Category, Coded, Dataset, Error, ErrorKind, Layout, Partition, Predict, PredictProba, Result, Role, Scan,
     Test, Train, Transform, Unsplit, Validation,
@@ -19,9 +18,10 @@ use mlsys_core::{
 use mlsys_sampling::ByRow;
 use mlsys_sampling::sample::BottomKSample;
 
-use crate::aggregate::StateAggregate;
 use crate::error::inward;
-use crate::row_function::{RowFunction, Step};
+use crate::expr;
+use crate::row_function::Step;
+use crate::sql::field;
 
 /// A query of the engine and the role of each column: a [`Dataset`] that need not fit into memory.
 ///
@@ -83,7 +83,7 @@ impl Frame<Unsplit> {
     ///
     /// As [`ByRow::by_row`].
     pub fn split(self, splitter: &impl ByRow) -> Result<(Frame<Train>, Frame<Test>)> {
-        let side = self.side(splitter.by_row(&self.layout)?)?;
+        let side = self.call(Step::Side(splitter.by_row(&self.layout)?))?;
         Ok((self.filtered(side.clone().is_false())?, self.filtered(side.is_true())?))
     }
 
@@ -105,7 +105,7 @@ impl Frame<Train> {
     ///
     /// As [`split`](Frame::split).
     pub fn split_validation(self, splitter: &impl ByRow) -> Result<(Frame<Train>, Frame<Validation>)> {
-        let side = self.side(splitter.validation_by_row(&self.layout)?)?;
+        let side = self.call(Step::Side(splitter.validation_by_row(&self.layout)?))?;
         Ok((self.filtered(side.clone().is_false())?, self.filtered(side.is_true())?))
     }
 }
@@ -138,6 +138,15 @@ impl<P: Partition> Frame<P> {
     /// [`MissingColumn`](ErrorKind::MissingColumn).
     pub fn weight(self, name: &str) -> Result<Self> {
         self.with_role(name, Role::Weight)
+    }
+
+    /// Makes a column name the group of each row; it stays a feature unless ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingColumn`](ErrorKind::MissingColumn).
+    pub fn group(self, name: &str) -> Result<Self> {
+        self.with_role(name, Role::Group)
     }
 
     /// Makes a column the time of each row; it stays a feature unless ignored.
@@ -269,17 +278,7 @@ impl<P: Partition> Frame<P> {
     }
 
     fn aggregate(&self, statistic: &AnyStatistic, by: Vec<Expr>) -> Result<DataFrame> {
-        let schema = self.layout.schema();
-        // Refuses here, with the whole table's columns at hand, what the engine would refuse with fewer.
-        let _: AnyState = statistic.init(schema)?;
-        let mut columns = statistic.columns(schema);
-        if columns.is_empty() {
-            // Rows are counted through a column, if only one.
-            let first = schema.fields().first().map(|field| field.name().clone());
-            columns.extend(first);
-        }
-        let arguments = columns.iter().map(ident).collect();
-        let state = StateAggregate::new(statistic.clone(), columns).call(arguments).alias("state");
+        let state = expr::state_of(statistic, self.layout.schema())?.alias("state");
         self.frame.clone().aggregate(by, vec![state]).map_err(inward)
     }
 
@@ -296,16 +295,15 @@ impl<P: Partition> Frame<P> {
         if read.is_empty() {
             return Ok(Self::of(self.frame.clone(), layout));
         }
-        let call = self.call(step);
+        let call = self.call(step)?;
         let mut columns: Vec<Expr> = self.passed(&read).map(ident).collect();
         columns.push(call.alias(MADE));
         let frame = self.frame.clone().select(columns).map_err(inward)?;
         let passed: Vec<&str> = self.passed(&read).collect();
-        let out =
-            layout.schema().fields().iter().map(|field| match passed.contains(&field.name().as_str()) {
-                true => ident(field.name()),
-                false => get_field(ident(MADE), field.name().as_str()).alias(field.name()),
-            });
+        let out = layout.schema().fields().iter().map(|out| match passed.contains(&out.name().as_str()) {
+            true => ident(out.name()),
+            false => field(ident(MADE), out.name().as_str()).alias(out.name()),
+        });
         let out = out.collect::<Vec<_>>();
         Ok(Self::of(frame.select(out).map_err(inward)?, layout))
     }
@@ -316,10 +314,8 @@ impl<P: Partition> Frame<P> {
         names.filter(|name| !read.iter().any(|r| r == name))
     }
 
-    fn call(&self, step: Step) -> Expr {
-        let columns = step.columns(self.layout.schema());
-        let arguments = columns.iter().map(ident).collect();
-        RowFunction::new(step, columns).call(arguments)
+    fn call(&self, step: Step) -> Result<Expr> {
+        expr::call(step, self.layout.schema())
     }
 
     /// The rows with a model's predictions in a new column.
@@ -343,9 +339,7 @@ impl<P: Partition> Frame<P> {
         let made = self.with_column(Step::Probabilities(model), MADE)?;
         let mut columns: Vec<Expr> = self.passed(&[]).map(ident).collect();
         columns.extend(
-            classes
-                .iter()
-                .map(|class| get_field(ident(MADE), class.as_str()).alias(format!("{prefix}{class}"))),
+            classes.iter().map(|class| field(ident(MADE), class.as_str()).alias(format!("{prefix}{class}"))),
         );
         self.selected(made.frame, columns)
     }
@@ -355,7 +349,7 @@ impl<P: Partition> Frame<P> {
             return Err(ErrorKind::DuplicateColumn { name: column.into() }.into());
         }
         let mut columns: Vec<Expr> = self.passed(&[]).map(ident).collect();
-        columns.push(self.call(step).alias(column));
+        columns.push(self.call(step)?.alias(column));
         self.selected(self.frame.clone(), columns)
     }
 
@@ -365,13 +359,9 @@ impl<P: Partition> Frame<P> {
         Ok(Self::of(frame, layout))
     }
 
-    fn side(&self, split: mlsys_sampling::SplitByRow) -> Result<Expr> {
-        Ok(self.call(Step::Side(split)))
-    }
-
     /// The rows whose keys were drawn.
     pub(crate) fn sampled(&self, sample: BottomKSample) -> Result<Self> {
-        self.filtered(self.call(Step::Drawn(sample)))
+        self.filtered(self.call(Step::Drawn(sample))?)
     }
 
     fn filtered<Q: Partition>(&self, keep: Expr) -> Result<Frame<Q>> {

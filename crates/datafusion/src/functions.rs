@@ -12,6 +12,7 @@ use crate::aggregate::{self, StateAggregate};
 use crate::error::outward;
 use crate::row_function::{self, RowFunction};
 use crate::sql::{self, Model};
+use crate::wire;
 
 /// What a process knows: the statistics, recipes and fitted types that may come to it from another process, and the
 /// models that SQL names.
@@ -102,7 +103,11 @@ impl Functions {
     /// The bytes in which a scalar function travels; `None` when it is not one of ours, or travels by its name.
     pub(crate) fn encode_scalar(&self, function: &ScalarUDF) -> Option<Vec<u8>> {
         let row = function.inner().downcast_ref::<RowFunction>()?;
-        row.to_bytes().ok().map(<[u8]>::to_vec)
+        match row.to_bytes() {
+            Ok(bytes) => Some(bytes.to_vec()),
+            // An encoder cannot fail: what the other side is told instead is why.
+            Err(why) => wire::write(wire::UNSENDABLE, &[], why.to_string().as_bytes()).ok(),
+        }
     }
 
     /// The aggregate of a name and its bytes; `None` when the name is not one of ours.

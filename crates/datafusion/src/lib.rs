@@ -1,7 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod aggregate;
+#[cfg(feature = "ballista")]
+pub mod cluster;
+#[cfg(feature = "ballista")]
+mod codec;
 mod error;
+pub mod expr;
 mod frame;
 mod functions;
 mod on;
@@ -9,6 +14,8 @@ mod row_function;
 mod sql;
 mod wire;
 
+#[cfg(feature = "ballista")]
+pub use codec::Codec;
 pub use datafusion;
 
 pub use frame::{Collected, Frame};

@@ -11,8 +11,10 @@ use datafusion::arrow::array::{
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    TypeSignature, Volatility,
 };
+use mlsys_core::hash::hash_bytes;
 use mlsys_core::{Artifact, Error, InputColumn, Predict, PredictProba, Registry, Transform, artifact};
 use mlsys_sampling::SplitByRow;
 use mlsys_sampling::sample::BottomKSample;
@@ -49,6 +51,15 @@ impl Step {
             Self::Positive(_) => "positive",
             Self::Side(_) => "side",
             Self::Drawn(_) => "drawn",
+        }
+    }
+
+    fn address(&self) -> usize {
+        match self {
+            Self::Transform(step) => Arc::as_ptr(step).cast::<()>().addr(),
+            Self::Predict(model) => Arc::as_ptr(model).cast::<()>().addr(),
+            Self::Probabilities(model) | Self::Positive(model) => Arc::as_ptr(model).cast::<()>().addr(),
+            Self::Side(_) | Self::Drawn(_) => 0,
         }
     }
 
@@ -92,7 +103,7 @@ impl Step {
     }
 
     /// The type of what it gives for columns of this schema.
-    fn output(&self, input: &Schema) -> mlsys_core::Result<DataType> {
+    pub fn output(&self, input: &Schema) -> mlsys_core::Result<DataType> {
         Ok(match self {
             Self::Transform(step) => DataType::Struct(step.output_schema(input)?.fields().clone()),
             // A model does not say its type, but the prediction for no rows has it.
@@ -146,25 +157,37 @@ impl Step {
     }
 }
 
+/// Any columns; none for a model that reads none.
+fn signature() -> Signature {
+    Signature::one_of(vec![TypeSignature::VariadicAny, TypeSignature::Nullary], Volatility::Immutable)
+}
+
 /// A [`Step`] over named columns. Equal when their bytes are.
 pub(crate) struct RowFunction {
     step: Step,
     columns: Vec<String>,
     /// Artefacts are large: they are written when asked for, and once.
     bytes: OnceLock<mlsys_core::Result<Vec<u8>>>,
+    fingerprint: OnceLock<u64>,
     signature: Signature,
 }
 
 impl RowFunction {
     /// The function over these columns.
     pub fn new(step: Step, columns: Vec<String>) -> ScalarUDF {
-        let bytes = OnceLock::new();
-        ScalarUDF::from(Self {
-            step,
-            columns,
-            bytes,
-            signature: Signature::variadic_any(Volatility::Immutable),
-        })
+        let (bytes, fingerprint) = (OnceLock::new(), OnceLock::new());
+        ScalarUDF::from(Self { step, columns, bytes, fingerprint, signature: signature() })
+    }
+
+    fn fingerprint(&self) -> u64 {
+        // What cannot be written is told apart by where it is, since it stays in this process.
+        let of = || self.to_bytes().map_or_else(|_| self.step.address() as u64, |bytes| hash_bytes(bytes, 0));
+        *self.fingerprint.get_or_init(of)
+    }
+
+    /// Models are told apart by name, since an engine takes expressions of one name for one.
+    fn label(&self) -> String {
+        format!("{NAME}[{} {:016x}]({})", self.step.what(), self.fingerprint(), self.columns.join(", "))
     }
 
     pub fn to_bytes(&self) -> Result<&[u8], &Error> {
@@ -176,9 +199,9 @@ impl RowFunction {
         let (header, artefact) = wire::read(NAME, bytes)?;
         let step = Step::load(&header.what, artefact, registry)
             .map_err(|e| e.context(format!("the function `{NAME}` of mlsys {}", header.mlsys)))?;
-        let bytes = OnceLock::from(Ok(bytes.to_vec()));
-        let signature = Signature::variadic_any(Volatility::Immutable);
-        Ok(ScalarUDF::from(Self { step, columns: header.columns, bytes, signature }))
+        let (bytes, fingerprint) = (OnceLock::from(Ok(bytes.to_vec())), OnceLock::new());
+        let columns = header.columns;
+        Ok(ScalarUDF::from(Self { step, columns, bytes, fingerprint, signature: signature() }))
     }
 
     fn schema(&self, fields: &[FieldRef]) -> Result<Schema> {
@@ -196,6 +219,14 @@ impl RowFunction {
 impl ScalarUDFImpl for RowFunction {
     fn name(&self) -> &str {
         NAME
+    }
+
+    fn display_name(&self, _: &[Expr]) -> Result<String> {
+        Ok(self.label())
+    }
+
+    fn schema_name(&self, _: &[Expr]) -> Result<String> {
+        Ok(self.label())
     }
 
     fn signature(&self) -> &Signature {
@@ -241,9 +272,8 @@ impl Eq for RowFunction {}
 
 impl Hash for RowFunction {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // Equal functions have equal columns; the artefact would cost a pass over it for each look.
-        self.step.what().hash(state);
-        self.columns.hash(state);
+        // All of it: the engine's search for common expressions looks at the hash alone.
+        self.fingerprint().hash(state);
     }
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, Float64Array};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -16,9 +16,10 @@ use datafusion::logical_expr::{
     ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::physical_expr::expressions::Literal;
+use datafusion::prelude::lit;
 use mlsys_core::portable::{AnyStatistic, PortableStatistic};
 use mlsys_core::{
-    Catalogue, Error, Layout, Predict, PredictProba, Statistic, Transform, artifact, hash::hash_rows,
+    Catalogue, Error, Layout, Predict, PredictProba, Statistic, Transform, artifact, column, hash::hash_rows,
 };
 use mlsys_stats::Profile;
 
@@ -43,6 +44,7 @@ pub(crate) fn scalars(models: &Arc<BTreeMap<String, Model>>) -> Vec<ScalarUDF> {
         ScalarUDF::from(NamedModel { verb, models: Arc::clone(models), signature })
     });
     let mut functions = Vec::from(named);
+    functions.push(ScalarUDF::from(FieldOf { signature: Signature::any(2, Volatility::Immutable) }));
     functions.push(ScalarUDF::from(HashShare { signature: Signature::variadic_any(Volatility::Immutable) }));
     functions
 }
@@ -322,6 +324,56 @@ impl ScalarUDFImpl for NamedModel {
             self.name()
         );
         Err(outward(Error::unsupported(why)))
+    }
+}
+
+/// `mlsys_field(struct, 'name')`: a column out of what a step makes. Unlike the engine's own `get_field` it stays where it
+/// is: an optimiser that moves it into the step below would have the step run once for each column.
+pub(crate) fn field(of: Expr, name: &str) -> Expr {
+    ScalarUDF::from(FieldOf { signature: Signature::any(2, Volatility::Immutable) }).call(vec![of, lit(name)])
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct FieldOf {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for FieldOf {
+    fn name(&self) -> &str {
+        "mlsys_field"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Err(outward(Error::unsupported("the type of mlsys_field without its name")))
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        let name = text(self.name(), args.scalar_arguments.get(1).copied().flatten(), "a column's name")?;
+        let fields = match args.arg_fields.first().map(|field| field.data_type()) {
+            Some(DataType::Struct(fields)) => fields.clone(),
+            _ => Fields::empty(),
+        };
+        match fields.iter().find(|field| *field.name() == name) {
+            Some(field) => Ok(Arc::clone(field)),
+            None => Err(outward(column::missing_column(&Schema::new(fields), &name))),
+        }
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let name = match args.args.get(1) {
+            Some(ColumnarValue::Scalar(name)) => text(self.name(), Some(name), "a column's name")?,
+            _ => text(self.name(), None, "a column's name")?,
+        };
+        let made = args.args[0].to_array(args.number_rows)?;
+        let column = made.as_struct_opt().and_then(|made| made.column_by_name(&name));
+        let column = column.ok_or_else(|| {
+            outward(Error::shape("mlsys_field", "a struct with the column", made.data_type().to_string()))
+        })?;
+        Ok(ColumnarValue::Array(Arc::clone(column)))
     }
 }
 

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// Raised whenever an older program would misread the bytes.
 pub(crate) const FORMAT: u32 = 1;
 
+/// What a function is that could not be written; its artefact is the reason.
+pub(crate) const UNSENDABLE: &str = "unsendable";
+
 /// What the bytes of a function say about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Header {
@@ -60,6 +63,9 @@ pub(crate) fn read<'a>(name: &str, bytes: &'a [u8]) -> Result<(Header, &'a [u8])
         return Err(damaged("bytes that are cut off"));
     }
     let (header, artefact) = rest.split_at(length);
-    let header = ciborium::from_reader(header).map_err(|_| damaged("a damaged header"))?;
+    let header: Header = ciborium::from_reader(header).map_err(|_| damaged("a damaged header"))?;
+    if header.what == UNSENDABLE {
+        return Err(Error::artifact(format!("the function `{name}`: {}", String::from_utf8_lossy(artefact))));
+    }
     Ok((header, artefact))
 }
