@@ -20,6 +20,8 @@ pub enum Agreement {
     Rounding(f64),
     /// Within the error that the result states of itself; equal bits while nothing was left out.
     Sketch,
+    /// Another random draw of the same chances; equal in what does not depend on the draw, such as the rows seen.
+    Draw,
 }
 
 type StatisticLoader = fn(&mut StepReader<'_>) -> Result<Arc<dyn Part>>;

@@ -119,7 +119,7 @@ const ITEMS: &[(&str, &[&str])] = &[
 ];
 
 /// Random, the caller's own, or a search of our own: there is nothing to compare these with.
-const WITHOUT_REFERENCE: [&str; 12] = [
+const WITHOUT_REFERENCE: [&str; 13] = [
     "BootstrapFolds",
     "BottomK",
     "CombinedFolds",
@@ -130,6 +130,7 @@ const WITHOUT_REFERENCE: [&str; 12] = [
     "MultilabelSplit",
     "PredefinedSplit",
     "RandomGuess",
+    "RowReservoir",
     "Rule",
     "StratifiedGroupSplit",
 ];

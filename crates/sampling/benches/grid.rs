@@ -9,11 +9,12 @@ use mlsys_core::Coded;
 use mlsys_core::arrow::array::{Array, BooleanArray, RecordBatch, TimestampSecondArray};
 use mlsys_core::arrow::array::{ArrayRef, Int64Array};
 use mlsys_core::hash::hash_u64;
+use mlsys_core::statistic::summarize;
 use mlsys_core::{Dataset, Folds, Split, Train};
 use mlsys_sampling::sample::{
     AliasTable, Allocation, BottomK, ConvenienceSample, Draw, EventSampler, JudgementSample, RecencySample,
-    Replacement, Reservoir, ReservoirMethod, SnowballSample, WeightedReservoir, WeightedSample, allocate,
-    bottom_k, cluster_sample, importance_estimate, importance_weights, quota_sample, simple_sample,
+    Replacement, Reservoir, ReservoirMethod, RowReservoir, SnowballSample, WeightedReservoir, WeightedSample,
+    allocate, bottom_k, cluster_sample, importance_estimate, importance_weights, quota_sample, simple_sample,
     simple_sample_with_replacement, snowball_sample, stratified_sample, systematic_sample, weighted_sample,
 };
 use mlsys_sampling::{
@@ -228,6 +229,8 @@ fn samples_of_tables(criterion: &mut Criterion) {
     grid.measure(criterion, "recency_sample", table, |data| recent.draw(data).unwrap());
     let keys = BottomK::new("class", 3).and("group");
     grid.measure(criterion, "bottom_k of a table", table, |data| keys.draw(data).unwrap());
+    let rows = RowReservoir::new(1_000);
+    grid.measure(criterion, "row_reservoir", table, |data| summarize(&rows, data).unwrap());
     let first = ConvenienceSample::new(100);
     grid.measure(criterion, "convenience_sample", table, |data| first.draw(data).unwrap());
     let every_other =

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use mlsys_core::arrow::array::RecordBatch;
 use mlsys_core::hash::hash_u64;
-use mlsys_sampling::sample::BottomK;
+use mlsys_sampling::sample::{BottomK, RowReservoir};
 use mlsys_sampling::{
     BootstrapFolds, CombinatorialPurgedFolds, CombinedSplit, GroupKFold, GroupSplit, GroupTimeSplit,
     HashSplit, KFold, LeaveOneGroupOut, LeavePGroupsOut, MissingKey, MultilabelKFold, MultilabelSplit,
@@ -216,6 +218,28 @@ fn statistics() {
             let mut numbers = vec![sample.n_keys() as f64, sample.distinct()];
             numbers.extend(sample.rows(&batch).unwrap().into_iter().map(|row| row as f64));
             numbers
+        });
+    }
+    // Which rows are drawn depends on how they were divided; how many, and that they are rows of the table, does not.
+    let lines = |batch: &RecordBatch| -> Vec<String> {
+        let schema = batch.schema();
+        let columns = schema.fields().iter().map(|f| f.name()).zip(batch.columns());
+        (0..batch.num_rows())
+            .map(|row| columns.clone().map(|(name, a)| format!("{name} {:?};", a.slice(row, 1))).collect())
+            .collect()
+    };
+    let schema = batch.schema();
+    for (columns, size) in [(Vec::new(), 1), (vec!["word", "number"], 40), (vec!["when"], 1_000)] {
+        let all: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let kept = if columns.is_empty() { &all } else { &columns };
+        let places: Vec<usize> = kept.iter().map(|name| schema.index_of(name).unwrap()).collect();
+        let known: BTreeSet<String> = lines(&batch.project(&places).unwrap()).into_iter().collect();
+        let recipe = RowReservoir::new(size).seed(2);
+        let recipe = if columns.is_empty() { recipe } else { recipe.columns(columns.clone()) };
+        StatisticContract::new(&format!("RowReservoir of {size} of {columns:?}"), recipe).run(|sample| {
+            let found = lines(&sample.batch(&schema).unwrap());
+            assert!(found.iter().all(|line| known.contains(line)), "rows that are not in the table");
+            vec![sample.seen() as f64, sample.len() as f64, sample.weight()]
         });
     }
 }

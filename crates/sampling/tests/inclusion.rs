@@ -4,13 +4,14 @@
 
 use std::sync::Arc;
 
-use mlsys_core::arrow::array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch};
+use mlsys_core::arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch};
+use mlsys_core::arrow::datatypes::{Int64Type, Schema};
 use mlsys_core::{Coded, Dataset, Statistic, Unsplit, seed};
 use mlsys_sampling::sample::{
     AliasTable, Allocation, BottomK, ClusterSample, Draw, EventSampler, RecencySample, Replacement,
-    Reservoir, ReservoirMethod, SimpleSample, StratifiedSample, WeightedReservoir, WeightedSample, allocate,
-    bottom_k, cluster_sample, recency_weights, simple_sample, simple_sample_with_replacement,
-    stratified_sample, systematic_sample, weighted_sample,
+    Reservoir, ReservoirMethod, RowReservoir, RowReservoirState, SimpleSample, StratifiedSample,
+    WeightedReservoir, WeightedSample, allocate, bottom_k, cluster_sample, recency_weights, simple_sample,
+    simple_sample_with_replacement, stratified_sample, systematic_sample, weighted_sample,
 };
 
 const TRIALS: u64 = 20_000;
@@ -282,6 +283,83 @@ fn reservoirs() {
             }
         }
     }
+}
+
+/// The numbers in the column `id` of the rows that a state holds.
+fn ids(recipe: &RowReservoir, state: &RowReservoirState, schema: &Schema) -> Vec<usize> {
+    let batch = recipe.finish(state).unwrap().batch(schema).unwrap();
+    let ids = batch.column_by_name("id").unwrap().as_primitive::<Int64Type>();
+    ids.values().iter().map(|id| *id as usize).collect()
+}
+
+#[test]
+fn row_reservoirs() {
+    let batch = table(vec![("id", ints(0..24)), ("constant", ints([7; 24]))]).batch().clone();
+    for (n_parts, size, later) in [
+        (1, 4, 0),
+        (1, 1, 0),
+        (2, 4, 0),
+        (2, 4, 9),
+        (16, 4, 0),
+        (16, 4, 9),
+        (16, 1, 0),
+        (2, 20, 0),
+        (2, 24, 0),
+    ] {
+        for tree in [false, true] {
+            let name = format!("RowReservoir of {size} of {n_parts} parts and {later} later, tree {tree}");
+            let cuts: Vec<usize> =
+                (0..=n_parts).map(|i| (24 - later) * i * i / (n_parts * n_parts)).collect();
+            equal_chances(&name, 24, size, |seed| {
+                let recipe = RowReservoir::new(size).seed(seed);
+                let of = |cut: &[usize]| {
+                    let mut state = recipe.init(batch.schema_ref()).unwrap();
+                    recipe.update(&mut state, &batch.slice(cut[0], cut[1] - cut[0])).unwrap();
+                    state
+                };
+                let mut states: Vec<RowReservoirState> = cuts.windows(2).map(of).collect();
+                while states.len() > 1 {
+                    let last = states.pop().unwrap();
+                    let into = if tree { states.len() / 2 } else { 0 };
+                    recipe.merge(&mut states[into], last).unwrap();
+                }
+                let mut all = states.pop().unwrap();
+                for from in (24 - later..24).step_by(3) {
+                    recipe.update(&mut all, &batch.slice(from, 3)).unwrap();
+                }
+                ids(&recipe, &all, batch.schema_ref())
+            });
+            if n_parts < 3 {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn row_reservoirs_of_parts_that_look_alike() {
+    // 40 rows each, of which the first 32 that are looked at agree: both parts toss the same coins. Every row keeps its
+    // chance, and so does every pair of one part.
+    let looked_at = |row: usize| (0..32).any(|i| i * 39 / 31 == row);
+    let of = |part: usize| {
+        let id = (0..40).map(|row| if looked_at(row) { row } else { row + 40 * part });
+        RecordBatch::try_from_iter([("id", ints(id.map(|id| id as i64)))]).unwrap()
+    };
+    let parts = [of(0), of(1)];
+    let hidden: Vec<usize> = (0..80).filter(|id| !looked_at(id % 40)).collect();
+    let expected = vec![6.0 / 80.0; hidden.len()];
+    chances("RowReservoir of parts that look alike", &expected, |seed| {
+        let recipe = RowReservoir::new(6).seed(seed);
+        let mut states = parts.iter().map(|part| {
+            let mut state = recipe.init(part.schema_ref()).unwrap();
+            recipe.update(&mut state, part).unwrap();
+            state
+        });
+        let mut all = states.next().unwrap();
+        recipe.merge(&mut all, states.next().unwrap()).unwrap();
+        let drawn = ids(&recipe, &all, parts[0].schema_ref());
+        (0..hidden.len()).filter(|&i| drawn.contains(&hidden[i])).collect()
+    });
 }
 
 #[test]

@@ -4,14 +4,18 @@
 
 use std::sync::Arc;
 
-use mlsys_core::arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
-use mlsys_core::{Coded, Dataset, ErrorKind, Result, Unsplit};
+use mlsys_core::arrow::array::{
+    ArrayRef, BinaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
+};
+use mlsys_core::arrow::datatypes::Schema;
+use mlsys_core::statistic::state_of;
+use mlsys_core::{Coded, Dataset, ErrorKind, Result, Statistic, Unsplit};
 use mlsys_sampling::sample::{
     AliasTable, Allocation, BottomK, ClusterSample, ConvenienceSample, Draw, EventSampler, JudgementSample,
-    QuotaSample, RecencySample, Replacement, Reservoir, SimpleSample, SnowballSample, StratifiedSample,
-    SystematicSample, WeightedReservoir, WeightedSample, allocate, bottom_k, importance_estimate,
-    importance_weights, quota_sample, recency_weights, simple_sample, simple_sample_with_replacement,
-    snowball_sample, systematic_sample, weighted_sample,
+    QuotaSample, RecencySample, Replacement, Reservoir, RowReservoir, SimpleSample, SnowballSample,
+    StratifiedSample, SystematicSample, WeightedReservoir, WeightedSample, allocate, bottom_k,
+    importance_estimate, importance_weights, quota_sample, recency_weights, simple_sample,
+    simple_sample_with_replacement, snowball_sample, systematic_sample, weighted_sample,
 };
 use mlsys_testkit::table;
 
@@ -291,4 +295,49 @@ fn damaged_weighted_reservoirs() {
     (0..20).for_each(|item| never.push(item + 7, 1.0).unwrap());
     assert_eq!(never.into_items(), [1]);
     assert!(WeightedReservoir::<u8>::new(1).unwrap().merge(WeightedReservoir::new(2).unwrap()).is_err());
+}
+
+#[test]
+fn row_reservoirs() {
+    let data = data(40);
+    let (batch, schema) = (data.batch(), data.schema());
+    parameter(RowReservoir::new(0).init(&schema), "size");
+    parameter(RowReservoir::new(1).columns(["x", "h", "x"]).init(&schema), "columns");
+    parameter(RowReservoir::new(1).columns::<&str>([]).init(&schema), "columns");
+    let error = RowReservoir::new(1).columns(["nope"]).init(&schema).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::MissingColumn { name, .. } if name == "nope"), "{error}");
+    let bytes: ArrayRef = Arc::new(BinaryArray::from(vec![b"a".as_slice()]));
+    let with_bytes = RecordBatch::try_from_iter([("x", batch.column(0).slice(0, 1)), ("b", bytes)]).unwrap();
+    column(RowReservoir::new(1).init(&with_bytes.schema()), "b");
+    assert!(RowReservoir::new(1).columns(["x"]).init(&with_bytes.schema()).is_ok());
+
+    // Another type than at first: in a batch, in a state, and when the rows are read.
+    let recipe = RowReservoir::new(9).columns(["x"]);
+    let narrow: ArrayRef = Arc::new(Int32Array::from_iter_values(0..40));
+    let narrow = RecordBatch::try_from_iter([("x", narrow)]).unwrap();
+    let mut state = state_of(&recipe, batch).unwrap();
+    let before = state.clone();
+    column(recipe.update(&mut state, &narrow), "x");
+    column(recipe.update(&mut state, &RecordBatch::new_empty(narrow.schema())), "x");
+    recipe.update(&mut state, &batch.slice(0, 0)).unwrap();
+    assert!(state == before);
+    let error = recipe.merge(&mut state, state_of(&recipe, &narrow).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("x Int64") && error.contains("x Int32"), "{error}");
+    let sample = recipe.finish(&state).unwrap();
+    column(sample.batch(&narrow.schema()), "x");
+    assert!(sample.batch(&Schema::empty()).is_err());
+    assert_eq!(sample.batch(&schema).unwrap().num_columns(), 1);
+
+    // Of another size, of other columns.
+    let other = RowReservoir::new(8).columns(["x"]);
+    assert!(
+        other.finish(&state).is_err()
+            && other.merge(&mut state_of(&other, batch).unwrap(), state.clone()).is_err()
+    );
+    let error = RowReservoir::new(9).columns(["h"]).finish(&state).unwrap_err().to_string();
+    assert!(error.contains("expected h, found x"), "{error}");
+
+    // No rows.
+    let none = recipe.finish(&recipe.init(&schema).unwrap()).unwrap();
+    assert!(none.is_empty() && none.weight().is_nan() && none.batch(&schema).unwrap().num_rows() == 0);
 }

@@ -9,7 +9,7 @@ use mlsys::arrow::array::{
 };
 use mlsys::core::portable::PortableStatistic;
 use mlsys::prelude::*;
-use mlsys::sampling::sample::BottomK;
+use mlsys::sampling::sample::{BottomK, RowReservoir, RowSample};
 use mlsys::stats::association::{Bias, cramers_v, information_value, mutual_information, theils_u};
 use mlsys::stats::distance::{aligned, energy_from, ks_from, psi_from, wasserstein_from};
 use mlsys::stats::{
@@ -117,6 +117,14 @@ fn profile(report: &ProfileReport) {
     let _ = report.merge(report);
 }
 
+fn rows(sample: &RowSample) {
+    assert!(sample.len() as u64 <= sample.seen());
+    if let Ok(batch) = sample.batch(&table(0).schema()) {
+        assert_eq!(batch.num_rows(), sample.len());
+        let _ = format!("{batch:?}");
+    }
+}
+
 /// Visits every statistic.
 pub fn all(visit: &mut impl Visit) {
     let (w, numbers, words) = (Some("w"), ["x", "n", "flag"], ["word", "n", "day", "at"]);
@@ -163,6 +171,8 @@ pub fn all(visit: &mut impl Visit) {
     visit.visit("BottomK", BottomK::new("word", 3).and("n"), |found| {
         let _ = (found.n_keys(), found.distinct(), found.rows(&table(60)));
     });
+    visit.visit("RowReservoir", RowReservoir::new(5), rows);
+    visit.visit("RowReservoir, all", RowReservoir::new(1_000).columns(["at", "x", "word"]), rows);
     visit.visit("tuple", (Missing::new().over(["x"]), Counts::new().over(["word"])), |found| {
         each(&found.0, missing);
         each(&found.1, counts);

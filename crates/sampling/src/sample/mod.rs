@@ -10,6 +10,7 @@
 //! | [`WeightedSample`] | by a weight, with or without replacement | [`weighted_sample`], [`AliasTable`] |
 //! | [`RecencySample`] | by age | [`recency_weights`] |
 //! | [`Reservoir`], [`WeightedReservoir`] | equal, or by weight; of a stream, merges | |
+//! | [`RowReservoir`] | equal; whole rows of tables, streams and shards in one pass, merges | |
 //! | [`BottomK`] | equal per key; the same keys whatever the order or shards, merges | [`bottom_k`] |
 //! | [`EventSampler`] | a rate per key; of a stream, without state | |
 //! | importance sampling | of another distribution, which weights put right | [`importance_weights`], [`importance_estimate`] |
@@ -20,11 +21,13 @@
 //! total over all rows without bias (Horvitz and Thompson, 1952).
 
 mod bottom_k;
+mod cells;
 mod cluster;
 mod events;
 mod importance;
 mod recency;
 mod reservoir;
+mod row_reservoir;
 mod simple;
 mod stratified;
 mod systematic;
@@ -38,6 +41,7 @@ pub use events::EventSampler;
 pub use importance::{ImportanceReport, importance_estimate, importance_weights};
 pub use recency::{RecencySample, recency_weights};
 pub use reservoir::{Reservoir, ReservoirMethod};
+pub use row_reservoir::{RowReservoir, RowReservoirState, RowSample};
 pub use simple::{Replacement, SimpleSample, simple_sample, simple_sample_with_replacement};
 pub use stratified::{Allocation, StratifiedSample, allocate, stratified_sample};
 pub use systematic::{SystematicSample, systematic_sample};

@@ -1,5 +1,7 @@
 //! A uniform sample of a stream.
 
+use std::collections::BTreeMap;
+
 use mlsys_core::hash::hash_u64;
 use mlsys_core::{Error, Result, seed};
 use serde::{Deserialize, Serialize};
@@ -152,30 +154,82 @@ impl<T> Reservoir<T> {
 
     /// Offers an item.
     pub fn push(&mut self, item: T) {
-        self.seen = self.seen.saturating_add(1);
-        if self.items.len() < self.size {
+        if let Some(place) = self.place(self.items.len()) {
+            self.put(place, item);
+        }
+    }
+
+    /// Offers `n` items, of which `make` is asked for those alone that stay to the end: it gets which of the `n` they are.
+    pub(super) fn push_made(
+        &mut self,
+        n: usize,
+        make: impl FnOnce(&[usize]) -> Result<Vec<T>>,
+    ) -> Result<()> {
+        let before = (self.seen, self.coin, self.largest, self.skip);
+        let (mut held, mut item) = (self.items.len(), 0);
+        // An item that takes a place again replaces the one before.
+        let mut stay: BTreeMap<usize, usize> = BTreeMap::new();
+        while item < n {
+            if held == self.size && self.method == ReservoirMethod::L {
+                let skipped = self.skip.min((n - item) as u64);
+                self.skip -= skipped;
+                self.seen = self.seen.saturating_add(skipped);
+                item += skipped as usize;
+                if item == n {
+                    break;
+                }
+            }
+            if let Some(place) = self.place(held) {
+                stay.insert(place, item);
+                held = held.max(place + 1);
+            }
+            item += 1;
+        }
+        let items: Vec<usize> = stay.values().copied().collect();
+        match make(&items) {
+            Ok(made) => {
+                stay.into_keys().zip(made).for_each(|(place, item)| self.put(place, item));
+                Ok(())
+            }
+            Err(error) => {
+                (self.seen, self.coin, self.largest, self.skip) = before;
+                Err(error)
+            }
+        }
+    }
+
+    fn put(&mut self, place: usize, item: T) {
+        if place == self.items.len() {
             self.items.push(item);
-            if self.items.len() == self.size {
+        } else if let Some(out) = self.items.get_mut(place) {
+            // A damaged reservoir may hold fewer than it should.
+            *out = item;
+        }
+    }
+
+    /// Where the next item goes, if it stays, into a reservoir that holds `held`.
+    fn place(&mut self, held: usize) -> Option<usize> {
+        self.seen = self.seen.saturating_add(1);
+        if held < self.size {
+            if held + 1 == self.size {
                 self.restart();
             }
-            return;
+            return Some(held);
         }
         match self.method {
             ReservoirMethod::R => {
                 let place = self.coin.below(self.seen);
-                // A damaged reservoir may hold fewer than it should.
-                if let Some(out) = usize::try_from(place).ok().and_then(|place| self.items.get_mut(place)) {
-                    *out = item;
-                }
+                usize::try_from(place).ok().filter(|place| *place < self.size)
             }
-            ReservoirMethod::L if self.skip > 0 => self.skip -= 1,
+            ReservoirMethod::L if self.skip > 0 => {
+                self.skip -= 1;
+                None
+            }
             ReservoirMethod::L => {
                 let place = self.coin.below(self.size as u64) as usize;
-                if let Some(out) = self.items.get_mut(place) {
-                    *out = item;
-                }
                 self.largest *= (self.coin.uniform().ln() / self.size as f64).exp();
                 self.jump();
+                Some(place)
             }
         }
     }
@@ -219,6 +273,22 @@ impl<T> Reservoir<T> {
         self.skip = if skip < u64::MAX as f64 { skip as u64 } else { u64::MAX };
     }
 
+    fn check_items(&self) -> Result<()> {
+        if self.items.len() as u64 == self.seen.min(self.size as u64) && self.size > 0 {
+            return Ok(());
+        }
+        Err(Error::state("as many items as were seen, up to the size", "another number of them"))
+    }
+
+    /// Refuses a reservoir that was not made for this size and with L.
+    pub(super) fn check(&self, size: usize) -> Result<()> {
+        if self.size != size || self.method != ReservoirMethod::L || !(0.0..=1.0).contains(&self.largest) {
+            let found = format!("one of {} by {:?}", self.size, self.method);
+            return Err(Error::state(format!("a reservoir of {size} by L"), found));
+        }
+        self.check_items()
+    }
+
     /// Adds what another stream gave: a uniform sample of both.
     ///
     /// # Errors
@@ -230,14 +300,7 @@ impl<T> Reservoir<T> {
             return Err(Error::state(expected, format!("one of {} by {:?}", other.size, other.method)));
         }
         for reservoir in [&*self, &other] {
-            if reservoir.items.len() as u64 != reservoir.seen.min(reservoir.size as u64)
-                || reservoir.size == 0
-            {
-                return Err(Error::state(
-                    "as many items as were seen, up to the size",
-                    "another number of them",
-                ));
-            }
+            reservoir.check_items()?;
         }
         let seen =
             self.seen.checked_add(other.seen).ok_or_else(|| Error::state("fewer than 2^64 items", "more"))?;
@@ -258,5 +321,30 @@ impl<T> Reservoir<T> {
             self.restart();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_offered_together_are_drawn_as_one_by_one() {
+        for method in [ReservoirMethod::L, ReservoirMethod::R] {
+            for size in [1, 7, 100] {
+                let mut one_by_one = Reservoir::new(size).unwrap().method(method).seed(3);
+                let mut together = one_by_one.clone();
+                let mut from = 0;
+                for n in [1, 5, 94, 1, 0, 7_000, 3, 20_000] {
+                    (from..from + n).for_each(|item| one_by_one.push(item));
+                    let made = |items: &[usize]| Ok(items.iter().map(|item| from + item).collect());
+                    together.push_made(n, made).unwrap();
+                    from += n;
+                    assert_eq!(together, one_by_one, "{method:?} of {size}, {from}");
+                }
+                let failing = together.push_made(9, |_| Err(Error::unsupported("broken")));
+                assert!(failing.is_err() && together == one_by_one, "an error changes nothing");
+            }
+        }
     }
 }
