@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use ballista_core::serde::{BallistaLogicalExtensionCodec, BallistaPhysicalExtensionCodec};
 use datafusion::arrow::array::{Float64Array, Int64Array, RecordBatch};
+use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::catalog::TableProvider;
@@ -395,7 +396,7 @@ fn noise(bytes: u32) -> impl Iterator<Item = char> {
 async fn large_models(data: &Path) -> Result {
     let cluster = Cluster::start("scheduler", "executor", 2)?;
     let ctx = client(&cluster).await?;
-    for (mb, fits) in [(20, true), (70, false)] {
+    for (mb, fits) in [(50, true), (70, false)] {
         let large = Model { padding: noise(mb << 20).collect(), ..model(3, 0) };
         let frame = query(table(&ctx, data).await?, large, model(2, 0))?;
         if fits {
@@ -426,8 +427,17 @@ async fn large_states(data: &Path) -> Result {
             )?
             .sort_by(vec![col("k")])
     };
-    let found = text(summed(table(&ctx, data).await?)?).await?;
-    same(&found, &text(summed(table(&SessionContext::new(), data).await?)?).await?)
+    let states = async |frame: DataFrame| -> Result<RecordBatch> {
+        let batches = frame.collect().await?;
+        Ok(concat_batches(&batches[0].schema(), &batches)?)
+    };
+    let found = states(summed(table(&ctx, data).await?)?).await?;
+    let expected = states(summed(table(&SessionContext::new(), data).await?)?).await?;
+    let bytes = found.get_array_memory_size();
+    if found.columns() != expected.columns() || bytes < 40 << 20 {
+        return Err(format!("{} rows of {bytes} bytes, other states", found.num_rows()).into());
+    }
+    Ok(())
 }
 
 /// A small file is shared when asked, if it is more than one batch and something above the scan gains from it.
