@@ -1,6 +1,6 @@
 //! The jobs `datafusion_fit` and `datafusion_profile`: fitting a scaler, an imputer and an encoder, and a profile, on
 //! generated Parquet; by mlsys on DataFusion, by mlsys's own streamed driver, and by DataFusion's built-in aggregates doing
-//! the nearest equal work.
+//! the nearest equal work; and by one and by two executors, each with one core.
 //!
 //! ```text
 //! cargo bench -p mlsys-datafusion --features ballista --bench engine -- [JOB] [--rows 10000000] [--runs 3]
@@ -10,22 +10,29 @@
 //! memory is its own.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
+#[path = "../tests/shared/processes.rs"]
+#[allow(dead_code)]
+mod processes;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
-use mlsys_core::arrow::array::{ArrayRef, Float64Builder, Int64Array, RecordBatch, StringArray};
+use mlsys_core::arrow::array::{ArrayRef, AsArray, Float64Builder, Int64Array, RecordBatch, StringArray};
+use mlsys_core::portable::PortableStatistic;
 use mlsys_core::read::ParquetReader;
 use mlsys_core::{Batches, Columns, Fit, FitByStatistic, Result, seed};
+use mlsys_datafusion::cluster::{ClientOptions, connect_with};
 use mlsys_datafusion::datafusion::parquet::arrow::ArrowWriter;
 use mlsys_datafusion::datafusion::parquet::basic::{Compression, ZstdLevel};
 use mlsys_datafusion::datafusion::parquet::file::properties::WriterProperties;
 use mlsys_datafusion::datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
-use mlsys_datafusion::{Frame, fit_on, profile_on};
+use mlsys_datafusion::{Frame, Functions, expr, fit_on, profile_on};
 use mlsys_encoding::{OneHotEncoder, StandardScaler};
 use mlsys_missing_values::MedianImputer;
-use mlsys_stats::Profile;
+use mlsys_stats::{ColumnStatistic, Counts, Moments, Profile, Quantiles};
+use processes::{Cluster, Roles, run_role};
 
 const NUMBERS: [&str; 8] = ["normal", "skewed", "rounded", "mostly_zero", "offset", "gaps", "count", "id"];
 const WORDS: [&str; 2] = ["letter", "code"];
@@ -95,15 +102,17 @@ fn imputer() -> impl Fit<Fitted = mlsys_missing_values::FittedImputer> + mlsys_c
     MedianImputer::new().on(Columns::named(NUMBERS))
 }
 
-async fn session(folder: &Path) -> SessionContext {
-    let ctx = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2));
+async fn local(folder: &Path) -> SessionContext {
+    opened(SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2)), folder).await
+}
+
+async fn opened(ctx: SessionContext, folder: &Path) -> SessionContext {
     ctx.register_parquet("t", folder.to_str().unwrap(), ParquetReadOptions::default()).await.unwrap();
     ctx
 }
 
 /// mlsys on the engine.
-async fn on_engine(job: &str, folder: &Path) -> Result<()> {
-    let ctx = session(folder).await;
+async fn on_engine(job: &str, ctx: SessionContext) -> Result<()> {
     let frame = Frame::new(ctx.table("t").await.unwrap())?;
     if job == "datafusion_profile" {
         return profile_on(&Profile::new(), &frame).await.map(drop);
@@ -113,6 +122,17 @@ async fn on_engine(job: &str, folder: &Path) -> Result<()> {
     fit_on(&imputer(), &train).await?;
     fit_on(&OneHotEncoder::new().on(Columns::named(WORDS)), &train).await?;
     Ok(())
+}
+
+/// mlsys on executors of one slot and one thread each. The cluster is up before the clock starts.
+async fn on_cluster(job: &str, folder: &Path, executors: usize) -> Result<f64> {
+    let cluster = Cluster::start("scheduler", "executor", executors).unwrap();
+    let options = ClientOptions::new().partitions(8).partitions_per_task(1);
+    let ctx = connect_with(&Functions::new(), &cluster.url(), options).await?;
+    let ctx = opened(ctx, folder).await;
+    let clock = Instant::now();
+    on_engine(job, ctx).await?;
+    Ok(clock.elapsed().as_secs_f64())
 }
 
 /// mlsys's own driver over the same files.
@@ -141,14 +161,16 @@ fn streamed(job: &str, folder: &Path) -> Result<()> {
 
 /// The nearest equal work of DataFusion's own aggregates.
 async fn built_in(job: &str, folder: &Path) {
-    let ctx = session(folder).await;
+    let ctx = local(folder).await;
     let each = |columns: &[&str], aggregates: &[&str]| {
         let list = columns.iter().flat_map(|c| aggregates.iter().map(move |a| a.replace('?', c)));
         format!("SELECT {} FROM t", list.collect::<Vec<_>>().join(", "))
     };
     let levels = WORDS.map(|c| format!("SELECT {c}, count(*) FROM t GROUP BY {c}"));
     let mut queries = if job == "datafusion_profile" {
-        let common = ["count(?)", "min(?)", "max(?)", "approx_distinct(?)"];
+        // There is none for doubles: their whole parts are fewer, and cost less.
+        let common = ["count(?)", "min(?)", "max(?)", "approx_distinct(CAST(? AS BIGINT))"];
+        let of_words = ["count(?)", "min(?)", "max(?)", "approx_distinct(?)"];
         let more = [
             "avg(?)",
             "stddev_pop(?)",
@@ -157,7 +179,7 @@ async fn built_in(job: &str, folder: &Path) {
             "approx_percentile_cont(?, 0.75)",
         ];
         let numbers = each(&NUMBERS, &[common.as_slice(), more.as_slice()].concat());
-        let words = each(&WORDS, &common);
+        let words = each(&WORDS, &of_words);
         vec![format!("SELECT * FROM ({numbers}) CROSS JOIN ({words})")]
     } else {
         vec![
@@ -169,6 +191,33 @@ async fn built_in(job: &str, folder: &Path) {
     for query in queries {
         ctx.sql(&query).await.unwrap().collect().await.unwrap();
     }
+}
+
+/// The state that a task sends on after a file of a million rows, and what it costs to merge it.
+async fn print_state<S: PortableStatistic>(folder: &Path, what: &str, statistic: S) -> Result<()> {
+    const TIMES: u32 = 20;
+    let file = files(folder)[0].display().to_string();
+    let table = SessionContext::new().read_parquet(file, ParquetReadOptions::default()).await.unwrap();
+    let call = expr::state(&statistic, table.schema().as_arrow())?;
+    let batches = table.aggregate(vec![], vec![call]).unwrap().collect().await.unwrap();
+    let bytes = batches[0].column(0).as_binary::<i64>().value(0);
+    let mut all = statistic.state_from_bytes(bytes)?;
+    let clock = Instant::now();
+    for _ in 0..TIMES {
+        statistic.merge(&mut all, statistic.state_from_bytes(bytes)?)?;
+    }
+    let ms = clock.elapsed().as_secs_f64() * 1e3 / f64::from(TIMES);
+    println!("state of {what:<28} {:>10} bytes, read and merged in {ms:.2} ms", bytes.len());
+    Ok(())
+}
+
+async fn print_states(folder: &Path) -> Result<()> {
+    print_state(folder, "scaler, 8 columns", Moments::new().over(NUMBERS)).await?;
+    print_state(folder, "median, 8 columns", Quantiles::new().over(NUMBERS)).await?;
+    print_state(folder, "median, 600 values", Quantiles::new().over(["rounded"])).await?;
+    print_state(folder, "median, a million values", Quantiles::new().over(["normal"])).await?;
+    print_state(folder, "one-hot, 12 and 300 values", Counts::new().over(WORDS)).await?;
+    print_state(folder, "profile, 10 columns", Profile::new()).await
 }
 
 /// The most memory that this process has had, in MB.
@@ -183,15 +232,35 @@ fn measure(by: &str, job: &str, folder: &Path) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     rayon::ThreadPoolBuilder::new().num_threads(2).build_global().unwrap();
     let clock = Instant::now();
+    let mut own_clock = None;
     match by {
-        "on_engine" => runtime.block_on(on_engine(job, folder)).unwrap(),
+        "on_engine" => runtime.block_on(async { on_engine(job, local(folder).await).await }).unwrap(),
         "streamed" => streamed(job, folder).unwrap(),
-        _ => runtime.block_on(built_in(job, folder)),
+        "built_in" => runtime.block_on(built_in(job, folder)),
+        _ => {
+            let executors = usize::from(by == "two_executors") + 1;
+            own_clock = Some(runtime.block_on(on_cluster(job, folder, executors)).unwrap());
+        }
     }
-    println!("{} {}", clock.elapsed().as_secs_f64(), peak());
+    println!("{} {}", own_clock.unwrap_or_else(|| clock.elapsed().as_secs_f64()), peak());
+}
+
+/// The files of a table, which go away with the value.
+struct Files(PathBuf);
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap();
+    }
 }
 
 fn main() {
+    run_role(&Roles {
+        functions: Functions::new,
+        scheduler: |role, options| (role == "scheduler").then_some(options),
+        executor: |role, options| (role == "executor").then(|| options.slots(1).memory(1 << 30)),
+    })
+    .unwrap();
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     if let [measured, by, job, folder] = arguments.as_slice()
         && measured == "--measure"
@@ -205,19 +274,25 @@ fn main() {
     let (rows, runs) = (after("--rows", 10_000_000), after("--runs", 3));
     let only = arguments.first().filter(|a| a.starts_with("datafusion_"));
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("engine-{rows}"));
+    let _files = Files(folder.clone());
     generate(&folder, rows);
     let bytes: u64 = files(&folder).iter().map(|file| file.metadata().unwrap().len()).sum();
     println!("{rows} rows, {} files, {} MB", files(&folder).len(), bytes / 1_000_000);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(print_states(&folder)).unwrap();
     for job in ["datafusion_fit", "datafusion_profile"] {
         if only.is_some_and(|only| only != job) {
             continue;
         }
-        let mut best = [f64::INFINITY; 3];
-        let mut most = [0.0f64; 3];
-        let ways = ["on_engine", "streamed", "built_in"];
+        let ways = ["on_engine", "streamed", "built_in", "one_executor", "two_executors"];
+        let mut best = [f64::INFINITY; 5];
+        let mut most = [0.0f64; 5];
         for _ in 0..runs {
             for (way, by) in ways.iter().enumerate() {
                 let mut child = Command::new(std::env::current_exe().unwrap());
+                if way > 2 {
+                    child.env("RAYON_NUM_THREADS", "1");
+                }
                 let output = child.args(["--measure", by, job]).arg(&folder).output().unwrap();
                 assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
                 let text = String::from_utf8(output.stdout).unwrap();
@@ -227,14 +302,12 @@ fn main() {
             }
         }
         for (way, by) in ways.iter().enumerate() {
-            println!(
-                "{job:<20} {by:<10} {:>7.2} s {:>6.0} MB   {:.2} of on_engine",
-                best[way],
-                most[way],
-                best[way] / best[0]
-            );
+            let (time, times) = (best[way], best[way] / best[0]);
+            // What executors take is not the client's.
+            let memory = if way > 2 { String::new() } else { format!("{:.0} MB", most[way]) };
+            println!("{job:<20} {by:<14} {time:>7.2} s {memory:>8}   {times:.2} of on_engine");
         }
         println!("{job:<20} against built-in aggregates: {:.2} (at most 1.3)", best[0] / best[2]);
+        println!("{job:<20} one executor against two: {:.2}", best[3] / best[4]);
     }
-    std::fs::remove_dir_all(&folder).unwrap();
 }

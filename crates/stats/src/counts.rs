@@ -69,6 +69,39 @@ impl Counts {
         self.infinite = infinite;
         self
     }
+
+    /// Adds rows. When there are too many values to keep, `let_go` sees all of them before they are given up.
+    pub(crate) fn update_and(
+        &self,
+        state: &mut CountsState,
+        column: &Column<'_>,
+        let_go: impl FnOnce(&[Count]),
+    ) -> Result<()> {
+        column.refuse_infinite(self.infinite)?;
+        let coded = column.coded()?;
+        match column.weights() {
+            None => {
+                let missing = coded.missing() as u64;
+                state.rows = state.rows.saturating_add(coded.len() as u64);
+                state.missing = state.missing.saturating_add(missing);
+                state.missing_weight += missing as f64;
+            }
+            Some(weights) => {
+                for (&code, &weight) in coded.codes.iter().zip(weights).filter(|(_, w)| **w > 0.0) {
+                    state.rows = state.rows.saturating_add(1);
+                    if code == Coded::MISSING {
+                        state.missing = state.missing.saturating_add(1);
+                        state.missing_weight += weight;
+                    }
+                }
+            }
+        }
+        // What is given up already need not be counted.
+        if state.values.is_some() {
+            state.add(Some(counted(coded, column.weights())), self.cap, let_go);
+        }
+        Ok(())
+    }
 }
 
 /// A value and how often it occurs.
@@ -98,10 +131,14 @@ impl CountsState {
         self.values.as_ref()
     }
 
-    fn add(&mut self, from: Option<Vec<Count>>, cap: usize) {
+    fn add(&mut self, from: Option<Vec<Count>>, cap: usize, let_go: impl FnOnce(&[Count])) {
         let (Some(own), Some(from)) = (self.values.take(), from) else { return };
         let all = merged(Arc::unwrap_or_clone(own), from);
-        self.values = (all.len() <= cap).then(|| Arc::new(all));
+        if all.len() <= cap {
+            self.values = Some(Arc::new(all));
+        } else {
+            let_go(&all);
+        }
     }
 }
 
@@ -216,34 +253,14 @@ impl ColumnStatistic for Counts {
     }
 
     fn update(&self, state: &mut CountsState, column: &Column<'_>) -> Result<()> {
-        column.refuse_infinite(self.infinite)?;
-        let coded = column.coded()?;
-        match column.weights() {
-            None => {
-                let missing = coded.missing() as u64;
-                state.rows = state.rows.saturating_add(coded.len() as u64);
-                state.missing = state.missing.saturating_add(missing);
-                state.missing_weight += missing as f64;
-            }
-            Some(weights) => {
-                for (&code, &weight) in coded.codes.iter().zip(weights).filter(|(_, w)| **w > 0.0) {
-                    state.rows = state.rows.saturating_add(1);
-                    if code == Coded::MISSING {
-                        state.missing = state.missing.saturating_add(1);
-                        state.missing_weight += weight;
-                    }
-                }
-            }
-        }
-        state.add(Some(counted(coded, column.weights())), self.cap);
-        Ok(())
+        self.update_and(state, column, |_| ())
     }
 
     fn merge(&self, into: &mut CountsState, from: CountsState) -> Result<()> {
         into.rows = into.rows.saturating_add(from.rows);
         into.missing = into.missing.saturating_add(from.missing);
         into.missing_weight += from.missing_weight;
-        into.add(from.values.map(Arc::unwrap_or_clone), self.cap);
+        into.add(from.values.map(Arc::unwrap_or_clone), self.cap, |_| ());
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use mlsys_core::hash::{hash_bytes, hash_u64};
 use mlsys_core::{Category, Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::{Column, ColumnStatistic};
+use crate::{Column, ColumnStatistic, ascending};
 
 /// The number of distinct values of a column, mergeable: exact up to a number of values, then HyperLogLog.
 ///
@@ -75,7 +75,7 @@ impl Distinct {
     /// The state of values that each occur; NaN is none.
     pub(crate) fn state_of_floats(&self, values: &[f64]) -> DistinctState {
         let mut state = DistinctState::default();
-        self.add(&mut state, values.iter().filter(|x| !x.is_nan()).map(|&x| of_float(x)).collect());
+        self.add_floats(&mut state, values);
         state
     }
 
@@ -85,8 +85,22 @@ impl Distinct {
         values: impl IntoIterator<Item = &'a Category>,
     ) -> DistinctState {
         let mut state = DistinctState::default();
-        self.add(&mut state, values.into_iter().map(of_category).collect());
+        self.add_values(&mut state, values);
         state
+    }
+
+    /// Adds values; NaN is none.
+    pub(crate) fn add_floats(&self, state: &mut DistinctState, values: &[f64]) {
+        self.add(state, values.iter().filter(|x| !x.is_nan()).map(|&x| of_float(x)));
+    }
+
+    /// Adds values.
+    pub(crate) fn add_values<'a>(
+        &self,
+        state: &mut DistinctState,
+        values: impl IntoIterator<Item = &'a Category>,
+    ) {
+        self.add(state, values.into_iter().map(of_category));
     }
 
     /// Checks a state that was loaded.
@@ -104,19 +118,14 @@ impl Distinct {
         Err(Error::state(expected, "something else"))
     }
 
-    fn add(&self, state: &mut DistinctState, mut hashes: Vec<u64>) {
+    fn add(&self, state: &mut DistinctState, hashes: impl IntoIterator<Item = u64>) {
         match state {
             DistinctState::Exact(own) => {
-                if own.is_empty() {
-                    hashes.sort_unstable();
-                    hashes.dedup();
-                    *own = hashes;
-                } else {
-                    // Sorting is quick on two sorted runs.
-                    own.extend(hashes);
-                    own.sort();
-                    own.dedup();
-                }
+                let mut hashes: Vec<u64> = hashes.into_iter().collect();
+                hashes.sort_unstable();
+                hashes.dedup();
+                let missing = ascending::find(own, &hashes, |_, _| ());
+                ascending::insert(own, &hashes, &missing);
                 if own.len() > self.exact_up_to {
                     let mut registers = vec![0; 1 << self.precision];
                     own.iter().for_each(|&hash| register(&mut registers, self.precision, hash));
@@ -124,7 +133,7 @@ impl Distinct {
                 }
             }
             DistinctState::Registers(registers) => {
-                hashes.iter().for_each(|&hash| register(registers, self.precision, hash));
+                hashes.into_iter().for_each(|hash| register(registers, self.precision, hash));
             }
         }
     }
@@ -319,7 +328,6 @@ impl ColumnStatistic for Distinct {
     }
 
     fn update(&self, state: &mut DistinctState, column: &Column<'_>) -> Result<()> {
-        self.check(state)?;
         if let DistinctState::Registers(registers) = state {
             return hashes(column, |hash| register(registers, self.precision, hash));
         }

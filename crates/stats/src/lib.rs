@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod ascending;
 pub mod association;
 pub mod bootstrap;
 mod catalogue;

@@ -6,6 +6,7 @@ use mlsys_core::hash::hash_u64;
 use mlsys_core::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::ascending;
 use crate::counted::few_distinct;
 use crate::{Column, ColumnStatistic, Infinite, Kll};
 
@@ -111,7 +112,7 @@ impl Quantiles {
         Err(Error::state(format!("a sketch with k = {}", self.k), format!("k = {}", sketch.k())))
     }
 
-    fn sketch_if_long(&self, state: &mut QuantilesState, whole_weights: bool) {
+    fn sketch_if_long(&self, state: &mut QuantilesState, whole_weights: bool, let_go: impl FnOnce(&[f64])) {
         if let QuantilesState::Exact { values, weights, whole } = state {
             *whole &= whole_weights;
             if values.len() > self.exact_up_to && *whole {
@@ -120,10 +121,48 @@ impl Quantiles {
                 let content =
                     ends.into_iter().flatten().fold(self.seed, |seed, x| hash_u64(x.to_bits(), seed));
                 let mut sketch = Kll::new(self.k, content);
-                values.iter().zip(weights.iter()).for_each(|(&x, &w)| sketch.insert(x, w as u64));
+                sketch.extend_counted(values, weights);
+                let_go(values);
                 *state = QuantilesState::Sketch(sketch);
             }
         }
+    }
+
+    /// Adds rows. When there are too many values to keep, `let_go` sees all of them before a sketch takes over.
+    pub(crate) fn update_and(
+        &self,
+        state: &mut QuantilesState,
+        column: &Column<'_>,
+        let_go: impl FnOnce(&[f64]),
+    ) -> Result<()> {
+        if let (QuantilesState::Sketch(sketch), None) = (&mut *state, column.weights()) {
+            column.refuse_infinite(self.infinite)?;
+            return column
+                .blocks(|values| {
+                    sketch.extend(values);
+                    true
+                })
+                .map(drop);
+        }
+        let (values, weights) = counted(column)?;
+        // Sorted, so that infinities can only stand at the ends: no pass over the rows unless there is one. Rows of
+        // weight zero are refused like others, which their values do not show.
+        let ends = [values.first(), values.last()];
+        if column.weights().is_some() || ends.into_iter().flatten().any(|x| x.is_infinite()) {
+            column.refuse_infinite(self.infinite)?;
+        }
+        let whole = match column.weights() {
+            None => true,
+            // Of the rows that count alone.
+            Some(weights) => {
+                let rows = weights.iter().zip(column.floats()?.iter()).filter(|(_, x)| !x.is_nan());
+                rows.into_iter().all(|(w, _)| w.fract() == 0.0 && *w < EXACT)
+            }
+        };
+        self.refuse_fractions(state, whole)?;
+        add_counts(state, &values, &weights)?;
+        self.sketch_if_long(state, whole, let_go);
+        Ok(())
     }
 }
 
@@ -281,25 +320,7 @@ impl ColumnStatistic for Quantiles {
     }
 
     fn update(&self, state: &mut QuantilesState, column: &Column<'_>) -> Result<()> {
-        let (values, weights) = counted(column)?;
-        // Sorted, so that infinities can only stand at the ends: no pass over the rows unless there is one. Rows of
-        // weight zero are refused like others, which their values do not show.
-        let ends = [values.first(), values.last()];
-        if column.weights().is_some() || ends.into_iter().flatten().any(|x| x.is_infinite()) {
-            column.refuse_infinite(self.infinite)?;
-        }
-        let whole = match column.weights() {
-            None => true,
-            // Of the rows that count alone.
-            Some(weights) => {
-                let rows = weights.iter().zip(column.floats()?.iter()).filter(|(_, x)| !x.is_nan());
-                rows.into_iter().all(|(w, _)| w.fract() == 0.0 && *w < EXACT)
-            }
-        };
-        self.refuse_fractions(state, whole)?;
-        add_counts(state, &values, &weights)?;
-        self.sketch_if_long(state, whole);
-        Ok(())
+        self.update_and(state, column, |_| ())
     }
 
     fn merge(&self, into: &mut QuantilesState, from: QuantilesState) -> Result<()> {
@@ -310,7 +331,7 @@ impl ColumnStatistic for Quantiles {
                 }
                 self.refuse_fractions(into, whole)?;
                 add_counts(into, &values, &weights)?;
-                self.sketch_if_long(into, whole);
+                self.sketch_if_long(into, whole, |_| ());
             }
             QuantilesState::Sketch(sketch) => {
                 sketch.validate()?;
@@ -327,7 +348,7 @@ impl ColumnStatistic for Quantiles {
                 match before {
                     QuantilesState::Sketch(own) => *merged = own,
                     QuantilesState::Exact { values, weights, .. } => {
-                        values.iter().zip(&weights).for_each(|(&x, &w)| merged.insert(x, w as u64));
+                        merged.extend_counted(&values, &weights);
                     }
                 }
                 merged.merge(&sketch)?;
@@ -423,7 +444,7 @@ fn counted(column: &Column<'_>) -> Result<(Vec<f64>, Vec<f64>)> {
 fn add_counts(state: &mut QuantilesState, values: &[f64], weights: &[f64]) -> Result<()> {
     let (own, own_weights) = match state {
         QuantilesState::Sketch(sketch) => {
-            values.iter().zip(weights).for_each(|(&x, &w)| sketch.insert(x, w as u64));
+            sketch.extend_counted(values, weights);
             return Ok(());
         }
         QuantilesState::Exact { values, weights, .. } => (values, weights),
@@ -431,34 +452,12 @@ fn add_counts(state: &mut QuantilesState, values: &[f64], weights: &[f64]) -> Re
     if own.len() != own_weights.len() {
         return Err(Error::state("a weight per value", "another number of them"));
     }
-    if own.is_empty() {
-        *own = values.to_vec();
-        *own_weights = weights.to_vec();
-        return Ok(());
+    if values.iter().any(|x| x.is_nan()) {
+        return Err(Error::state("ascending values", "NaN"));
     }
-    let mut merged = Vec::with_capacity(own.len() + values.len());
-    let mut merged_weights = Vec::with_capacity(own.len() + values.len());
-    let (mut i, mut j) = (0, 0);
-    while i < own.len() || j < values.len() {
-        let take_own = j == values.len() || i < own.len() && own[i] <= values[j];
-        let take_new = i == own.len() || j < values.len() && values[j] <= own[i];
-        merged.push(if take_own { own[i] } else { values[j] });
-        let mut weight = 0.0;
-        if take_own {
-            weight += own_weights[i];
-            i += 1;
-        }
-        if take_new {
-            weight += weights[j];
-            j += 1;
-        }
-        merged_weights.push(weight);
-        if !take_own && !take_new {
-            return Err(Error::state("ascending values", "NaN"));
-        }
-    }
-    *own = merged;
-    *own_weights = merged_weights;
+    let missing = ascending::find(own, values, |place, i| own_weights[place] += weights[i]);
+    ascending::insert(own, values, &missing);
+    ascending::insert(own_weights, weights, &missing);
     Ok(())
 }
 

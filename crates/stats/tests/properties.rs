@@ -102,7 +102,9 @@ proptest! {
         let mut all = Kll::new(16, 3);
         for part in &parts {
             let mut sketch = Kll::new(16, 5);
-            part.iter().for_each(|&x| sketch.insert(x, 1));
+            let (one_by_one, at_once) = part.split_at(part.len() / 2);
+            one_by_one.iter().for_each(|&x| sketch.insert(x, 1));
+            sketch.extend(at_once);
             all.merge(&sketch).unwrap();
         }
         let total: usize = parts.iter().map(Vec::len).sum();

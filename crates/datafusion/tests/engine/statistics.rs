@@ -1,17 +1,18 @@
 //! Every statistic of the catalogue.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use mlsys_core::arrow::array::RecordBatch;
 use mlsys_core::arrow::datatypes::Schema;
+use mlsys_core::arrow::util::display::array_value_to_string;
 use mlsys_core::catalogue::Agreement;
 use mlsys_core::portable::PortableStatistic;
 use mlsys_core::statistic::{summarize, summarize_by};
 use mlsys_core::{NamedStatistic, Result, Statistic};
 use mlsys_datafusion::datafusion::prelude::lit;
 use mlsys_datafusion::{Frame, ks_on, profile_by_on, profile_on, psi_on, sample_on};
-use mlsys_sampling::sample::BottomK;
+use mlsys_sampling::sample::{BottomK, RowReservoir};
 use mlsys_stats::distance::{ks_from, psi_from};
 use mlsys_stats::{
     ColumnStatistic, Contingency, Counts, Covariance, Distinct, HeavyHitters, Histogram, MinMax, Missing,
@@ -190,6 +191,9 @@ fn every_statistic_equals_itself_in_memory() -> Result<()> {
         // The profile holds moments among exact parts.
         assert!(left.remove("mlsys.Profile"));
         check(&table, "mlsys.Profile", Profile::new(), Agreement::Rounding(1e-11), show_profile).await?;
+        // Other parts are another draw: `rows_are_drawn_from_all`.
+        assert!(left.remove("mlsys.RowReservoir"));
+        assert_eq!(catalogue.agreement("mlsys.RowReservoir"), Some(Agreement::Draw));
         assert!(left.is_empty(), "not run on the engine: {left:?}");
         check(
             &table,
@@ -290,6 +294,62 @@ fn profiles_whole_and_grouped() -> Result<()> {
             &show(&summarize_by(&Missing::new().over(["word"]), &table.data(), "number")?),
             Agreement::Exact,
         );
+        Ok(())
+    })
+}
+
+/// Each row as text.
+fn texts(batch: &RecordBatch) -> Vec<String> {
+    let of = |row| {
+        let columns = batch.columns().iter();
+        let values = columns.map(|c| array_value_to_string(c, row).unwrap());
+        values.collect::<Vec<_>>().join(" | ")
+    };
+    (0..batch.num_rows()).map(of).collect()
+}
+
+#[test]
+fn rows_are_drawn_from_all() -> Result<()> {
+    const COLUMNS: [&str; 4] = ["when", "value", "word", "größe 量"];
+    run(async {
+        let table = Table::new();
+        let data = table.data();
+        let all = texts(data.select(COLUMNS)?.batch());
+        let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        all.iter().enumerate().for_each(|(place, row)| places.entry(row).or_default().push(place));
+        let words = summarize_by(&Missing::new().over(["value"]), &data, "word")?;
+        for partitions in PARTITIONS {
+            for frame in [table.frame(partitions).await?, table.dealt(partitions)] {
+                let schema = frame.layout().schema();
+                let draw = RowReservoir::new(400).columns(COLUMNS);
+                let mut sum = 0.0;
+                for seed in 0..10 {
+                    let sample = frame.summarize(&draw.clone().seed(seed)).await?;
+                    assert_eq!((sample.seen(), sample.len()), (all.len() as u64, 400));
+                    let mut drawn = texts(&sample.batch(schema)?);
+                    sum += drawn.iter().map(|row| places[row.as_str()][0] as f64).sum::<f64>() / 4_000.0;
+                    drawn.sort();
+                    let twice = drawn
+                        .windows(2)
+                        .find(|pair| pair[0] == pair[1] && places[pair[0].as_str()].len() == 1);
+                    assert_eq!(twice, None, "a row was drawn twice");
+                }
+                // Five standard deviations of the mean of 4,000 places.
+                let n = all.len() as f64;
+                assert!((sum - n / 2.0).abs() < 5.0 * n / (12.0f64 * 4_000.0).sqrt(), "{sum} of {n}");
+
+                let everything = frame.summarize(&RowReservoir::new(30_000).columns(COLUMNS)).await?;
+                let (mut found, mut expected) = (texts(&everything.batch(schema)?), all.clone());
+                found.sort();
+                expected.sort();
+                assert!(found == expected, "with room for all, all are there");
+
+                for (word, sample) in frame.summarize_by(&draw, "word").await? {
+                    let rows = words[&word][0].1.rows;
+                    assert_eq!((sample.seen(), sample.len() as u64), (rows, rows.min(400)), "{word:?}");
+                }
+            }
+        }
         Ok(())
     })
 }

@@ -127,9 +127,9 @@ impl ColumnState {
     }
 
     /// The part for values that are too many, made of those that are still kept if it has not begun.
-    fn beyond(&self) -> Beyond {
-        if let Some(beyond) = &self.beyond {
-            return beyond.clone();
+    fn take_beyond(&mut self) -> Beyond {
+        if let Some(beyond) = self.beyond.take() {
+            return beyond;
         }
         let counts = self.counts.as_ref().and_then(CountsState::values);
         let top =
@@ -302,25 +302,29 @@ impl Profile {
         if let Some(state) = &mut state.moments {
             Moments::new().update(state, column)?;
         }
-        if let Some(state) = &mut state.quantiles {
-            self.quantiles.update(state, column)?;
+        // Both ways to what is beyond, by the values kept and by the rows that come later, go by the same values.
+        let mut begun = None;
+        if let Some(quantiles) = &mut state.quantiles {
+            self.quantiles.update_and(quantiles, column, |values| {
+                begun = Some(Beyond { distinct: DISTINCT().state_of_floats(values), top: None });
+            })?;
         }
-        if let Some(state) = &mut state.counts {
-            self.counts.update(state, column)?;
+        if let Some(counts) = &mut state.counts {
+            self.counts.update_and(counts, column, |counts| {
+                let distinct = DISTINCT().state_of_values(counts.iter().map(|count| &count.value));
+                begun = Some(Beyond { distinct, top: Some(TOP().state_of(counts)) });
+            })?;
         }
-        if state.is_sketched() {
-            let field = Field::new(column.name(), column.array().data_type().clone(), true);
-            let top = state.counts.is_some().then(|| TOP().init(&field)).transpose()?;
-            // By the values that counts would keep, so that both ways to here agree.
-            let distinct = match &state.counts {
-                Some(_) => DISTINCT().state_of_values(&column.coded()?.distinct),
-                None => DISTINCT().state_of_floats(column.floats()?),
-            };
-            let mut beyond = Beyond { distinct, top };
-            if let Some(top) = &mut beyond.top {
-                TOP().update(top, column)?;
+        if begun.is_some() {
+            state.beyond = begun;
+        } else if let Some(Beyond { distinct, top }) = &mut state.beyond {
+            match top {
+                Some(top) => {
+                    DISTINCT().add_values(distinct, &column.coded()?.distinct);
+                    TOP().update(top, column)?;
+                }
+                None => DISTINCT().add_floats(distinct, column.floats()?),
             }
-            state.beyond = Some(beyond);
         }
         Ok(())
     }
@@ -343,11 +347,11 @@ impl Profile {
         })
     }
 
-    fn merge_column(&self, into: &mut ColumnState, from: ColumnState) -> Result<()> {
+    fn merge_column(&self, into: &mut ColumnState, mut from: ColumnState) -> Result<()> {
         // Below both limits nothing can become too many.
         let limit = self.quantiles.limit().min(self.counts.limit());
         let many = into.is_sketched() || from.is_sketched() || into.kept() + from.kept() > limit;
-        let beyond = many.then(|| (into.beyond(), from.beyond()));
+        let beyond = many.then(|| (into.take_beyond(), from.take_beyond()));
         Missing::new().merge(&mut into.missing, from.missing)?;
         merge_part(&MinMax::new(), &mut into.min_max, from.min_max)?;
         merge_part(&Moments::new(), &mut into.moments, from.moments)?;
@@ -410,12 +414,7 @@ impl Statistic for Profile {
             if state.name != *field.name() {
                 return Err(Error::state(format!("column `{}`", state.name), format!("`{}`", field.name())));
             }
-            if state.missing == MissingState::default() {
-                return self.update_column(state, &column);
-            }
-            let mut rows = self.init_column(field)?;
-            self.update_column(&mut rows, &column)?;
-            self.merge_column(state, rows)
+            self.update_column(state, &column)
         });
         first_error(updated.collect())
     }
