@@ -85,6 +85,8 @@ fn naive_allocation(shares: &[u32], size: usize) -> Vec<usize> {
 fn allocation_by_hand() {
     // 3.5, 3.5 and 3: the first of equal remainders gets the row.
     assert_eq!(allocate(&[70, 70, 60], &[7.0, 7.0, 6.0], 10).unwrap(), [4, 3, 3]);
+    // 54 and 8, each with 420 of 714 left: equal, though the fractions of the quotients are not.
+    assert_eq!(allocate(&[464, 177, 73], &[464.0, 177.0, 73.0], 84).unwrap(), [55, 21, 8]);
     // The first is full with 2, and the others divide 50.
     assert_eq!(allocate(&[2, 100, 100], &[1000.0, 1.0, 1.0], 52).unwrap(), [2, 25, 25]);
     // Without shares: a row each, unless the others are full; and then evenly.

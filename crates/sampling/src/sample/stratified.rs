@@ -179,8 +179,11 @@ pub fn allocate(sizes: &[usize], shares: &[f64], size: usize) -> Result<Vec<usiz
             false
         });
     }
-    open.iter().for_each(|&i| counts[i] = (quota[i] as usize).clamp(1, sizes[i]));
-    let remainder = |i: usize| quota[i] - quota[i].floor();
+    // The remainder of a division is exact, where the fraction of a quotient is not: equal ones must be found equal.
+    let total: f64 = open.iter().map(|&i| shares[i]).sum();
+    let remainder = |i: usize| (left as f64 * shares[i]) % total;
+    let whole = |i: usize| ((left as f64 * shares[i] - remainder(i)) / total).round() as usize;
+    open.iter().for_each(|&i| counts[i] = whole(i).clamp(1, sizes[i]));
     open.sort_by(|&i, &j| remainder(j).total_cmp(&remainder(i)));
     let taken: u128 = open.iter().map(|&i| counts[i] as u128).sum();
     let (mut rest, mut over) =
