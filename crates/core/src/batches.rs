@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 
 use crate::{Layout, Partition, Result, Role, Statistic, Train, Unsplit, statistic};
 
-/// A stream of batches and the role of each column: a [`Dataset`] that need not fit into memory.
+/// A stream of batches and the role of each column: a [`Dataset`](crate::Dataset) that need not fit into memory.
 ///
 /// ```
 /// use mlsys_core::{Batches, Dataset, arrow::array::{Int64Array, RecordBatch}};
@@ -42,7 +42,7 @@ impl Batches<Unsplit> {
         })
     }
 
-    /// All rows for training: see [`Dataset::into_train_all`].
+    /// All rows for training: see [`Dataset::into_train_all`](crate::Dataset::into_train_all).
     pub fn into_train_all(self) -> Batches<Train> {
         Batches { layout: self.layout, source: self.source, partition: PhantomData }
     }

@@ -1,7 +1,7 @@
 //! Statistics that leave the process: recipe and state travel as bytes, and come back without their type being named.
 //!
 //! A [`Statistic`] with a stable name ([`NamedStatistic`]) is portable, and so is a tuple of portable ones. Its bytes
-//! are an [artefact](crate::artifact), as those of a fitted value: checked, versioned, without code. A state says which
+//! are an [artefact](mod@crate::artifact), as those of a fitted value: checked, versioned, without code. A state says which
 //! recipe it belongs to, so that a state of other parameters is refused instead of being merged.
 
 use std::any::Any;

@@ -3,7 +3,7 @@
 //! the nearest equal work; and by one and by two executors, each with one core.
 //!
 //! ```text
-//! cargo bench -p mlsys-datafusion --features ballista --bench engine -- [JOB] [--rows 10000000] [--runs 3]
+//! cargo bench -p mlsys-datafusion --features ballista --bench engine -- [JOB] [--rows 10000000] [--runs 3] [--json]
 //! ```
 //! The files are written below `target/tmp` and deleted at the end: 76 bytes a row before compression, about 45 on disk, so
 //! 0.5 GB for ten million rows and 5 GB for a hundred million. Each measurement is a process of its own, so that its peak
@@ -14,6 +14,7 @@
 #[allow(dead_code)]
 mod processes;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -22,20 +23,22 @@ use std::time::Instant;
 use mlsys_core::arrow::array::{ArrayRef, AsArray, Float64Builder, Int64Array, RecordBatch, StringArray};
 use mlsys_core::portable::PortableStatistic;
 use mlsys_core::read::ParquetReader;
-use mlsys_core::{Batches, Columns, Fit, FitByStatistic, Result, seed};
+use mlsys_core::{Batches, Category, Columns, Fit, FitByStatistic, Result, column, seed};
 use mlsys_datafusion::cluster::{ClientOptions, connect_with};
 use mlsys_datafusion::datafusion::parquet::arrow::ArrowWriter;
 use mlsys_datafusion::datafusion::parquet::basic::{Compression, ZstdLevel};
 use mlsys_datafusion::datafusion::parquet::file::properties::WriterProperties;
 use mlsys_datafusion::datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use mlsys_datafusion::{Frame, Functions, expr, fit_on, profile_on};
-use mlsys_encoding::{OneHotEncoder, StandardScaler};
-use mlsys_missing_values::MedianImputer;
-use mlsys_stats::{ColumnStatistic, Counts, Moments, Profile, Quantiles};
+use mlsys_encoding::{FittedOneHotEncoder, FittedStandardScaler, OneHotEncoder, StandardScaler};
+use mlsys_missing_values::{FittedImputer, MedianImputer};
+use mlsys_stats::{ColumnStatistic, Counts, Moments, Profile, ProfileReport, Quantiles};
 use processes::{Cluster, Roles, run_role};
 
 const NUMBERS: [&str; 8] = ["normal", "skewed", "rounded", "mostly_zero", "offset", "gaps", "count", "id"];
 const WORDS: [&str; 2] = ["letter", "code"];
+const QUARTILES: [f64; 3] = [0.25, 0.5, 0.75];
+const WAYS: [&str; 5] = ["on_engine", "streamed", "built_in", "one_executor", "two_executors"];
 const ROWS_PER_FILE: usize = 1_000_000;
 const CHUNK: usize = 131_072;
 
@@ -98,10 +101,6 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn imputer() -> impl Fit<Fitted = mlsys_missing_values::FittedImputer> + mlsys_core::FitByPasses {
-    MedianImputer::new().on(Columns::named(NUMBERS))
-}
-
 async fn local(folder: &Path) -> SessionContext {
     opened(SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2)), folder).await
 }
@@ -111,32 +110,89 @@ async fn opened(ctx: SessionContext, folder: &Path) -> SessionContext {
     ctx
 }
 
+/// What a way to do a job found, for comparing it with others.
+type Found = BTreeMap<String, f64>;
+
+/// Names of what has one value only in theory: it is off by the error that each side allows itself.
+const SKETCHED: &str = "quantile";
+
+fn of_fit(scaler: &FittedStandardScaler, imputer: &FittedImputer, encoder: &FittedOneHotEncoder) -> Found {
+    let mut found = Found::new();
+    for column in NUMBERS {
+        found.insert(format!("mean {column}"), scaler.mean(column).unwrap());
+        found.insert(format!("deviation {column}"), scaler.scale(column).unwrap());
+        let median = imputer.value(column).and_then(Category::as_f64).unwrap();
+        found.insert(format!("{SKETCHED} 0.5 {column}"), median);
+    }
+    for column in WORDS {
+        found.insert(format!("levels {column}"), encoder.output_names(column).unwrap().len() as f64);
+    }
+    found
+}
+
+fn of_profile(report: &ProfileReport) -> Found {
+    let mut found = Found::new();
+    for column in &report.columns {
+        let name = &column.name;
+        let missing = &column.missing;
+        found.insert(format!("count {name}"), (missing.rows - missing.missing()) as f64);
+        if let (Some(moments), Some(quantiles)) = (&column.moments, &column.quantiles) {
+            found.insert(format!("mean {name}"), moments.mean());
+            found.insert(format!("deviation {name}"), moments.std_dev(0.0));
+            for (end, value) in [("min", &column.min), ("max", &column.max)] {
+                found.insert(format!("{end} {name}"), value.as_ref().and_then(Category::as_f64).unwrap());
+            }
+            for q in QUARTILES {
+                found.insert(format!("{SKETCHED} {q} {name}"), quantiles.quantile(q).unwrap());
+            }
+        } else {
+            found.insert(format!("levels {name}"), column.distinct().unwrap() as f64);
+        }
+    }
+    found
+}
+
+/// Why two ways disagree, if they do: exact numbers up to rounding, quantiles within a hundredth of the deviation.
+fn unequal(ours: &Found, theirs: &Found) -> Option<String> {
+    if ours.keys().ne(theirs.keys()) {
+        return Some(format!("{:?} against {:?}", ours.keys(), theirs.keys()));
+    }
+    ours.iter().find_map(|(name, &x)| {
+        let y = theirs[name];
+        let scale = match name.strip_prefix(SKETCHED) {
+            Some(of) => 0.01 * ours[&format!("deviation {}", of.rsplit(' ').next().unwrap())],
+            None => 1e-9 * (1.0 + x.abs()),
+        };
+        ((x - y).abs() > scale).then(|| format!("{name}: {x} against {y}"))
+    })
+}
+
 /// mlsys on the engine.
-async fn on_engine(job: &str, ctx: SessionContext) -> Result<()> {
+async fn on_engine(job: &str, ctx: SessionContext) -> Result<Found> {
     let frame = Frame::new(ctx.table("t").await.unwrap())?;
     if job == "datafusion_profile" {
-        return profile_on(&Profile::new(), &frame).await.map(drop);
+        return Ok(of_profile(&profile_on(&Profile::new(), &frame).await?));
     }
     let train = frame.into_train_all();
-    fit_on(&StandardScaler::new().on(Columns::named(NUMBERS)), &train).await?;
-    fit_on(&imputer(), &train).await?;
-    fit_on(&OneHotEncoder::new().on(Columns::named(WORDS)), &train).await?;
-    Ok(())
+    let scaler = fit_on(&StandardScaler::new().on(Columns::named(NUMBERS)), &train).await?;
+    let imputer = fit_on(&MedianImputer::new().on(Columns::named(NUMBERS)), &train).await?;
+    let encoder = fit_on(&OneHotEncoder::new().on(Columns::named(WORDS)), &train).await?;
+    Ok(of_fit(&scaler, &imputer, &encoder))
 }
 
 /// mlsys on executors of one slot and one thread each. The cluster is up before the clock starts.
-async fn on_cluster(job: &str, folder: &Path, executors: usize) -> Result<f64> {
+async fn on_cluster(job: &str, folder: &Path, executors: usize) -> Result<(f64, Found)> {
     let cluster = Cluster::start("scheduler", "executor", executors).unwrap();
     let options = ClientOptions::new().partitions(8).partitions_per_task(1);
     let ctx = connect_with(&Functions::new(), &cluster.url(), options).await?;
     let ctx = opened(ctx, folder).await;
     let clock = Instant::now();
-    on_engine(job, ctx).await?;
-    Ok(clock.elapsed().as_secs_f64())
+    let found = on_engine(job, ctx).await?;
+    Ok((clock.elapsed().as_secs_f64(), found))
 }
 
 /// mlsys's own driver over the same files.
-fn streamed(job: &str, folder: &Path) -> Result<()> {
+fn streamed(job: &str, folder: &Path) -> Result<Found> {
     let stream = |columns: &[&str]| -> Result<Batches> {
         let mut readers = Vec::new();
         for file in files(folder) {
@@ -151,46 +207,61 @@ fn streamed(job: &str, folder: &Path) -> Result<()> {
     };
     if job == "datafusion_profile" {
         let all: Vec<&str> = NUMBERS.into_iter().chain(WORDS).collect();
-        return stream(&all)?.summarize(&Profile::new()).map(drop);
+        return Ok(of_profile(&stream(&all)?.summarize(&Profile::new())?));
     }
-    StandardScaler::new().fit_batches(stream(&NUMBERS)?.into_train_all())?;
-    MedianImputer::new().fit_batches(stream(&NUMBERS)?.into_train_all())?;
-    OneHotEncoder::new().fit_batches(stream(&WORDS)?.into_train_all())?;
-    Ok(())
+    let scaler = StandardScaler::new().fit_batches(stream(&NUMBERS)?.into_train_all())?;
+    let imputer = MedianImputer::new().fit_batches(stream(&NUMBERS)?.into_train_all())?;
+    let encoder = OneHotEncoder::new().fit_batches(stream(&WORDS)?.into_train_all())?;
+    Ok(of_fit(&scaler, &imputer, &encoder))
 }
 
 /// The nearest equal work of DataFusion's own aggregates.
-async fn built_in(job: &str, folder: &Path) {
+async fn built_in(job: &str, folder: &Path) -> Found {
     let ctx = local(folder).await;
-    let each = |columns: &[&str], aggregates: &[&str]| {
-        let list = columns.iter().flat_map(|c| aggregates.iter().map(move |a| a.replace('?', c)));
+    let each = |columns: &[&str], aggregates: &[(&str, &str)]| {
+        let call =
+            |(name, call): &(&str, &str), c: &str| format!("{} AS \"{name} {c}\"", call.replace('?', c));
+        let list = columns.iter().flat_map(|c| aggregates.iter().map(move |a| call(a, c)));
         format!("SELECT {} FROM t", list.collect::<Vec<_>>().join(", "))
     };
-    let levels = WORDS.map(|c| format!("SELECT {c}, count(*) FROM t GROUP BY {c}"));
-    let mut queries = if job == "datafusion_profile" {
-        // There is none for doubles: their whole parts are fewer, and cost less.
-        let common = ["count(?)", "min(?)", "max(?)", "approx_distinct(CAST(? AS BIGINT))"];
-        let of_words = ["count(?)", "min(?)", "max(?)", "approx_distinct(?)"];
-        let more = [
-            "avg(?)",
-            "stddev_pop(?)",
-            "approx_percentile_cont(?, 0.25)",
-            "approx_percentile_cont(?, 0.5)",
-            "approx_percentile_cont(?, 0.75)",
+    let moments = [("mean", "avg(?)"), ("deviation", "stddev_pop(?)")];
+    let quantile = |q: f64| (format!("{SKETCHED} {q}"), format!("approx_percentile_cont(?, {q})"));
+    let quantiles = QUARTILES.map(quantile);
+    let [low, median, high] = quantiles.each_ref().map(|(name, call)| (name.as_str(), call.as_str()));
+    let queries = if job == "datafusion_profile" {
+        // There is no count of distinct doubles: their whole parts are fewer, and cost less.
+        let of_numbers = [
+            ("count", "count(?)"),
+            ("min", "min(?)"),
+            ("max", "max(?)"),
+            ("-", "approx_distinct(CAST(? AS BIGINT))"),
         ];
-        let numbers = each(&NUMBERS, &[common.as_slice(), more.as_slice()].concat());
-        let words = each(&WORDS, &of_words);
+        let of_words =
+            [("count", "count(?)"), ("-min", "min(?)"), ("-max", "max(?)"), ("-", "approx_distinct(?)")];
+        let numbers = [of_numbers.as_slice(), &moments, &[low, median, high]].concat();
+        let (numbers, words) = (each(&NUMBERS, &numbers), each(&WORDS, &of_words));
         vec![format!("SELECT * FROM ({numbers}) CROSS JOIN ({words})")]
     } else {
-        vec![
-            each(&NUMBERS, &["avg(?)", "stddev_pop(?)"]),
-            each(&NUMBERS, &["approx_percentile_cont(?, 0.5)"]),
-        ]
+        vec![each(&NUMBERS, &moments), each(&NUMBERS, &[median])]
     };
-    queries.extend(levels);
+    let mut found = Found::new();
     for query in queries {
-        ctx.sql(&query).await.unwrap().collect().await.unwrap();
+        let batches = ctx.sql(&query).await.unwrap().collect().await.unwrap();
+        let batch = batches.iter().find(|batch| batch.num_rows() > 0).unwrap();
+        for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+            if !field.name().starts_with('-') {
+                let value = column::floats(field.name(), column).unwrap()[0];
+                found.insert(field.name().clone(), value);
+            }
+        }
     }
+    for column in WORDS {
+        let query = format!("SELECT {column}, count(*) FROM t GROUP BY {column}");
+        let batches = ctx.sql(&query).await.unwrap().collect().await.unwrap();
+        let levels = batches.iter().map(RecordBatch::num_rows).sum::<usize>();
+        found.insert(format!("levels {column}"), levels as f64);
+    }
+    found
 }
 
 /// The state that a task sends on after a file of a million rows, and what it costs to merge it.
@@ -227,22 +298,33 @@ fn peak() -> f64 {
     line.and_then(|l| l.trim().trim_end_matches("kB").trim().parse::<f64>().ok()).unwrap_or(f64::NAN) / 1024.0
 }
 
+/// What a measurement's process says.
+#[derive(serde::Deserialize)]
+struct Measured {
+    seconds: f64,
+    peak_mb: f64,
+    found: Found,
+}
+
 /// One measurement, in this process.
 fn measure(by: &str, job: &str, folder: &Path) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     rayon::ThreadPoolBuilder::new().num_threads(2).build_global().unwrap();
     let clock = Instant::now();
     let mut own_clock = None;
-    match by {
+    let found = match by {
         "on_engine" => runtime.block_on(async { on_engine(job, local(folder).await).await }).unwrap(),
         "streamed" => streamed(job, folder).unwrap(),
         "built_in" => runtime.block_on(built_in(job, folder)),
         _ => {
             let executors = usize::from(by == "two_executors") + 1;
-            own_clock = Some(runtime.block_on(on_cluster(job, folder, executors)).unwrap());
+            let (seconds, found) = runtime.block_on(on_cluster(job, folder, executors)).unwrap();
+            own_clock = Some(seconds);
+            found
         }
-    }
-    println!("{} {}", own_clock.unwrap_or_else(|| clock.elapsed().as_secs_f64()), peak());
+    };
+    let seconds = own_clock.unwrap_or_else(|| clock.elapsed().as_secs_f64());
+    println!("{}", serde_json::json!({ "seconds": seconds, "peak_mb": peak(), "found": found }));
 }
 
 /// The files of a table, which go away with the value.
@@ -284,30 +366,49 @@ fn main() {
         if only.is_some_and(|only| only != job) {
             continue;
         }
-        let ways = ["on_engine", "streamed", "built_in", "one_executor", "two_executors"];
-        let mut best = [f64::INFINITY; 5];
-        let mut most = [0.0f64; 5];
+        let mut best = WAYS.map(|_| f64::INFINITY);
+        let mut most = WAYS.map(|_| 0.0f64);
+        let mut found = WAYS.map(|_| Found::new());
         for _ in 0..runs {
-            for (way, by) in ways.iter().enumerate() {
+            for (way, by) in WAYS.iter().enumerate() {
                 let mut child = Command::new(std::env::current_exe().unwrap());
                 if way > 2 {
                     child.env("RAYON_NUM_THREADS", "1");
                 }
                 let output = child.args(["--measure", by, job]).arg(&folder).output().unwrap();
                 assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-                let text = String::from_utf8(output.stdout).unwrap();
-                let mut figures = text.split_whitespace().map(|n| n.parse::<f64>().unwrap());
-                best[way] = best[way].min(figures.next().unwrap());
-                most[way] = most[way].max(figures.next().unwrap());
+                let mut run: Measured = serde_json::from_slice(&output.stdout).unwrap();
+                best[way] = best[way].min(run.seconds);
+                most[way] = most[way].max(run.peak_mb);
+                found[way] = std::mem::take(&mut run.found);
             }
         }
-        for (way, by) in ways.iter().enumerate() {
+        for (way, by) in WAYS.iter().enumerate() {
             let (time, times) = (best[way], best[way] / best[0]);
             // What executors take is not the client's.
             let memory = if way > 2 { String::new() } else { format!("{:.0} MB", most[way]) };
-            println!("{job:<20} {by:<14} {time:>7.2} s {memory:>8}   {times:.2} of on_engine");
+            let word =
+                unequal(&found[0], &found[way]).map_or(String::new(), |why| format!("   unequal: {why}"));
+            println!("{job:<20} {by:<14} {time:>7.2} s {memory:>8}   {times:.2} of on_engine{word}");
         }
         println!("{job:<20} against built-in aggregates: {:.2} (at most 1.3)", best[0] / best[2]);
         println!("{job:<20} one executor against two: {:.2}", best[3] / best[4]);
+        if arguments.iter().any(|a| a == "--json") {
+            for (way, peer) in [(1, "streamed"), (2, "datafusion"), (3, "one executor"), (4, "two executors")]
+            {
+                let row = serde_json::json!({
+                    "job": job, "peer": peer, "peer_version": datafusion_version(way), "rows": rows, "threads": 2,
+                    "peer_threads": if way == 3 { 1 } else { 2 }, "peer_seconds": best[way], "seconds": best[0],
+                    "ratio": best[way] / best[0], "peer_peak_mb": (way < 3).then_some(most[way]), "peak_mb": most[0],
+                    "peer_quality": null, "quality": null, "unequal": unequal(&found[0], &found[way]).unwrap_or_default(),
+                });
+                println!("{row}");
+            }
+        }
     }
+}
+
+/// The version of what a way is measured against.
+fn datafusion_version(way: usize) -> &'static str {
+    if way == 2 { mlsys_datafusion::datafusion::DATAFUSION_VERSION } else { env!("CARGO_PKG_VERSION") }
 }

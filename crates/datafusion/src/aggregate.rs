@@ -30,7 +30,7 @@ pub(crate) struct StateAggregate {
 
 impl StateAggregate {
     /// The function over these columns.
-    pub fn new(statistic: AnyStatistic, columns: Vec<String>) -> AggregateUDF {
+    pub fn function(statistic: AnyStatistic, columns: Vec<String>) -> AggregateUDF {
         let signature = Signature::variadic_any(Volatility::Immutable);
         AggregateUDF::from(Self { statistic, columns, signature })
     }
@@ -46,7 +46,7 @@ impl StateAggregate {
         }
         let statistic = AnyStatistic::from_bytes(recipe, catalogue)
             .map_err(|e| e.context(format!("the function `{NAME}` of mlsys {}", header.mlsys)))?;
-        Ok(Self::new(statistic, header.columns))
+        Ok(Self::function(statistic, header.columns))
     }
 }
 
@@ -100,8 +100,11 @@ pub(crate) enum Finish {
     /// The bytes themselves.
     State,
     /// Something else, from the bytes.
-    Then(Arc<dyn Fn(&[u8]) -> mlsys_core::Result<ScalarValue> + Send + Sync>),
+    Then(Arc<Made>),
 }
+
+/// What is made of a state's bytes.
+type Made = dyn Fn(&[u8]) -> mlsys_core::Result<ScalarValue> + Send + Sync;
 
 /// The rows of one partition, or of one group of it, as they go by.
 pub(crate) struct StateAccumulator {

@@ -48,7 +48,7 @@ pub(crate) fn state_of(statistic: &AnyStatistic, schema: &Schema) -> Result<Expr
         columns.extend(schema.fields().first().map(|field| field.name().clone()));
     }
     let arguments = columns.iter().map(ident).collect();
-    Ok(StateAggregate::new(statistic.clone(), columns).call(arguments))
+    Ok(StateAggregate::function(statistic.clone(), columns).call(arguments))
 }
 
 /// All columns that a step makes of those that it reads, as a struct.
@@ -83,5 +83,5 @@ pub(crate) fn call(step: Step, schema: &Schema) -> Result<Expr> {
     step.output(schema)?;
     let columns = step.columns(schema);
     let arguments = columns.iter().map(ident).collect();
-    Ok(RowFunction::new(step, columns).call(arguments))
+    Ok(RowFunction::function(step, columns).call(arguments))
 }

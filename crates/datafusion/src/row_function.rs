@@ -174,7 +174,7 @@ pub(crate) struct RowFunction {
 
 impl RowFunction {
     /// The function over these columns.
-    pub fn new(step: Step, columns: Vec<String>) -> ScalarUDF {
+    pub fn function(step: Step, columns: Vec<String>) -> ScalarUDF {
         let (bytes, fingerprint) = (OnceLock::new(), OnceLock::new());
         ScalarUDF::from(Self { step, columns, bytes, fingerprint, signature: signature() })
     }

@@ -263,7 +263,7 @@ impl NamedModel {
             step => step.columns(&Schema::new(schema)),
         };
         let at = columns.iter().filter_map(|column| names.iter().position(|name| name == column)).collect();
-        (RowFunction::new(step, columns), at)
+        (RowFunction::function(step, columns), at)
     }
 }
 

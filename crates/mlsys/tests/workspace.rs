@@ -192,7 +192,7 @@ fn built_with(name: &str) -> BTreeSet<String> {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let lines = String::from_utf8(output.stdout).unwrap();
-    let packages = lines.lines().filter_map(|line| Some(line.split_once(" v")?));
+    let packages = lines.lines().filter_map(|line| line.split_once(" v"));
     let named = packages.map(|(name, rest)| format!("{name} {}", rest.split(' ').next().unwrap_or_default()));
     named.filter(|package| !package.starts_with(&format!("{name} "))).collect()
 }

@@ -158,7 +158,7 @@ impl ClientOptions {
         self
     }
 
-    /// A codec of your own around or in place of [`Codec`].
+    /// A codec of your own around or in place of [`Codec`](crate::Codec).
     #[must_use]
     pub fn logical_codec(mut self, codec: Arc<dyn LogicalExtensionCodec>) -> Self {
         self.codecs.logical = Some(codec);

@@ -132,7 +132,7 @@ impl ExecutorOptions {
         self
     }
 
-    /// A codec of your own around or in place of [`Codec`].
+    /// A codec of your own around or in place of [`Codec`](crate::Codec).
     #[must_use]
     pub fn physical_codec(mut self, codec: Arc<dyn PhysicalExtensionCodec>) -> Self {
         self.codecs.physical = Some(codec);

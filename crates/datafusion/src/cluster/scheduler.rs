@@ -82,7 +82,7 @@ impl SchedulerOptions {
     }
 
     /// After how long a silence an executor is taken for lost, and what it was doing is done elsewhere (30 seconds, in
-    /// whole seconds). Well above [`ExecutorOptions::heartbeat`]; an executor that refuses connections is noticed at
+    /// whole seconds). Well above [`ExecutorOptions::heartbeat`](super::ExecutorOptions::heartbeat); an executor that refuses connections is noticed at
     /// once when it is next needed.
     #[must_use]
     pub fn executor_timeout(mut self, timeout: Duration) -> Self {
@@ -119,14 +119,14 @@ impl SchedulerOptions {
         self
     }
 
-    /// A codec of your own around or in place of [`Codec`].
+    /// A codec of your own around or in place of [`Codec`](crate::Codec).
     #[must_use]
     pub fn logical_codec(mut self, codec: Arc<dyn LogicalExtensionCodec>) -> Self {
         self.codecs.logical = Some(codec);
         self
     }
 
-    /// A codec of your own around or in place of [`Codec`].
+    /// A codec of your own around or in place of [`Codec`](crate::Codec).
     #[must_use]
     pub fn physical_codec(mut self, codec: Arc<dyn PhysicalExtensionCodec>) -> Self {
         self.codecs.physical = Some(codec);

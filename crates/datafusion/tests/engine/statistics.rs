@@ -78,7 +78,7 @@ fn of_moments(m: &MomentsSummary) -> [f64; 6] {
     [m.count() as f64, m.weight(), m.mean(), m.m2(), m.m3(), m.m4()]
 }
 
-fn show_moments(output: &Vec<(String, MomentsSummary)>) -> String {
+fn show_moments(output: &[(String, MomentsSummary)]) -> String {
     format!("{:?}", output.iter().map(|(_, m)| of_moments(m)).collect::<Vec<_>>())
 }
 
@@ -170,7 +170,7 @@ fn every_statistic_equals_itself_in_memory() -> Result<()> {
                 assert!(left.remove($name), "{} is not in the catalogue", $name);
                 // A sketch that left nothing out is exact; what it does beyond is below.
                 let agreement = catalogue.agreement($name).unwrap();
-                $(check(&table, $name, $statistic, agreement, $show).await?;)+
+                $(check(&table, $name, $statistic, agreement, |output| $show(output)).await?;)+
             )+};
         }
         let edges = [-20.0, -5.0, 0.0, 5.0, 20.0];
