@@ -152,7 +152,8 @@ fn of_profile(report: &ProfileReport) -> Found {
     found
 }
 
-/// Why two ways disagree, if they do: exact numbers up to rounding, quantiles within a hundredth of the deviation.
+/// Why two ways disagree, if they do: exact numbers up to rounding, quantiles within 0.03 deviations. DataFusion's digest
+/// goes between values (13.4 of whole numbers whose median is 13) and is off by 0.4 % of the ranks in `id`.
 fn unequal(ours: &Found, theirs: &Found) -> Option<String> {
     if ours.keys().ne(theirs.keys()) {
         return Some(format!("{:?} against {:?}", ours.keys(), theirs.keys()));
@@ -160,7 +161,7 @@ fn unequal(ours: &Found, theirs: &Found) -> Option<String> {
     ours.iter().find_map(|(name, &x)| {
         let y = theirs[name];
         let scale = match name.strip_prefix(SKETCHED) {
-            Some(of) => 0.01 * ours[&format!("deviation {}", of.rsplit(' ').next().unwrap())],
+            Some(of) => 0.03 * ours[&format!("deviation {}", of.rsplit(' ').next().unwrap())],
             None => 1e-9 * (1.0 + x.abs()),
         };
         ((x - y).abs() > scale).then(|| format!("{name}: {x} against {y}"))
