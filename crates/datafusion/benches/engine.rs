@@ -153,7 +153,7 @@ fn of_profile(report: &ProfileReport) -> Found {
 }
 
 /// Why two ways disagree, if they do: exact numbers up to rounding, quantiles within 0.03 deviations. DataFusion's digest
-/// goes between values (13.4 of whole numbers whose median is 13) and is off by 0.4 % of the ranks in `id`.
+/// goes between values (13.4 of whole numbers whose median is 13) and is off by 0.3 % of the ranks in `id`.
 fn unequal(ours: &Found, theirs: &Found) -> Option<String> {
     if ours.keys().ne(theirs.keys()) {
         return Some(format!("{:?} against {:?}", ours.keys(), theirs.keys()));

@@ -111,7 +111,7 @@ impl ExecutorOptions {
     }
 
     /// The memory for running queries, in bytes, shared equally by the slots (70 % of the machine's). Several executors
-    /// on one machine must share it. What statistics and models take is not counted.
+    /// on one machine must share it. States of statistics count, models do not.
     #[must_use]
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory = Some(bytes);
