@@ -38,9 +38,10 @@ pub trait Artifact {
         )))
     }
 
-    /// The columns that it reads, for the fingerprint in the file.
-    fn inputs(&self) -> Vec<InputColumn> {
-        Vec::new()
+    /// The columns that it reads, for the fingerprint in the file, and for whoever hands it no others. `None` when it
+    /// does not say: it may read any.
+    fn inputs(&self) -> Option<Vec<InputColumn>> {
+        None
     }
 }
 
@@ -65,7 +66,7 @@ impl<T: Artifact + ?Sized> Artifact for Box<T> {
         (**self).save_steps(steps)
     }
 
-    fn inputs(&self) -> Vec<InputColumn> {
+    fn inputs(&self) -> Option<Vec<InputColumn>> {
         (**self).inputs()
     }
 }
@@ -195,7 +196,7 @@ pub fn to_bytes_with<T: Artifact + ?Sized>(
     let mut steps = Steps::default();
     value.save_steps(&mut steps)?;
     let mut described = Vec::new();
-    for input in value.inputs() {
+    for input in value.inputs().unwrap_or_default() {
         described.extend_from_slice(format!("{}\0{}\0", input.name(), input.kind().describe()).as_bytes());
     }
     encode(&steps, hash_bytes(&described, 0), provenance)
@@ -464,8 +465,9 @@ impl Artifact for LoadedSteps {
         self.0.iter().try_for_each(|step| step.save_steps(steps))
     }
 
-    fn inputs(&self) -> Vec<InputColumn> {
-        self.0.iter().flat_map(|step| step.inputs()).collect()
+    fn inputs(&self) -> Option<Vec<InputColumn>> {
+        let each: Option<Vec<_>> = self.0.iter().map(|step| step.inputs()).collect();
+        Some(each?.into_iter().flatten().collect())
     }
 }
 
@@ -509,8 +511,8 @@ macro_rules! artifact {
                 steps.push($name, $version, self)
             }
 
-            fn inputs(&self) -> Vec<$crate::InputColumn> {
-                self.input_columns()
+            fn inputs(&self) -> Option<Vec<$crate::InputColumn>> {
+                Some(self.input_columns())
             }
         }
 

@@ -133,10 +133,10 @@ impl<A: Artifact, B: Artifact> Artifact for FittedChain<A, B> {
         self.second.save_steps(steps)
     }
 
-    fn inputs(&self) -> Vec<InputColumn> {
-        let mut inputs = self.first.inputs();
-        inputs.extend(self.second.inputs());
-        inputs
+    fn inputs(&self) -> Option<Vec<InputColumn>> {
+        let mut inputs = self.first.inputs()?;
+        inputs.extend(self.second.inputs()?);
+        Some(inputs)
     }
 }
 

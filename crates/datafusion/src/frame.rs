@@ -79,6 +79,9 @@ impl Frame<Unsplit> {
     /// [`TimeSplit`](mlsys_sampling::TimeSplit) at an instant. Reads nothing yet, so that an empty side is not noticed
     /// here.
     ///
+    /// Each side is a query of its own: what it divides must give the same rows whenever it runs. `row_number()` without an
+    /// order, or `random()`, as a key may put a row on both sides.
+    ///
     /// # Errors
     ///
     /// As [`ByRow::by_row`].
@@ -257,11 +260,11 @@ impl<P: Partition> Frame<P> {
         let mut states: BTreeMap<Option<Category>, S::State> = BTreeMap::new();
         for batch in &batches {
             let coded = Coded::new(by, batch.column(0))?;
-            let Some(bytes) = batch.column(1).as_binary_opt::<i64>() else {
-                return Err(Error::state(
-                    "states of a statistic from the engine",
-                    batch.column(1).data_type().to_string(),
-                ));
+            // The engine puts columns between that depend on what is grouped by.
+            let last = batch.column(batch.num_columns() - 1);
+            let Some(bytes) = last.as_binary_opt::<i64>() else {
+                let found = last.data_type().to_string();
+                return Err(Error::state("states of a statistic from the engine", found));
             };
             for row in 0..batch.num_rows() {
                 let state = statistic.state_from_bytes(bytes.value(row))?;
@@ -278,7 +281,7 @@ impl<P: Partition> Frame<P> {
     }
 
     fn aggregate(&self, statistic: &AnyStatistic, by: Vec<Expr>) -> Result<DataFrame> {
-        let state = expr::state_of(statistic, self.layout.schema())?.alias("state");
+        let state = expr::state_of(statistic, self.layout.schema())?.alias("__mlsys_state");
         self.frame.clone().aggregate(by, vec![state]).map_err(inward)
     }
 
@@ -292,7 +295,7 @@ impl<P: Partition> Frame<P> {
         let layout = self.layout.with_schema(step.output_schema(self.layout.schema())?)?;
         let step = Step::Transform(step);
         let read = step.columns(self.layout.schema());
-        if read.is_empty() {
+        if read.is_empty() && layout.schema() == self.layout.schema() {
             return Ok(Self::of(self.frame.clone(), layout));
         }
         let call = self.call(step)?;
@@ -336,6 +339,11 @@ impl<P: Partition> Frame<P> {
     pub fn predict_proba(&self, model: Arc<dyn PredictProba>, prefix: &str) -> Result<Self> {
         const MADE: &str = "__mlsys_classes";
         let classes: Vec<String> = model.classes().values().iter().map(ToString::to_string).collect();
+        if let Some(there) =
+            classes.iter().map(|c| format!("{prefix}{c}")).find(|c| self.layout.kind(c).is_ok())
+        {
+            return Err(ErrorKind::DuplicateColumn { name: there }.into());
+        }
         let made = self.with_column(Step::Probabilities(model), MADE)?;
         let mut columns: Vec<Expr> = self.passed(&[]).map(ident).collect();
         columns.extend(

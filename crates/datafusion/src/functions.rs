@@ -94,15 +94,21 @@ impl Functions {
 /// Between processes.
 #[cfg_attr(not(feature = "ballista"), allow(dead_code))]
 impl Functions {
-    /// The bytes in which an aggregate travels; `None` when it is not one of ours, or travels by its name.
+    /// The bytes in which an aggregate travels; `None` when it is not one of ours.
     pub(crate) fn encode_aggregate(&self, function: &AggregateUDF) -> Option<Vec<u8>> {
-        let state = function.inner().downcast_ref::<StateAggregate>()?;
-        state.to_bytes().ok()
+        if let Some(state) = function.inner().downcast_ref::<StateAggregate>() {
+            return state.to_bytes().ok();
+        }
+        let named = self.aggregates().iter().any(|own| own.name() == function.name());
+        named.then(|| wire::write(wire::NAMED, &[], &[]).ok()).flatten()
     }
 
-    /// The bytes in which a scalar function travels; `None` when it is not one of ours, or travels by its name.
+    /// The bytes in which a scalar function travels; `None` when it is not one of ours.
     pub(crate) fn encode_scalar(&self, function: &ScalarUDF) -> Option<Vec<u8>> {
-        let row = function.inner().downcast_ref::<RowFunction>()?;
+        let Some(row) = function.inner().downcast_ref::<RowFunction>() else {
+            let named = self.scalars().iter().any(|own| own.name() == function.name());
+            return named.then(|| wire::write(wire::NAMED, &[], &[]).ok()).flatten();
+        };
         match row.to_bytes() {
             Ok(bytes) => Some(bytes.to_vec()),
             // An encoder cannot fail: what the other side is told instead is why.
@@ -115,7 +121,8 @@ impl Functions {
         if name == aggregate::NAME {
             return Some(StateAggregate::from_bytes(bytes, &self.catalogue).map(Arc::new).map_err(outward));
         }
-        self.aggregates().into_iter().find(|function| function.name() == name).map(|f| Ok(Arc::new(f)))
+        let own = self.aggregates().into_iter().find(|function| function.name() == name)?;
+        Some(wire::read(name, bytes).map(|_| Arc::new(own)).map_err(outward))
     }
 
     /// The scalar function of a name and its bytes; `None` when the name is not one of ours.
@@ -123,6 +130,7 @@ impl Functions {
         if name == row_function::NAME {
             return Some(RowFunction::from_bytes(bytes, &self.registry).map(Arc::new).map_err(outward));
         }
-        self.scalars().into_iter().find(|function| function.name() == name).map(|f| Ok(Arc::new(f)))
+        let own = self.scalars().into_iter().find(|function| function.name() == name)?;
+        Some(wire::read(name, bytes).map(|_| Arc::new(own)).map_err(outward))
     }
 }

@@ -15,7 +15,7 @@ use datafusion::logical_expr::{
     TypeSignature, Volatility,
 };
 use mlsys_core::hash::hash_bytes;
-use mlsys_core::{Artifact, Error, InputColumn, Predict, PredictProba, Registry, Transform, artifact};
+use mlsys_core::{Artifact, Error, Predict, PredictProba, Registry, Transform, artifact};
 use mlsys_sampling::SplitByRow;
 use mlsys_sampling::sample::BottomKSample;
 
@@ -87,18 +87,23 @@ impl Step {
         }
     }
 
+    /// The names of the columns that it reads, if it says.
+    pub fn inputs(&self) -> Option<BTreeSet<String>> {
+        let inputs = match self {
+            Self::Transform(step) => step.inputs(),
+            Self::Predict(model) => model.inputs(),
+            Self::Probabilities(model) | Self::Positive(model) => model.inputs(),
+            Self::Side(split) => split.inputs(),
+            Self::Drawn(sample) => return Some(sample.columns().iter().cloned().collect()),
+        };
+        Some(inputs?.into_iter().map(|input| input.name().to_owned()).collect())
+    }
+
     /// The columns of a table that it reads. A chain lists columns that its own steps make, too.
     pub fn columns(&self, schema: &Schema) -> Vec<String> {
-        let names =
-            |inputs: Vec<InputColumn>| inputs.into_iter().map(|input| input.name().to_owned()).collect();
-        let inputs: BTreeSet<String> = match self {
-            Self::Transform(step) => names(step.inputs()),
-            Self::Predict(model) => names(model.inputs()),
-            Self::Probabilities(model) | Self::Positive(model) => names(model.inputs()),
-            Self::Side(split) => names(split.inputs()),
-            Self::Drawn(sample) => sample.columns().iter().cloned().collect(),
-        };
-        let read = |name: &String| inputs.contains(name);
+        let inputs = self.inputs();
+        // What holds code may read any column.
+        let read = |name: &String| inputs.as_ref().is_none_or(|inputs| inputs.contains(name));
         schema.fields().iter().map(|field| field.name().clone()).filter(read).collect()
     }
 
@@ -273,7 +278,7 @@ impl Eq for RowFunction {}
 impl Hash for RowFunction {
     fn hash<H: Hasher>(&self, state: &mut H) {
         // All of it: the engine's search for common expressions looks at the hash alone.
-        self.fingerprint().hash(state);
+        (self.step.what(), &self.columns, self.fingerprint()).hash(state);
     }
 }
 

@@ -5,11 +5,12 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, make_array};
+use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::function::{AccumulatorArgs, AggregateFunctionSimplification, StateFieldsArgs};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs,
@@ -19,7 +20,8 @@ use datafusion::physical_expr::expressions::Literal;
 use datafusion::prelude::lit;
 use mlsys_core::portable::{AnyStatistic, PortableStatistic};
 use mlsys_core::{
-    Catalogue, Error, Layout, Predict, PredictProba, Statistic, Transform, artifact, column, hash::hash_rows,
+    Catalogue, Error, ErrorKind, Layout, Predict, PredictProba, Statistic, Transform, artifact, column,
+    hash::hash_rows,
 };
 use mlsys_stats::Profile;
 
@@ -67,6 +69,38 @@ fn text(function: &str, value: Option<&ScalarValue>, expected: &str) -> Result<S
             )))
         }
     }
+}
+
+/// As JSON, in which numbers that are not finite are text.
+fn json(value: &impl serde::Serialize) -> mlsys_core::Result<serde_json::Value> {
+    fn convert(value: ciborium::Value) -> mlsys_core::Result<serde_json::Value> {
+        use ciborium::Value;
+        Ok(match value {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(b) => b.into(),
+            Value::Float(x) if !x.is_finite() => x.to_string().into(),
+            Value::Float(x) => x.into(),
+            Value::Integer(i) => match (u64::try_from(i), i64::try_from(i)) {
+                (Ok(i), _) => i.into(),
+                (_, Ok(i)) => i.into(),
+                _ => i128::from(i).to_string().into(),
+            },
+            Value::Text(text) => text.into(),
+            Value::Bytes(bytes) => bytes.into(),
+            Value::Array(items) => {
+                items.into_iter().map(convert).collect::<mlsys_core::Result<Vec<_>>>()?.into()
+            }
+            Value::Map(entries) => {
+                let entry = |(key, value): (Value, Value)| match key {
+                    Value::Text(key) => Ok((key, convert(value)?)),
+                    key => Err(Error::artifact(format!("{key:?} as a key of JSON"))),
+                };
+                serde_json::Value::Object(entries.into_iter().map(entry).collect::<mlsys_core::Result<_>>()?)
+            }
+            other => return Err(Error::artifact(format!("{other:?} as JSON"))),
+        })
+    }
+    convert(ciborium::Value::serialized(value).map_err(|e| Error::artifact(e.to_string()))?)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -121,6 +155,26 @@ impl AggregateUDFImpl for SqlAggregate {
         &self.signature
     }
 
+    /// Where the names are still at hand, refuses what would lose them, and what the planner would take apart.
+    fn simplify(&self) -> Option<AggregateFunctionSimplification> {
+        let (name, literals) = (self.name().to_owned(), self.literals());
+        Some(Box::new(move |call, _| {
+            if call.params.distinct {
+                let what = format!("DISTINCT in {name}: select distinct rows in a query below it");
+                return Err(outward(Error::unsupported(what)));
+            }
+            if let Some(other) =
+                call.params.args.iter().skip(literals).find(|a| !matches!(a, Expr::Column(_)))
+            {
+                let what = format!(
+                    "{name} of `{other}`, which has no name: name it in a query below it, as a column"
+                );
+                return Err(outward(Error::unsupported(what)));
+            }
+            Ok(Expr::AggregateFunction(call))
+        }))
+    }
+
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         if types.len() <= self.literals() {
             let expected = match self.gathers {
@@ -149,8 +203,7 @@ impl AggregateUDFImpl for SqlAggregate {
                 let finish = |bytes: &[u8]| {
                     let profile = Profile::new();
                     let report = profile.finish(&profile.state_from_bytes(bytes)?)?;
-                    let json = serde_json::to_string(&report).map_err(|e| Error::artifact(e.to_string()))?;
-                    Ok(ScalarValue::Utf8(Some(json)))
+                    Ok(ScalarValue::Utf8(Some(json(&report)?.to_string())))
                 };
                 let finish: Finish = Finish::Then(Arc::new(finish));
                 (AnyStatistic::of(&Profile::new()).map_err(outward)?, finish)
@@ -254,26 +307,38 @@ impl NamedModel {
     }
 
     /// The function that carries the model, over those of these columns that it reads.
-    fn bound(step: Step, names: &[String], types: impl Fn(usize) -> DataType) -> (ScalarUDF, Vec<usize>) {
+    fn bound(
+        step: Step,
+        names: &[String],
+        types: impl Fn(usize) -> DataType,
+    ) -> Result<(ScalarUDF, Vec<usize>)> {
+        // A cast column comes with its table's name, which the model does not know.
+        let inputs = step.inputs().unwrap_or_default();
+        let known = |name: &String| match name.split_once('.') {
+            Some((_, column)) if !inputs.contains(name) && inputs.contains(column) => column.to_owned(),
+            _ => name.clone(),
+        };
+        let names: Vec<String> = names.iter().map(known).collect();
+        if let Some(twice) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
+            return Err(outward(ErrorKind::DuplicateColumn { name: twice.1.clone() }.into()));
+        }
         let schema: Vec<Field> =
             names.iter().enumerate().map(|(i, name)| Field::new(name, types(i), true)).collect();
         let columns = match &step {
             // A step makes a struct of all its columns: those that it does not read are passed on.
-            Step::Transform(_) => names.to_vec(),
+            Step::Transform(_) => names.clone(),
             step => step.columns(&Schema::new(schema)),
         };
         let at = columns.iter().filter_map(|column| names.iter().position(|name| name == column)).collect();
-        (RowFunction::function(step, columns), at)
+        Ok((RowFunction::function(step, columns), at))
     }
 }
 
-/// The column that an argument is, under casts that the planner put around it.
+/// The name of an argument, as the planner has it.
 fn column_name(argument: &Expr) -> String {
     match argument {
         Expr::Column(column) => column.name.clone(),
         Expr::Alias(alias) => alias.name.clone(),
-        Expr::Cast(cast) => column_name(&cast.expr),
-        Expr::TryCast(cast) => column_name(&cast.expr),
         other => other.schema_name().to_string(),
     }
 }
@@ -299,7 +364,7 @@ impl ScalarUDFImpl for NamedModel {
         let step = self.step(args.scalar_arguments.first().copied().flatten())?;
         let columns = &args.arg_fields[1..];
         let names: Vec<String> = columns.iter().map(|field| field.name().clone()).collect();
-        let (bound, at) = Self::bound(step, &names, |i| columns[i].data_type().clone());
+        let (bound, at) = Self::bound(step, &names, |i| columns[i].data_type().clone())?;
         let fields: Vec<FieldRef> = at.iter().map(|&i| Arc::clone(&columns[i])).collect();
         let scalars = vec![None; fields.len()];
         bound.return_field_from_args(ReturnFieldArgs { arg_fields: &fields, scalar_arguments: &scalars })
@@ -313,7 +378,7 @@ impl ScalarUDFImpl for NamedModel {
         let step = self.step(name)?;
         let names: Vec<String> = args[1..].iter().map(column_name).collect();
         // Which columns a model reads does not depend on their types.
-        let (bound, at) = Self::bound(step, &names, |_| DataType::Null);
+        let (bound, at) = Self::bound(step, &names, |_| DataType::Null)?;
         let arguments = at.into_iter().map(|i| args[i + 1].clone()).collect();
         Ok(ExprSimplifyResult::Simplified(bound.call(arguments)))
     }
@@ -358,7 +423,10 @@ impl ScalarUDFImpl for FieldOf {
             _ => Fields::empty(),
         };
         match fields.iter().find(|field| *field.name() == name) {
-            Some(field) => Ok(Arc::clone(field)),
+            Some(field) => {
+                let nullable = field.is_nullable() || args.arg_fields[0].is_nullable();
+                Ok(Arc::new(field.as_ref().clone().with_nullable(nullable)))
+            }
             None => Err(outward(column::missing_column(&Schema::new(fields), &name))),
         }
     }
@@ -373,7 +441,12 @@ impl ScalarUDFImpl for FieldOf {
         let column = column.ok_or_else(|| {
             outward(Error::shape("mlsys_field", "a struct with the column", made.data_type().to_string()))
         })?;
-        Ok(ColumnarValue::Array(Arc::clone(column)))
+        // Where there is no struct, such as after an outer join, there is no field of it.
+        let Some(nulls) = made.nulls().filter(|nulls| nulls.null_count() > 0) else {
+            return Ok(ColumnarValue::Array(Arc::clone(column)));
+        };
+        let nulls = NullBuffer::union(Some(nulls), column.nulls());
+        Ok(ColumnarValue::Array(make_array(column.to_data().into_builder().nulls(nulls).build()?)))
     }
 }
 

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// Raised whenever an older program would misread the bytes.
 pub(crate) const FORMAT: u32 = 1;
 
+/// What a function is that travels by its name: it has no parameters but its arguments.
+pub(crate) const NAMED: &str = "named";
+
 /// What a function is that could not be written; its artefact is the reason.
 pub(crate) const UNSENDABLE: &str = "unsendable";
 
@@ -64,6 +67,13 @@ pub(crate) fn read<'a>(name: &str, bytes: &'a [u8]) -> Result<(Header, &'a [u8])
     }
     let (header, artefact) = rest.split_at(length);
     let header: Header = ciborium::from_reader(header).map_err(|_| damaged("a damaged header"))?;
+    if header.mlsys != this {
+        return Err(Error::artifact(format!(
+            "the function `{name}` came from mlsys-datafusion {}; this process has mlsys-datafusion {this}: run one version \
+             of mlsys in the client, the scheduler and every executor",
+            header.mlsys
+        )));
+    }
     if header.what == UNSENDABLE {
         return Err(Error::artifact(format!("the function `{name}`: {}", String::from_utf8_lossy(artefact))));
     }

@@ -78,7 +78,7 @@ impl Kll {
 
     /// Adds values, each a whole number of times.
     pub(crate) fn extend_counted(&mut self, values: &[f64], times: &[f64]) {
-        let each = self.k as usize;
+        let each = self.k.max(1) as usize;
         for (values, times) in values.chunks(each).zip(times.chunks(each)) {
             values.iter().zip(times).for_each(|(&value, &times)| self.push(value, times as u64));
             self.compress();
@@ -144,6 +144,12 @@ impl Kll {
         let total = self.levels.iter().take(MAX_LEVELS).enumerate().try_fold(0u64, |sum, (level, items)| {
             (items.len() as u64).checked_mul(1 << level).and_then(|n| sum.checked_add(n))
         });
+        if self.k < MIN_ROOM as u32 {
+            return Err(Error::state(
+                format!("a sketch with k of {MIN_ROOM} or more"),
+                format!("k = {}", self.k),
+            ));
+        }
         let nan = self.levels.iter().flatten().any(|x| x.is_nan());
         let held = self.levels.iter().flatten();
         let inside = held.into_iter().all(|x| self.min <= *x && *x <= self.max);

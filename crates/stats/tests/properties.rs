@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mlsys_core::arrow::array::{ArrayRef, Float64Array, StringArray};
-use mlsys_stats::{ColumnStatistic, Counts, Kll, Moments, MomentsSummary, Quantiles};
+use mlsys_core::arrow::datatypes::{DataType, Field};
+use mlsys_stats::{
+    Column, ColumnStatistic, Counts, Exactness, Infinite, Kll, Moments, MomentsSummary, Quantiles,
+};
 use proptest::prelude::*;
 
 fn array(values: &[f64]) -> ArrayRef {
@@ -95,6 +98,51 @@ proptest! {
         let listed: BTreeMap<String, u64> = found.values.unwrap().iter().map(|c| (c.value.to_string(), c.rows)).collect();
         prop_assert_eq!(listed, expected);
         prop_assert_eq!(found.missing, words.iter().filter(|w| w.is_none()).count() as u64);
+    }
+
+    #[test]
+    fn sketches_do_not_see_batches(values in prop::collection::vec(-1e6..1e6f64, 400..1500), cut in 1usize..400) {
+        let mut at_once = Kll::new(16, 3);
+        at_once.extend(&values);
+        let mut in_parts = Kll::new(16, 3);
+        values.chunks(cut).for_each(|part| in_parts.extend(part));
+        prop_assert_eq!(at_once, in_parts);
+    }
+
+    #[test]
+    fn a_merged_sketch_goes_on(parts in prop::collection::vec(prop::collection::vec(-50i32..50, 60..90), 3..6)) {
+        let recipe = Quantiles::new().exact_up_to(20).k(64);
+        let field = Field::new("x", DataType::Float64, true);
+        let array =
+            |part: &[i32]| array(&part.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>());
+        let mut merged = recipe.init(&field).unwrap();
+        for part in &parts[..2] {
+            let (mut state, array) = (recipe.init(&field).unwrap(), array(part));
+            recipe.update(&mut state, &Column::new("x", &array, None).unwrap()).unwrap();
+            recipe.merge(&mut merged, state).unwrap();
+        }
+        for (i, part) in parts[2..].iter().enumerate() {
+            let (array, weights) = (array(part), vec![2.0; part.len()]);
+            let weights = (i % 2 == 1).then_some(weights.as_slice());
+            recipe.update(&mut merged, &Column::new("x", &array, weights).unwrap()).unwrap();
+        }
+        recipe.check_state(&merged).unwrap();
+        let weight = |i: usize| if i >= 2 && (i - 2) % 2 == 1 { 2 } else { 1 };
+        let mut all: Vec<i32> = Vec::new();
+        parts.iter().enumerate().for_each(|(i, part)| (0..weight(i)).for_each(|_| all.extend(part)));
+        all.sort_unstable();
+        let found = recipe.finish(&merged).unwrap();
+        prop_assert_eq!(found.quantile(0.0), Some(f64::from(all[0])));
+        prop_assert_eq!(found.quantile(1.0), Some(f64::from(all[all.len() - 1])));
+        let Exactness::Approximate { rank_error } = found.exactness() else { return Err(TestCaseError::fail("no sketch")) };
+        let below = all.iter().filter(|&&x| f64::from(x) <= found.median().unwrap()).count() as f64 / all.len() as f64;
+        let ties = all.iter().filter(|&&x| f64::from(x) == found.median().unwrap()).count() as f64 / all.len() as f64;
+        prop_assert!((below - 0.5).abs() <= 2.0 * rank_error + ties + 0.05, "{} {}", below, rank_error);
+
+        let infinite: ArrayRef = Arc::new(Float64Array::from(vec![1.0, f64::INFINITY]));
+        let refuse = recipe.infinite(Infinite::Refuse);
+        let error = refuse.update(&mut merged, &Column::new("x", &infinite, None).unwrap()).unwrap_err();
+        prop_assert!(error.to_string().contains('1'));
     }
 
     #[test]

@@ -333,7 +333,7 @@ where
     ) {
         let name = &self.name;
         if report.runs("columns_at_apply") {
-            for input in fitted.inputs() {
+            for input in fitted.inputs().unwrap_or_default() {
                 // What a chain's first step makes is an input of its second.
                 let Ok(index) = batch.schema().index_of(input.name()) else { continue };
                 let without = keep(batch, |i| i != index);
@@ -432,7 +432,8 @@ where
                     promised.unwrap_or_else(|e| panic!("{name}: promises no schema for {what}: {e}"));
                 assert_eq!(out.schema(), promised, "{name}: another schema than promised for {what}");
                 assert_eq!(out.num_rows(), batch.num_rows(), "{name}: another number of rows for {what}");
-                let inputs: Vec<String> = fitted.inputs().iter().map(|i| i.name().to_owned()).collect();
+                let inputs: Vec<String> =
+                    fitted.inputs().unwrap_or_default().iter().map(|i| i.name().to_owned()).collect();
                 for field in batch.schema().fields().iter().filter(|f| !inputs.contains(f.name())) {
                     let kept = out.column_by_name(field.name());
                     let same = kept.is_some_and(|c| table::same_values(c, &batch[field.name().as_str()]));

@@ -79,6 +79,27 @@ impl Address {
         Ok(())
     }
 
+    /// Waits until the scheduler has been without executors for so long that it should have ended every query: six times
+    /// the patience, a minute at least. What that is, as an error.
+    pub(super) async fn deserted(&self, patience: Duration) -> Error {
+        let limit = (6 * patience).max(Duration::from_secs(60));
+        let mut since: Option<Instant> = None;
+        loop {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            match tokio::time::timeout(patience, self.executors()).await {
+                Ok(Ok(Some(0))) => {
+                    if since.get_or_insert_with(Instant::now).elapsed() >= limit {
+                        let what = format!(
+                            "all executors were lost: the scheduler at {self} has had none for {limit:?}"
+                        );
+                        return Error::unsupported(what);
+                    }
+                }
+                _ => since = None,
+            }
+        }
+    }
+
     /// How many executors the scheduler says it has, in answers such as `ready: 2 executors registered` and
     /// `not ready: 0/1 executors registered`.
     async fn executors(&self) -> std::io::Result<Option<usize>> {

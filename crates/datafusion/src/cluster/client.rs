@@ -1,6 +1,7 @@
 //! Sessions whose queries run on a cluster.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Phy
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion_proto::logical_plan::LogicalExtensionCodec;
 use datafusion_proto::protobuf::LogicalPlanNode;
+use futures::future::{Either, select};
 use futures::{StreamExt, TryStreamExt, stream};
 use mlsys_core::{Error, Result};
 
@@ -391,7 +393,10 @@ impl ExecutionPlan for Explained {
                     .await
                     .map_err(|e| DataFusionError::External(e.into()))?;
                 let mut stream = inner.execute(partition, Arc::clone(&context))?;
-                let first = stream.next().await;
+                let first = match select(stream.next(), pin!(scheduler.deserted(patience))).await {
+                    Either::Left((first, _)) => first,
+                    Either::Right((error, _)) => return Err(DataFusionError::External(error.into())),
+                };
                 match &first {
                     Some(Err(error)) if attempt < attempts && lost_results(&error.to_string()) => {
                         attempt += 1

@@ -286,6 +286,14 @@ fn profiles_whole_and_grouped() -> Result<()> {
             assert_eq!(kind, other);
             close("by kind", &show_profile(found), &show_profile(expected), Agreement::Rounding(1e-11));
         }
+        // A column of the name that states have elsewhere, and one that depends on what is grouped by.
+        let query = "SELECT kind AS state, count(*) AS n, sum(value) AS total FROM t GROUP BY kind";
+        let ctx = crate::table::context(3);
+        ctx.register_parquet("t", table.folder.path(), Default::default()).await.unwrap();
+        let few = Frame::new(ctx.sql(query).await.unwrap())?;
+        let by_state = few.summarize_by(&MinMax::new().over(["total"]), "state").await?;
+        assert_eq!(by_state.len(), 3);
+
         // Missing is one group, whether null or NaN.
         let by_number = frame.summarize_by(&Missing::new().over(["word"]), "number").await?;
         close(

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use mlsys_core::arrow::array::{ArrayRef, AsArray, RecordBatch};
 use mlsys_core::arrow::compute::{SortColumn, cast, lexsort_to_indices, take_record_batch};
-use mlsys_core::arrow::datatypes::{DataType, Float64Type};
+use mlsys_core::arrow::datatypes::{DataType, Float64Type, Schema, SchemaRef};
 use mlsys_core::{
-    Columns, Dataset, Fit, FitByPasses, Predict, PredictProba, Result, Role, Train, Transform, artifact,
+    Artifact, Columns, Dataset, ErrorKind, Fit, FitByPasses, Predict, PredictProba, Result, Role, Train,
+    Transform, artifact, column,
 };
 use mlsys_datafusion::{Frame, fit_on, predict_on, predict_proba_on, transform_on};
 use mlsys_encoding::{OneHotEncoder, OrdinalEncoder, StandardScaler};
 use mlsys_missing_values::{ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer};
-use mlsys_models::LogisticRegression;
+use mlsys_models::{LogisticRegression, Rule};
 
 use crate::table::{PARTITIONS, Table, run};
 
@@ -205,6 +206,63 @@ fn two_models_of_the_same_columns_are_two() -> Result<()> {
         assert_eq!(column("one_true"), one.predict_proba(rows.batch())?.positive());
         assert_eq!(column("two_true"), two.predict_proba(rows.batch())?.positive());
         assert_ne!(column("one_true"), column("two_true"));
+        Ok(())
+    })
+}
+
+/// Clips all numbers, and does not say which columns it reads.
+#[derive(Debug)]
+struct Clip;
+
+impl Artifact for Clip {}
+
+impl Transform for Clip {
+    fn transform(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let clipped = batch.columns().iter().map(|column| match column.as_primitive_opt::<Float64Type>() {
+            Some(numbers) => Arc::new(numbers.unary::<_, Float64Type>(|x| x.clamp(-1.0, 1.0))) as ArrayRef,
+            None => Arc::clone(column),
+        });
+        Ok(RecordBatch::try_new(batch.schema(), clipped.collect())?)
+    }
+
+    fn output_schema(&self, input: &Schema) -> Result<SchemaRef> {
+        Ok(Arc::new(input.clone()))
+    }
+}
+
+#[test]
+fn what_does_not_say_what_it_reads_gets_all() -> Result<()> {
+    run(async {
+        let table = Table::new();
+        let rows = table.data().target("label")?.select(["number", "value", "label"])?;
+        let frame = Frame::new(
+            table.frame(3).await?.into_query().select_columns(&["number", "value", "label"]).unwrap(),
+        )?;
+        let all = rows.batch();
+        let found = transform_on(Arc::new(Clip), &frame)?.collect().await?;
+        close(&sorted(found.batch()), &sorted(&Clip.transform(all)?));
+
+        let rule = Rule::probability(|batch| {
+            let value = column::floats("value", column::find(batch, "value")?)?;
+            Ok(value.iter().map(|&x| if x > 0.0 { 0.75 } else { 0.25 }).collect())
+        });
+        let rule = Arc::new(rule.fit(&rows.into_train_all())?);
+        let found = predict_proba_on(rule.clone(), &frame, "p_")?.collect().await?;
+        let positive = found.column("p_true")?.as_primitive::<Float64Type>().values().to_vec();
+        assert_eq!(positive, rule.predict_proba(found.batch())?.positive());
+        assert!(positive.contains(&0.25) && positive.contains(&0.75));
+        // A prediction and a probability of what cannot be written are two things.
+        let both =
+            predict_on(rule.clone(), &predict_proba_on(rule.clone(), &frame, "p_")?, "c")?.collect().await?;
+        assert_eq!(
+            both.column("c")?.as_boolean().value(3),
+            both.column("p_true")?.as_primitive::<Float64Type>().value(3) > 0.5
+        );
+
+        let twice = predict_proba_on(rule.clone(), &predict_proba_on(rule, &frame, "p_")?, "p_");
+        assert!(
+            matches!(twice.err().unwrap().kind(), ErrorKind::DuplicateColumn { name } if name.starts_with("p_"))
+        );
         Ok(())
     })
 }

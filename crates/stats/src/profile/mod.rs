@@ -236,7 +236,11 @@ impl TryFrom<Stored> for ProfileReport {
     type Error = Error;
 
     fn try_from(stored: Stored) -> Result<Self> {
-        stored.recipe.finish(&stored.state)
+        let Stored { recipe, state } = stored;
+        recipe.quantiles.init(&Field::new("", DataType::Float64, true))?;
+        recipe.counts.init(&Field::new("", DataType::Utf8, true))?;
+        recipe.check_state(&state)?;
+        recipe.finish(&state)
     }
 }
 
