@@ -71,11 +71,35 @@ pub(crate) fn read<'a>(name: &str, bytes: &'a [u8]) -> Result<(Header, &'a [u8])
         return Err(Error::artifact(format!(
             "the function `{name}` came from mlsys-datafusion {}; this process has mlsys-datafusion {this}: run one version \
              of mlsys in the client, the scheduler and every executor",
-            header.mlsys
+            header.mlsys.escape_debug().take(40).collect::<String>()
         )));
     }
     if header.what == UNSENDABLE {
         return Err(Error::artifact(format!("the function `{name}`: {}", String::from_utf8_lossy(artefact))));
     }
     Ok((header, artefact))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_version_is_refused_by_name() {
+        let bytes = write("state", &["x".to_owned()], b"artefact").unwrap();
+        assert_eq!(read("f", &bytes).unwrap().1, b"artefact");
+        let mut header = read("f", &bytes).unwrap().0;
+        header.mlsys = "99.1.2".into();
+        let mut encoded = Vec::new();
+        ciborium::into_writer(&header, &mut encoded).unwrap();
+        let other =
+            [&FORMAT.to_le_bytes(), &(encoded.len() as u32).to_le_bytes(), encoded.as_slice()].concat();
+        let error = read("f", &other).unwrap_err().to_string();
+        for part in ["`f`", "99.1.2", env!("CARGO_PKG_VERSION")] {
+            assert!(error.contains(part), "{error}");
+        }
+        for end in 0..bytes.len() - "artefact".len() {
+            assert!(read("f", &bytes[..end]).is_err());
+        }
+    }
 }

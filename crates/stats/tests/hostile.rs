@@ -132,6 +132,26 @@ fn long_decimals_are_profiled_without_a_count_of_what_doubles_cannot_tell_apart(
 }
 
 #[test]
+fn reports_that_nothing_made_are_errors() {
+    let recipe = Profile::new().quantiles(Quantiles::new().exact_up_to(4).k(8));
+    let values = column(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let data = Dataset::new(RecordBatch::try_from_iter([("x", values)]).unwrap()).unwrap();
+    let stored = serde_json::to_value(summarize(&recipe, &data).unwrap()).unwrap();
+    serde_json::from_value::<ProfileReport>(stored.clone()).unwrap();
+    for (place, value) in [
+        ("/recipe/quantiles/k", 0),
+        ("/recipe/quantiles/exact_up_to", 0),
+        ("/recipe/counts/cap", 0),
+        ("/state/columns/0/quantiles/sketch/k", 0),
+        ("/state/columns/0/quantiles/sketch/count", 7),
+    ] {
+        let mut other = stored.clone();
+        *other.pointer_mut(place).unwrap() = value.into();
+        assert!(serde_json::from_value::<ProfileReport>(other).is_err(), "{place}");
+    }
+}
+
+#[test]
 fn years_that_would_not_sort_are_refused_by_name() {
     let far: ArrayRef = Arc::new(Date32Array::from(vec![0, 4_000_000]));
     let error = Coded::new("due", &far).unwrap_err();
