@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 from sklearn.impute import SimpleImputer
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler
 from sklearn.utils.stats import _weighted_percentile
 
 from golden import case, equally_frequent, is_missing, repeated, rows_repeated, write
@@ -246,3 +246,36 @@ for name, x in (columns | words).items():
             {"x": x, "weights": w}, expected, ties=repeated(x), tool="numpy, pandas, fractions",
             version=f"{np.__version__}, {pd.__version__}, Python 3.11"))
 write("statistics.json", statistics)
+
+by_hand = np.array([-2, -1.5, -1, 0, 0.3, 1, 1.5, 3, 10])
+ranges = []
+for name, x in (columns | {"nine values": by_hand}).items():
+    for label, w in [weighting for weighting in weightings(name, x) if is_whole(weighting[1])]:
+        rows = rows_repeated(x, w)
+
+        def scaled(recipe):
+            return recipe.fit(rows[:, None]).transform(x[:, None])[:, 0]
+
+        def between(low, high):
+            """scikit-learn's product and sum lose digits at an offset."""
+            if name != "offset":
+                return scaled(MinMaxScaler(feature_range=(low, high)))
+            least, most = Fraction(np.nanmin(rows)), Fraction(np.nanmax(rows))
+            place = lambda v: float((Fraction(float(v)) - least) / (most - least) * (high - low) + low)
+            return [nan if np.isnan(v) else place(v) for v in x]
+
+        robust, largest = RobustScaler().fit(rows[:, None]), MaxAbsScaler().fit(rows[:, None])
+        tool = {} if w is None else dict(tool="scikit-learn, to rows repeated")
+        ranges.append(case(
+            f"{name} {label}".strip(), "a product and a sum there, a quotient here; a value at an end is a difference of equal numbers, hence atol",
+            {"x": x, "weights": w},
+            {
+                "MinMaxScaler": {"output": between(0, 1), "between -1 and 2": between(-1, 2)},
+                "MaxAbsScaler": {"scale": largest.scale_[0], "output": scaled(MaxAbsScaler())},
+                "RobustScaler": {
+                    "center": robust.center_[0], "scale": robust.scale_[0], "output": scaled(RobustScaler()),
+                    "wide": scaled(RobustScaler(quantile_range=(5, 95))), "uncentered": scaled(RobustScaler(with_centering=False)),
+                    "unscaled": scaled(RobustScaler(with_scaling=False)),
+                },
+            }, ties=repeated(x), atol=1e-14, **tool))
+write("scalers.json", ranges)

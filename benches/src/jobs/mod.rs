@@ -3,13 +3,12 @@
 mod chi_square;
 mod ks_2samp;
 mod logistic_regression;
-mod median_imputer;
 mod mutual_information;
+mod numeric;
 mod one_hot;
 mod profile;
 mod profile_3m;
 mod roc_auc;
-mod standard_scaler;
 mod stratified_group_k_fold;
 mod stratified_sample;
 mod weighted_sample;
@@ -17,6 +16,9 @@ mod weighted_sample;
 use mlsys::arrow::array::{ArrayRef, RecordBatch};
 use mlsys::arrow::datatypes::FieldRef;
 use mlsys::core::{Error, Result};
+use mlsys::encoding::{RobustScaler, StandardScaler};
+use mlsys::missing_values::MedianImputer;
+use numeric::Numeric;
 
 use crate::Job;
 
@@ -31,9 +33,10 @@ pub fn load(name: &str, data: &str) -> Result<Box<dyn Job>> {
         "weighted_sample" => Box::new(weighted_sample::Weighted::load(data)?),
         "profile" => Box::new(profile::Profiling::load(data)?),
         "profile_3m" => Box::new(profile_3m::ProfilingFile::load(data)?),
-        "standard_scaler" => Box::new(standard_scaler::Scaling::load(data)?),
+        "standard_scaler" => Box::new(Numeric::load(StandardScaler::new(), data)?),
+        "robust_scaler" => Box::new(Numeric::load(RobustScaler::new(), data)?),
         "one_hot" => Box::new(one_hot::OneHot::load(data)?),
-        "median_imputer" | "median_imputer_polars" => Box::new(median_imputer::Imputing::load(data)?),
+        "median_imputer" | "median_imputer_polars" => Box::new(Numeric::load(MedianImputer::new(), data)?),
         "roc_auc" => Box::new(roc_auc::Area::load(data)?),
         "logistic_regression" => Box::new(logistic_regression::Logistic::load(data)?),
         other => return Err(Error::unsupported(format!("no job is called {other}"))),

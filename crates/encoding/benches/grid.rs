@@ -4,7 +4,9 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use mlsys_core::{Dataset, Fit, Transform};
-use mlsys_encoding::{OneHotEncoder, OrdinalEncoder, StandardScaler};
+use mlsys_encoding::{
+    MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler,
+};
 use mlsys_testkit::bench::{Grid, Point, numbers, words};
 
 fn both<F: Fit<Fitted: Transform> + Sync>(
@@ -28,6 +30,9 @@ fn both<F: Fit<Fitted: Transform> + Sync>(
 
 fn encoders(criterion: &mut Criterion) {
     both(criterion, "standard_scaler", &StandardScaler::new(), numbers);
+    both(criterion, "min_max_scaler", &MinMaxScaler::new(), numbers);
+    both(criterion, "max_abs_scaler", &MaxAbsScaler::new(), numbers);
+    both(criterion, "robust_scaler", &RobustScaler::new(), numbers);
     both(criterion, "one_hot_encoder", &OneHotEncoder::new(), words);
     both(criterion, "ordinal_encoder", &OrdinalEncoder::new(), words);
 }

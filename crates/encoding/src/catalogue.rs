@@ -2,12 +2,15 @@
 
 use mlsys_core::Catalogue;
 
-use crate::{OneHotEncoder, OrdinalEncoder, StandardScaler};
+use crate::{MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler};
 
 /// The one-pass recipes of this crate.
 pub fn catalogue() -> Catalogue {
     Catalogue::new()
+        .recipe::<MaxAbsScaler>("MaxAbsScaler")
+        .recipe::<MinMaxScaler>("MinMaxScaler")
         .recipe::<OneHotEncoder>("OneHotEncoder")
         .recipe::<OrdinalEncoder>("OrdinalEncoder")
+        .recipe::<RobustScaler>("RobustScaler")
         .recipe::<StandardScaler>("StandardScaler")
 }

@@ -1,14 +1,22 @@
 #![doc = include_str!("../README.md")]
 
 mod catalogue;
+mod fitted_scaler;
+mod max_abs_scaler;
+mod min_max_scaler;
 mod one_hot_encoder;
 mod ordinal_encoder;
 mod register;
+mod robust_scaler;
 mod standard_scaler;
 mod vocabulary;
 
 pub use catalogue::catalogue;
+pub use fitted_scaler::FittedScaler;
+pub use max_abs_scaler::MaxAbsScaler;
+pub use min_max_scaler::MinMaxScaler;
 pub use one_hot_encoder::{FittedOneHotEncoder, MinFrequency, MissingAs, OneHotEncoder, Unseen};
 pub use ordinal_encoder::{FittedOrdinalEncoder, OrdinalEncoder, UnseenCode};
 pub use register::register;
+pub use robust_scaler::RobustScaler;
 pub use standard_scaler::{Center, FittedStandardScaler, Scale, StandardScaler};

@@ -2,12 +2,13 @@
 
 use mlsys_core::Registry;
 
-use crate::{FittedOneHotEncoder, FittedOrdinalEncoder, FittedStandardScaler};
+use crate::{FittedOneHotEncoder, FittedOrdinalEncoder, FittedScaler, FittedStandardScaler};
 
 /// Adds the fitted types of this crate to a registry.
 pub fn register(registry: Registry) -> Registry {
     registry
         .transform::<FittedStandardScaler>()
+        .transform::<FittedScaler>()
         .transform::<FittedOrdinalEncoder>()
         .transform::<FittedOneHotEncoder>()
 }

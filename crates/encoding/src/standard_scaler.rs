@@ -1,16 +1,12 @@
 //! Scaling to mean 0 and standard deviation 1.
 
-use std::sync::Arc;
-
-use mlsys_core::arrow::array::{Array, ArrayRef, AsArray, Float32Array, Float64Array, RecordBatch};
-use mlsys_core::arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Schema, SchemaRef};
-use mlsys_core::input::{NewColumn, Replacement, Replacements, replace_columns, replace_fields};
-use mlsys_core::{
-    Error, ErrorKind, FitByStatistic, InputColumn, Kind, Layout, Result, Transform, column, first_error,
-};
+use mlsys_core::arrow::array::RecordBatch;
+use mlsys_core::arrow::datatypes::{Schema, SchemaRef};
+use mlsys_core::{Error, ErrorKind, FitByStatistic, InputColumn, Kind, Layout, Result, Transform};
 use mlsys_stats::{ColumnStatistic, Infinite, Moments, MomentsSummary, PerColumn};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+use crate::fitted_scaler::{Values, map_columns, scaled_schema};
 
 /// Scales numeric columns to mean 0 and standard deviation 1.
 ///
@@ -129,46 +125,12 @@ impl FittedStandardScaler {
     ///
     /// As [`transform`](Transform::transform).
     pub fn inverse_transform(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        // What was boolean is a number by now.
-        self.map_columns(batch, |c| column::find(batch, c.column.name()), |x, c| x * c.scale + c.center)
+        let back = |x: f64, c: &Scaling| x * c.scale + c.center;
+        map_columns(batch, &self.columns, |c| &c.column, Values::Scaled, back)
     }
 
     fn find(&self, column: &str) -> Option<&Scaling> {
         self.columns.iter().find(|c| c.column.name() == column)
-    }
-
-    fn map_columns<'a>(
-        &self,
-        batch: &'a RecordBatch,
-        find: impl Fn(&Scaling) -> Result<&'a ArrayRef> + Sync,
-        map: impl Fn(f64, &Scaling) -> f64 + Sync,
-    ) -> Result<RecordBatch> {
-        let done: Vec<Result<Replacement<'_, NewColumn>>> = self
-            .columns
-            .par_iter()
-            .map(|c| {
-                let array = find(c)?;
-                let field = scaled_field(batch.schema_ref().field_with_name(c.column.name())?);
-                // Null slots may hold anything, so that raw values do where they are there.
-                let values = match array.as_primitive_opt::<Float64Type>() {
-                    Some(raw) => raw.values().clone(),
-                    None => column::floats(c.column.name(), array)?,
-                };
-                let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
-                let scaled: ArrayRef = match field.data_type() {
-                    DataType::Float32 => {
-                        let values = values.iter().map(|&x| map(x, c) as f32).collect::<Vec<_>>();
-                        Arc::new(Float32Array::new(values.into(), nulls))
-                    }
-                    _ => {
-                        let values = values.iter().map(|&x| map(x, c)).collect::<Vec<_>>();
-                        Arc::new(Float64Array::new(values.into(), nulls))
-                    }
-                };
-                Ok((c.column.name(), vec![(field, scaled)]))
-            })
-            .collect();
-        replace_columns(batch, first_error(done)?)
     }
 
     fn validate(&self) -> Result<()> {
@@ -183,26 +145,14 @@ impl FittedStandardScaler {
     }
 }
 
-fn scaled_field(input: &Field) -> FieldRef {
-    let scaled = match input.data_type() {
-        DataType::Float32 => DataType::Float32,
-        _ => DataType::Float64,
-    };
-    let field = Field::new(input.name(), scaled, input.is_nullable());
-    Arc::new(field.with_metadata(input.metadata().clone()))
-}
-
 impl Transform for FittedStandardScaler {
     fn transform(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        self.map_columns(batch, |c| c.column.find(batch), |x, c| (x - c.center) / c.scale)
+        let map = |x: f64, c: &Scaling| (x - c.center) / c.scale;
+        map_columns(batch, &self.columns, |c| &c.column, Values::Fitted, map)
     }
 
     fn output_schema(&self, input: &Schema) -> Result<SchemaRef> {
-        let mut with = Replacements::new();
-        for c in &self.columns {
-            with.insert(c.column.name(), vec![scaled_field(c.column.check(input)?)]);
-        }
-        replace_fields(input, with)
+        scaled_schema(self.columns.iter().map(|c| &c.column), input)
     }
 }
 

@@ -2,8 +2,10 @@
 
 use mlsys_core::{Fit, Role};
 use mlsys_encoding::{
-    Center, MissingAs, OneHotEncoder, OrdinalEncoder, Scale, StandardScaler, Unseen, UnseenCode,
+    Center, MaxAbsScaler, MinMaxScaler, MissingAs, OneHotEncoder, OrdinalEncoder, RobustScaler, Scale,
+    StandardScaler, Unseen, UnseenCode,
 };
+use mlsys_stats::Quantiles;
 use mlsys_testkit::{Contract, Features, streamed_fit, table};
 
 #[test]
@@ -13,6 +15,37 @@ fn standard_scaler() {
     Contract::new("StandardScaler, scaled only", StandardScaler::new().center(Center::Zero))
         .features(Features::Any)
         .transform();
+}
+
+#[test]
+fn scalers_of_ranges() {
+    let recipe = MinMaxScaler::new();
+    Contract::new("MinMaxScaler", recipe)
+        .bad("range", recipe.range(1.0, 1.0))
+        .bad("range", recipe.range(2.0, 1.0))
+        .bad("range", recipe.range(f64::NAN, 1.0))
+        .bad("range", recipe.range(0.0, f64::INFINITY))
+        .bad("range", recipe.range(-1e308, 1e308))
+        .transform();
+    Contract::new("MinMaxScaler, clipped", recipe.range(-3.0, 0.5).clip(true)).transform();
+    Contract::new("MaxAbsScaler", MaxAbsScaler::new()).transform();
+    let any = MaxAbsScaler::new().on(["flag", "count", "number"]);
+    Contract::new("MaxAbsScaler on three", any).features(Features::Any).transform();
+}
+
+#[test]
+fn robust_scaler() {
+    let recipe = RobustScaler::new();
+    Contract::new("RobustScaler", recipe)
+        .bad("between", recipe.between(0.5, 0.5))
+        .bad("between", recipe.between(0.75, 0.25))
+        .bad("between", recipe.between(-0.1, 0.5))
+        .bad("between", recipe.between(0.1, f64::NAN))
+        .bad("exact_up_to", recipe.quantiles(Quantiles::new().exact_up_to(0)))
+        .bad("k", recipe.quantiles(Quantiles::new().k(3)))
+        .transform();
+    Contract::new("RobustScaler, centred only", recipe.scale(false)).transform();
+    Contract::new("RobustScaler, wide", recipe.center(false).between(0.05, 0.95)).transform();
 }
 
 #[test]
@@ -46,6 +79,9 @@ fn streams() {
     let batch = table::mixed(140_003, true);
     let roles = [("label", Role::Target), ("weight", Role::Weight)];
     streamed_fit("StandardScaler", &StandardScaler::new(), &batch, &roles);
+    streamed_fit("MinMaxScaler", &MinMaxScaler::new(), &batch, &roles);
+    streamed_fit("MaxAbsScaler", &MaxAbsScaler::new(), &batch, &roles);
+    streamed_fit("RobustScaler", &RobustScaler::new(), &batch, &roles);
     streamed_fit("OrdinalEncoder", &OrdinalEncoder::new(), &batch, &roles);
     streamed_fit("OneHotEncoder", &OneHotEncoder::new(), &batch, &roles);
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use mlsys_core::arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use mlsys_core::{Category, Dataset, Fit, Train, Transform, column};
-use mlsys_encoding::{Center, OneHotEncoder, OrdinalEncoder, Scale, StandardScaler, Unseen, UnseenCode};
+use mlsys_encoding::{
+    Center, FittedScaler, MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, Scale,
+    StandardScaler, Unseen, UnseenCode,
+};
 use mlsys_testkit::golden::{assert_close, load};
 use serde_json::Value;
 
@@ -75,6 +78,79 @@ fn scale_and_compare(case: &Value, expected: &Value, x: ArrayRef) {
     let back = column::floats("x", &fitted.inverse_transform(&output).unwrap()["x"]).unwrap();
     let x = column::floats("x", &train.batch()["x"]).unwrap();
     back.iter().zip(x.iter()).for_each(|(&back, &x)| assert_close(name, back, x, rtol));
+}
+
+fn compare<F: Fit<Fitted = FittedScaler>>(
+    name: &str,
+    recipe: F,
+    case: &Value,
+    expected: &Value,
+) -> FittedScaler {
+    let (rtol, atol) = (case["rtol"].as_f64().unwrap(), case["atol"].as_f64().unwrap());
+    let x = numbers(&case["input"]["x"]);
+    let train = train(Arc::new(Float64Array::from_iter(x.iter().map(|x| (!x.is_nan()).then_some(*x)))), case);
+    let fitted = recipe.fit(&train).unwrap();
+    let output = fitted.transform(train.batch()).unwrap();
+    let found = column::floats("x", &output["x"]).unwrap();
+    let expected = numbers(expected);
+    assert_eq!(found.len(), expected.len(), "{name}");
+    for (found, expected) in found.iter().zip(expected) {
+        let close =
+            found.is_nan() && expected.is_nan() || (found - expected).abs() <= atol + rtol * expected.abs();
+        assert!(close, "{} {name}: {found} {expected}", case["name"]);
+    }
+    let back = column::floats("x", &fitted.inverse_transform(&output).unwrap()["x"]).unwrap();
+    for (back, x) in back.iter().zip(&x) {
+        // What was taken away comes back with its rounding.
+        let close = back.is_nan() && x.is_nan() || (back - x).abs() <= rtol * (1.0 + x.abs());
+        assert!(close, "{} {name}: {back} for {x}", case["name"]);
+    }
+    fitted
+}
+
+#[test]
+fn scalers_of_ranges_and_quantiles() {
+    for case in &cases("scalers.json") {
+        for (item, expected) in case["expected"].as_object().unwrap() {
+            for (part, expected) in expected.as_object().unwrap().iter().filter(|(_, part)| part.is_array()) {
+                let of = |name: &str| expected_number(case, item, name);
+                match (item.as_str(), part.as_str()) {
+                    ("MinMaxScaler", "output") => drop(compare(part, MinMaxScaler::new(), case, expected)),
+                    ("MinMaxScaler", "between -1 and 2") => {
+                        drop(compare(part, MinMaxScaler::new().range(-1.0, 2.0), case, expected));
+                        let clipped = MinMaxScaler::new().range(-1.0, 2.0).clip(true);
+                        // Rows of weight zero may lie outside.
+                        if numbers(expected).iter().all(|x| x.is_nan() || (-1.0..=2.0).contains(x)) {
+                            drop(compare(part, clipped, case, expected));
+                        }
+                    }
+                    ("MaxAbsScaler", "output") => {
+                        let fitted = compare(part, MaxAbsScaler::new(), case, expected);
+                        assert_eq!(fitted.scale("x"), Some(of("scale")));
+                    }
+                    ("RobustScaler", "output") => {
+                        let fitted = compare(part, RobustScaler::new(), case, expected);
+                        assert_close(part, fitted.scale("x").unwrap(), of("scale"), 1e-10);
+                        assert_close(part, fitted.center("x").unwrap(), of("center"), 1e-10);
+                    }
+                    ("RobustScaler", "wide") => {
+                        drop(compare(part, RobustScaler::new().between(0.05, 0.95), case, expected));
+                    }
+                    ("RobustScaler", "uncentered") => {
+                        drop(compare(part, RobustScaler::new().center(false), case, expected));
+                    }
+                    ("RobustScaler", "unscaled") => {
+                        drop(compare(part, RobustScaler::new().scale(false), case, expected));
+                    }
+                    (item, part) => panic!("{item} {part} is not checked"),
+                }
+            }
+        }
+    }
+}
+
+fn expected_number(case: &Value, item: &str, name: &str) -> f64 {
+    case["expected"][item][name].as_f64().unwrap()
 }
 
 fn categories(x: &Value) -> ArrayRef {

@@ -5,7 +5,11 @@ use std::sync::Arc;
 
 use mlsys_core::arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray, UInt8Array};
 use mlsys_core::{Category, Columns, Dataset, ErrorKind, Fit, Train, Transform, column};
-use mlsys_encoding::{MissingAs, OneHotEncoder, OrdinalEncoder, StandardScaler, Unseen, UnseenCode};
+use mlsys_encoding::{
+    MaxAbsScaler, MinMaxScaler, MissingAs, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler,
+    Unseen, UnseenCode,
+};
+use mlsys_stats::{ColumnStatistic, Quantiles};
 use proptest::prelude::*;
 
 fn batch(column: ArrayRef) -> RecordBatch {
@@ -42,6 +46,31 @@ proptest! {
         let present: Vec<f64> = scaled.iter().copied().filter(|x| !x.is_nan()).collect();
         let mean = present.iter().sum::<f64>() / present.len() as f64;
         prop_assert!(mean.abs() < 1e-9);
+    }
+
+    #[test]
+    fn ranges_are_kept(values in prop::collection::vec(prop::option::of(-1e4..1e4f64), 2..60), low in -5.0..5.0f64, width in 0.1..9.0f64) {
+        prop_assume!(values.iter().any(Option::is_some));
+        let train = train(Arc::new(Float64Array::from(values)));
+        let of = |batch: &RecordBatch| {
+            let scaled = column::floats("x", batch.column(0)).unwrap();
+            scaled.iter().copied().filter(|x| !x.is_nan()).collect::<Vec<f64>>()
+        };
+        let ends = |x: &[f64]| (x.iter().copied().fold(f64::MAX, f64::min), x.iter().copied().fold(f64::MIN, f64::max));
+        let constant = { let (a, b) = ends(&of(train.batch())); a == b };
+        let high = low + width;
+        let scaled = MinMaxScaler::new().range(low, high).clip(true).fit(&train).unwrap().transform(train.batch()).unwrap();
+        let (a, b) = ends(&of(&scaled));
+        prop_assert!(a == low && (constant || (b - high).abs() < 1e-12 && b <= high));
+        let scaled = MaxAbsScaler::new().fit(&train).unwrap().transform(train.batch()).unwrap();
+        let (a, b) = ends(&of(&scaled));
+        prop_assert!((-1.0..=1.0).contains(&a) && (-1.0..=1.0).contains(&b));
+        let robust = RobustScaler::new().fit(&train).unwrap();
+        let scaled = robust.transform(train.batch()).unwrap();
+        let median = Quantiles::new().of("x", scaled.column(0), None).unwrap().median().unwrap();
+        prop_assert!(median.abs() < 1e-9);
+        let back = of(&robust.inverse_transform(&scaled).unwrap());
+        prop_assert!(back.iter().zip(of(train.batch())).all(|(a, b)| (a - b).abs() <= 1e-9 * (1.0 + b.abs())));
     }
 
     #[test]

@@ -9,7 +9,10 @@ pub use mlsys_core::{
     Split, Statistic, Test, Train, Transform, Unsplit, Validation,
 };
 #[cfg(feature = "encoding")]
-pub use mlsys_encoding::{MissingAs, OneHotEncoder, OrdinalEncoder, StandardScaler, Unseen};
+pub use mlsys_encoding::{
+    MaxAbsScaler, MinMaxScaler, MissingAs, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler,
+    Unseen,
+};
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values::{
     ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer,

@@ -88,6 +88,11 @@ fn recipes_are_those_of_their_types() {
     same(known, "OneHotEncoder", rare, OneHotEncoder::new().min_frequency(100).unseen(Unseen::Ignore));
     same(known, "OrdinalEncoder", json!({}), OrdinalEncoder::new());
     same(known, "StandardScaler", json!({}), StandardScaler::new());
+    same(known, "MaxAbsScaler", json!({}), MaxAbsScaler::new());
+    let wide = json!({ "range": [-1.0, 1.0], "clip": true });
+    same(known, "MinMaxScaler", wide, MinMaxScaler::new().range(-1.0, 1.0).clip(true));
+    let wide = json!({ "between": [0.1, 0.9], "center": false });
+    same(known, "RobustScaler", wide, RobustScaler::new().between(0.1, 0.9).center(false));
     let constant = |value| json!({ "value": value });
     same(known, "ConstantImputer", constant(json!({ "int": 3 })), ConstantImputer::new(3));
     same(known, "ConstantImputer", constant(json!({ "text": "?" })), ConstantImputer::new("?"));

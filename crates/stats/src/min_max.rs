@@ -7,7 +7,7 @@ use mlsys_core::{Category, Coded, Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::counts::ascend;
-use crate::{Column, ColumnStatistic};
+use crate::{Column, ColumnStatistic, Infinite};
 
 /// The smallest and the largest value; exact, for numbers (infinities included), text, booleans and times.
 ///
@@ -23,14 +23,27 @@ use crate::{Column, ColumnStatistic};
 /// assert_eq!(summary.min, Some(Category::Int(-2)));
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
+///
+/// | parameter | default | effect |
+/// |---|---|---|
+/// | `infinite` | `Count` | infinite values are ordered like others, or refused |
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MinMax {}
+#[serde(default, deny_unknown_fields)]
+#[must_use = "a statistic does nothing until it is run"]
+pub struct MinMax {
+    infinite: Infinite,
+}
 
 impl MinMax {
-    /// The statistic; it has no parameters.
+    /// The statistic with its default.
     pub fn new() -> Self {
-        Self {}
+        Self::default()
+    }
+
+    /// What to do with infinite values; by default they are ordered like any other.
+    pub fn infinite(mut self, infinite: Infinite) -> Self {
+        self.infinite = infinite;
+        self
     }
 }
 
@@ -148,6 +161,7 @@ impl ColumnStatistic for MinMax {
     }
 
     fn update(&self, state: &mut MinMaxState, column: &Column<'_>) -> Result<()> {
+        column.refuse_infinite(self.infinite)?;
         if let Some((low, high)) = extreme_rows(column)? {
             if Kind::of(column.array().data_type()) == Kind::Float {
                 let values = column.floats()?;

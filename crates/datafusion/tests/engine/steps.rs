@@ -12,7 +12,9 @@ use mlsys_core::{
     Transform, artifact, column,
 };
 use mlsys_datafusion::{Frame, fit_on, predict_on, predict_proba_on, transform_on};
-use mlsys_encoding::{OneHotEncoder, OrdinalEncoder, StandardScaler};
+use mlsys_encoding::{
+    MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler,
+};
 use mlsys_missing_values::{ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer};
 use mlsys_models::{LogisticRegression, Rule};
 
@@ -112,8 +114,11 @@ fn every_recipe_equals_itself_in_memory() -> Result<()> {
             MeanImputer false: MeanImputer::new(), MeanImputer::new().indicators(Indicators::WhereMissing);
             MedianImputer true: MedianImputer::new(), MedianImputer::new().on(Columns::named(["number", "count"]));
             MostFrequentImputer true: MostFrequentImputer::new();
+            MaxAbsScaler true: MaxAbsScaler::new();
+            MinMaxScaler true: MinMaxScaler::new(), MinMaxScaler::new().range(-1.0, 3.0).clip(true);
             OneHotEncoder true: OneHotEncoder::new(), OneHotEncoder::new().on(Columns::named(["word", "team"]));
             OrdinalEncoder true: OrdinalEncoder::new();
+            RobustScaler true: RobustScaler::new(), RobustScaler::new().between(0.05, 0.95).center(false);
             StandardScaler false: StandardScaler::new();
         }
         assert!(left.is_empty(), "not fitted on the engine: {left:?}");

@@ -1,26 +1,27 @@
-//! Fits the median of 16 columns and fills them.
+//! Fits a step to 16 columns of numbers and transforms them.
 
 use mlsys::arrow::array::RecordBatch;
 use mlsys::core::{Dataset, Fit, Result, Train, Transform};
-use mlsys::missing_values::MedianImputer;
 
 use crate::{Job, Outcome, data, jobs::column_sums};
 
-pub struct Imputing {
+pub struct Numeric<R> {
+    recipe: R,
     train: Dataset<Train>,
     output: Option<RecordBatch>,
 }
 
-impl Imputing {
-    pub fn load(directory: &str) -> Result<Self> {
-        Ok(Self { train: Dataset::new(data::numeric(directory)?)?.into_train_all(), output: None })
+impl<R> Numeric<R> {
+    pub fn load(recipe: R, directory: &str) -> Result<Self> {
+        let train = Dataset::new(data::numeric(directory)?)?.into_train_all();
+        Ok(Self { recipe, train, output: None })
     }
 }
 
-impl Job for Imputing {
+impl<R: Fit<Fitted: Transform>> Job for Numeric<R> {
     fn run(&mut self) -> Result<()> {
         self.output = None;
-        self.output = Some(MedianImputer::new().fit(&self.train)?.transform(self.train.batch())?);
+        self.output = Some(self.recipe.fit(&self.train)?.transform(self.train.batch())?);
         Ok(())
     }
 
