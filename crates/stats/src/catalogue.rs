@@ -5,7 +5,7 @@ use mlsys_core::catalogue::Agreement::{Exact, Rounding, Sketch};
 
 use crate::{
     Contingency, Counts, Covariance, Distinct, HeavyHitters, Histogram, MinMax, Missing, Moments, PerColumn,
-    Profile, Quantiles,
+    Profile, Quantiles, TargetByCategory,
 };
 
 /// The statistics of this crate. Weights that are no whole numbers add rounding to the exact ones.
@@ -22,4 +22,5 @@ pub fn catalogue() -> Catalogue {
         .statistic::<PerColumn<Moments>>(Rounding(1e-11))
         .statistic::<PerColumn<Quantiles>>(Sketch)
         .statistic::<Profile>(Sketch)
+        .statistic::<TargetByCategory>(Rounding(1e-11))
 }

@@ -21,6 +21,7 @@ mod moments;
 mod profile;
 mod quantiles;
 pub mod solve;
+mod target_by_category;
 
 pub use catalogue::catalogue;
 pub use column::{Column, ColumnStatistic, Infinite, PerColumn, Retract};
@@ -36,3 +37,6 @@ pub use missing::{Missing, MissingState, MissingSummary};
 pub use moments::{Moments, MomentsState, MomentsSummary};
 pub use profile::{ColumnChange, ColumnSummary, Profile, ProfileComparison, ProfileReport, ProfileState};
 pub use quantiles::{Exactness, Quantiles, QuantilesState, QuantilesSummary};
+pub use target_by_category::{
+    CategorySpread, Spread, TargetAs, TargetByCategory, TargetByCategoryState, TargetByCategorySummary,
+};

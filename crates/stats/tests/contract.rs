@@ -7,7 +7,7 @@ use mlsys_core::{ErrorKind, Statistic};
 use mlsys_stats::{
     Column, ColumnStatistic, Contingency, Counts, CountsSummary, Covariance, Distinct, DistinctSummary,
     HeavyHitters, HeavyHittersSummary, Histogram, MinMax, Missing, Moments, MomentsSummary, Profile,
-    Quantiles, QuantilesSummary, Retract,
+    Quantiles, QuantilesSummary, Retract, TargetAs, TargetByCategory, TargetByCategorySummary,
 };
 use mlsys_testkit::StatisticContract;
 
@@ -129,6 +129,33 @@ fn tables_merge() {
     }
 }
 
+#[test]
+fn targets_by_category_merge() {
+    let numbers = |o: &TargetByCategorySummary| {
+        let spreads = o.columns.iter().flat_map(|(_, groups)| groups.iter().flat_map(|(_, spreads)| spreads));
+        spreads.flat_map(|s| [s.rows as f64, s.weight, s.mean, s.m2]).collect::<Vec<_>>()
+    };
+    let columns = ["word", "count", "flag", "when"];
+    for (name, weight) in [("", None), (", weighted", Some("weight"))] {
+        let of_number = TargetByCategory::new(columns, "value").weight(weight);
+        StatisticContract::new(&format!("TargetByCategory{name}"), of_number).tolerance(1e-11).run(numbers);
+        for target in ["label", "kind"] {
+            let of_classes =
+                TargetByCategory::new(columns, target).target_as(TargetAs::Classes).weight(weight);
+            let contract = StatisticContract::new(&format!("TargetByCategory, {target}{name}"), of_classes);
+            // Weights that are not whole add up with rounding.
+            contract.tolerance(if weight.is_some() { 1e-11 } else { 0.0 }).run(numbers);
+        }
+    }
+    let tight = TargetByCategory::new(columns, "kind").target_as(TargetAs::Classes).cap(7);
+    let batch = mlsys_testkit::table::mixed(300, true);
+    let error = tight.finish(&state_of(&tight, &batch).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("`word`") && error.contains("cap"), "{error}");
+    let tight = tight.cap(2);
+    let error = tight.finish(&state_of(&tight, &batch).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("`kind`"), "{error}");
+}
+
 /// Taking a part out again leaves what the other part alone gives.
 #[test]
 fn exact_states_retract() {
@@ -183,10 +210,13 @@ fn absurd_parameters_and_columns_are_refused() {
         parameter(Histogram::with_edges(edges).over(["number"]).init(&schema).unwrap_err(), "edges");
     }
     parameter(Contingency::new("word", "kind").cap(0).init(&schema).unwrap_err(), "cap");
+    parameter(TargetByCategory::new(["word"], "value").cap(0).init(&schema).unwrap_err(), "cap");
+    parameter(TargetByCategory::new(["word", "word"], "value").init(&schema).unwrap_err(), "columns");
     parameter(Covariance::of([""; 0]).init(&schema).unwrap_err(), "columns");
     for error in [
         Histogram::uniform(0.0, 1.0, 2).over(["word"]).init(&schema).unwrap_err(),
         Covariance::of(["number", "word"]).init(&schema).unwrap_err(),
+        TargetByCategory::new(["word"], "kind").init(&schema).unwrap_err(),
     ] {
         assert!(matches!(error.kind(), ErrorKind::ColumnType { .. }), "{error}");
     }

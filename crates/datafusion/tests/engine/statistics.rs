@@ -16,7 +16,7 @@ use mlsys_sampling::sample::{BottomK, RowReservoir};
 use mlsys_stats::distance::{ks_from, psi_from};
 use mlsys_stats::{
     ColumnStatistic, Contingency, Counts, Covariance, Distinct, HeavyHitters, Histogram, MinMax, Missing,
-    Moments, MomentsSummary, Profile, ProfileReport, Quantiles,
+    Moments, MomentsSummary, Profile, ProfileReport, Quantiles, TargetAs, TargetByCategory,
 };
 use serde::{Deserialize, Serialize};
 
@@ -187,6 +187,8 @@ fn every_statistic_equals_itself_in_memory() -> Result<()> {
             "mlsys.Missing" show: Missing::new().over(ALL), Missing::new().over(ALL).weight(Some("weight"));
             "mlsys.Moments" show_moments: Moments::new().over(NUMBERS), Moments::new().over(NUMBERS).weight(Some("weight"));
             "mlsys.Quantiles" show: Quantiles::new().over(NUMBERS), Quantiles::new().over(NUMBERS).weight(Some("weight"));
+            "mlsys.TargetByCategory" show: TargetByCategory::new(["word", "team"], "value"),
+                TargetByCategory::new(["word", "team"], "kind").target_as(TargetAs::Classes).weight(Some("weight"));
         }
         // The profile holds moments among exact parts.
         assert!(left.remove("mlsys.Profile"));

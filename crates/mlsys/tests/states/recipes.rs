@@ -15,6 +15,7 @@ use mlsys::stats::distance::{aligned, energy_from, ks_from, psi_from, wasserstei
 use mlsys::stats::{
     Contingency, ContingencySummary, CountsSummary, Covariance, Distinct, DistinctSummary, HeavyHitters,
     HeavyHittersSummary, Histogram, MissingSummary, MomentsSummary, ProfileReport, QuantilesSummary,
+    TargetAs, TargetByCategory, TargetByCategorySummary,
 };
 
 /// Columns of every kind, with gaps, ties and weights.
@@ -57,6 +58,16 @@ fn contingency(table: &ContingencySummary) {
     let weights = table.weights.view();
     let _ = (cramers_v(weights, Bias::Corrected), theils_u(weights), mutual_information(weights));
     let _ = information_value(weights, 0.5);
+}
+
+fn targets(found: &TargetByCategorySummary) {
+    for (_, groups) in &found.columns {
+        assert!(groups.is_sorted_by(|(a, _), (b, _)| a < b));
+        let of_each = found.classes.len().max(1);
+        assert!(
+            groups.iter().all(|(_, spreads)| spreads.len() == of_each && spreads.iter().all(|s| s.rows > 0))
+        );
+    }
 }
 
 fn each<T>(found: &[(String, T)], read: impl Fn(&T)) {
@@ -137,6 +148,12 @@ pub fn all(visit: &mut impl Visit) {
     visit.visit("Covariance, weighted", Covariance::of(["x", "n"]).weight(w), |found| {
         let _ = (found.covariance(0.0), found.correlation());
     });
+    let by_word = TargetByCategory::new(["word", "flag"], "w");
+    visit.visit("TargetByCategory", by_word.clone(), targets);
+    visit.visit("TargetByCategory, given up", by_word.clone().cap(2), targets);
+    let by_word = by_word.target_as(TargetAs::Classes);
+    visit.visit("TargetByCategory, classes", by_word.clone().weight(w), targets);
+    visit.visit("TargetByCategory, classes given up", by_word.cap(3), targets);
     visit.visit("Counts", Counts::new().over(words), |found| each(found, counts));
     visit.visit("Counts, weighted", Counts::new().over(words).weight(w), |found| each(found, counts));
     visit.visit("Counts, given up", Counts::new().cap(3).over(words), |found| each(found, counts));
