@@ -97,6 +97,33 @@ impl Fold {
         Ok((0..n_folds).into_par_iter().map(|own| Self::one(fold_of_row, own as u32, sizes[own])).collect())
     }
 
+    /// Deals the rows of each class to `n_folds` folds in equal shares, as they come: the fold of each row. The rows of all classes
+    /// stand one after another, and place p counts for fold p mod `n_folds`, as scikit-learn's `StratifiedKFold` has it.
+    ///
+    /// # Panics
+    ///
+    /// Without folds, or when the classes do not hold each row once.
+    ///
+    /// ```
+    /// assert_eq!(mlsys_core::Fold::stratify(&[vec![0, 1, 4], vec![2, 3]], 2), [0, 0, 0, 1, 1]);
+    /// ```
+    pub fn stratify(by_class: &[Vec<usize>], n_folds: usize) -> Vec<u32> {
+        let mut fold_of_row = vec![0; by_class.iter().map(Vec::len).sum()];
+        let mut place = 0;
+        for rows in by_class {
+            let mut sizes = vec![0; n_folds];
+            (place..place + rows.len()).for_each(|place| sizes[place % n_folds] += 1);
+            place += rows.len();
+            let mut rest = rows.as_slice();
+            for (fold, &size) in sizes.iter().enumerate() {
+                let (own, others) = rest.split_at(size);
+                own.iter().for_each(|&row| fold_of_row[row] = fold as u32);
+                rest = others;
+            }
+        }
+        fold_of_row
+    }
+
     /// Every row is written to both sides and kept on one: no branch to predict, which is most of the time
     /// otherwise.
     fn one(fold_of_row: &[u32], own: u32, size: usize) -> Self {

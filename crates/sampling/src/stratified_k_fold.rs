@@ -89,31 +89,19 @@ pub fn stratified_k_fold(classes: &Coded, n_folds: usize, shuffle: Shuffle, seed
     if classes.missing() > 0 {
         return Err(Error::invalid_value("classes", None, "missing", "a class for each row"));
     }
-    let by_class = rows_by_code(&first_appearance(&classes.codes));
+    let mut by_class = rows_by_code(&first_appearance(&classes.codes));
     if let Some(rows) = by_class.iter().find(|rows| rows.len() < n_folds) {
         let class =
             rows.first().and_then(|&row| classes.value(row)).map(ToString::to_string).unwrap_or_default();
         return Err(too_small(&format!("{NAME} with {n_folds} folds"), &class, n_folds, rows.len()));
     }
-    let mut fold_of_row = vec![0u32; classes.len()];
-    let mut sorted_place = 0;
-    for mut rows in by_class {
-        if shuffle == Shuffle::On {
+    if shuffle == Shuffle::On {
+        for rows in &mut by_class {
             let class = classes.value(rows[0]).map(ToString::to_string).unwrap_or_default();
-            seed::shuffle(&mut rows, &mut seed::named(seed, &class));
-        }
-        // The sorted labels of this class are at these places; place p belongs to fold p mod k.
-        let mut sizes = vec![0; n_folds];
-        (sorted_place..sorted_place + rows.len()).for_each(|place| sizes[place % n_folds] += 1);
-        sorted_place += rows.len();
-        let mut rest = rows.as_slice();
-        for (fold, &size) in sizes.iter().enumerate() {
-            let (own, others) = rest.split_at(size);
-            own.iter().for_each(|&row| fold_of_row[row] = fold as u32);
-            rest = others;
+            seed::shuffle(rows, &mut seed::named(seed, &class));
         }
     }
-    Fold::each(&fold_of_row, n_folds)
+    Fold::each(&Fold::stratify(&by_class, n_folds), n_folds)
 }
 
 /// Codes numbered by first appearance, whatever numbering they came with.

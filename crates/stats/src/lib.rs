@@ -39,4 +39,5 @@ pub use profile::{ColumnChange, ColumnSummary, Profile, ProfileComparison, Profi
 pub use quantiles::{Exactness, Quantiles, QuantilesState, QuantilesSummary};
 pub use target_by_category::{
     CategorySpread, Spread, TargetAs, TargetByCategory, TargetByCategoryState, TargetByCategorySummary,
+    TargetCells, TargetValues,
 };

@@ -1,7 +1,6 @@
 //! How a target is spread within each category of other columns.
 
 use mlsys_core::arrow::array::RecordBatch;
-use mlsys_core::arrow::buffer::ScalarBuffer;
 use mlsys_core::arrow::datatypes::{DataType, Schema};
 use mlsys_core::metric::batch_weights;
 use mlsys_core::{
@@ -191,11 +190,107 @@ impl Spread {
 /// Rows, weight, mean and sum of squares.
 const NUMBERS: usize = 4;
 
+/// The values of a target, a row each.
+#[derive(Debug, Clone, Copy)]
+pub enum TargetValues<'a> {
+    /// Finite numbers.
+    Numbers(&'a [f64]),
+    /// The index of each row's class, and how many classes there are.
+    Classes(&'a [u32], usize),
+}
+
+/// What is kept of a target's values in each of many slots, such as the categories of a column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetCells {
+    target_as: TargetAs,
+    width: usize,
+    cells: Vec<f64>,
+}
+
+impl TargetCells {
+    /// Adds up the rows of each slot; those of weight zero do not count.
+    ///
+    /// # Panics
+    ///
+    /// When a slot is not below `n_slots`, a class is none, or lengths differ.
+    pub fn by_slot(slots: &[u32], n_slots: usize, target: TargetValues<'_>, weights: Option<&[f64]>) -> Self {
+        match target {
+            TargetValues::Numbers(values) => {
+                let spreads = Spread::by_slot(slots, n_slots, values, weights);
+                let cells = spreads.iter().flat_map(|s| [s.rows as f64, s.weight, s.mean, s.m2]).collect();
+                Self { target_as: TargetAs::Numbers, width: NUMBERS, cells }
+            }
+            TargetValues::Classes(classes, n_classes) => {
+                let width = 1 + n_classes;
+                let mut cells = vec![0.0; n_slots * width];
+                for (row, (&slot, &class)) in slots.iter().zip(classes).enumerate() {
+                    let weight = weights.map_or(1.0, |w| w[row]);
+                    let cell = &mut cells[slot as usize * width..][..width];
+                    cell[0] += f64::from(u8::from(weight > 0.0));
+                    cell[1 + class as usize] += weight;
+                }
+                Self { target_as: TargetAs::Classes, width, cells }
+            }
+        }
+    }
+
+    fn cell(&self, slot: usize) -> &[f64] {
+        &self.cells[slot * self.width..][..self.width]
+    }
+
+    /// The rows of several slots together, as a slot of its own: those of `from`, in their order.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such slot.
+    pub fn merged(&self, from: impl IntoIterator<Item = usize>) -> Self {
+        let mut cells = vec![0.0; self.width];
+        from.into_iter().for_each(|slot| merge_cells(self.target_as, &mut cells, self.cell(slot)));
+        Self { target_as: self.target_as, width: self.width, cells }
+    }
+
+    /// How the target is spread in a slot: one spread for numbers, one per class else.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such slot.
+    pub fn spreads(&self, slot: usize) -> Vec<Spread> {
+        spreads_of(self.target_as, self.cell(slot))
+    }
+}
+
+fn merge_cells(target_as: TargetAs, into: &mut [f64], from: &[f64]) {
+    match target_as {
+        TargetAs::Numbers => {
+            let (mut spread, from) = (spread_of(into), spread_of(from));
+            spread.merge(&from);
+            into.copy_from_slice(&[spread.rows as f64, spread.weight, spread.mean, spread.m2]);
+        }
+        TargetAs::Classes => into.iter_mut().zip(from).for_each(|(into, from)| *into += from),
+    }
+}
+
+fn spread_of(cells: &[f64]) -> Spread {
+    Spread { rows: cells[0] as u64, weight: cells[1], mean: cells[2], m2: cells[3] }
+}
+
+fn spreads_of(target_as: TargetAs, cells: &[f64]) -> Vec<Spread> {
+    match target_as {
+        TargetAs::Numbers => vec![spread_of(cells)],
+        TargetAs::Classes => {
+            let weight = cells[1..].iter().sum();
+            cells[1..].iter().map(|&own| Spread::of_class(cells[0] as u64, weight, own)).collect()
+        }
+    }
+}
+
 /// The state of [`TargetByCategory`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TargetByCategoryState {
     /// The classes, ascending; none for numbers. `None` once there were too many.
     classes: Option<Vec<Category>>,
+    /// All rows as one group; it has no values.
+    total: Groups,
     columns: Vec<Groups>,
 }
 
@@ -215,8 +310,8 @@ impl Groups {
     }
 
     /// The groups of one batch: those of a slot without rows are left out.
-    fn of(coded: &Coded, width: usize, cells: &[f64]) -> Self {
-        let missing = coded.distinct.len();
+    fn of(coded: &Coded, cells: &TargetCells) -> Self {
+        let (missing, width, cells) = (coded.distinct.len(), cells.width, &cells.cells);
         let value = |slot: usize| coded.distinct.get(slot);
         let mut order: Vec<usize> = (0..=missing).filter(|slot| cells[slot * width] > 0.0).collect();
         order.sort_by(|&a, &b| value(a).cmp(&value(b)));
@@ -240,10 +335,7 @@ impl Groups {
     }
 
     fn merge(&mut self, from: Self, width: usize, target_as: TargetAs) {
-        let merge = |into: &mut [f64], from: &[f64]| match target_as {
-            TargetAs::Numbers => merge_numbers(into, from),
-            TargetAs::Classes => into.iter_mut().zip(from).for_each(|(into, from)| *into += from),
-        };
+        let merge = |into: &mut [f64], from: &[f64]| merge_cells(target_as, into, from);
         let (Some(own), Some(others)) = (self.values.take(), from.values) else {
             *self = Self::given_up();
             return;
@@ -283,22 +375,14 @@ impl Groups {
     }
 }
 
-fn merge_numbers(into: &mut [f64], from: &[f64]) {
-    let (mut spread, from) = (spread_of(into), spread_of(from));
-    spread.merge(&from);
-    into.copy_from_slice(&[spread.rows as f64, spread.weight, spread.mean, spread.m2]);
-}
-
-fn spread_of(cells: &[f64]) -> Spread {
-    Spread { rows: cells[0] as u64, weight: cells[1], mean: cells[2], m2: cells[3] }
-}
-
 /// What [`TargetByCategory`] found.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct TargetByCategorySummary {
     /// The classes, ascending; none for numbers.
     pub classes: Vec<Category>,
+    /// How the target is spread over all rows: one spread for numbers, one per class else; none without rows.
+    pub total: Vec<Spread>,
     /// Each column with its categories, ascending, the missing one first as `None`; and for each category the spread of the
     /// target, or of being of each class.
     pub columns: Vec<(String, Vec<CategorySpread>)>,
@@ -318,60 +402,65 @@ fn union(a: &[Category], b: &[Category]) -> (Vec<Category>, Vec<usize>, Vec<usiz
 }
 
 impl TargetByCategory {
-    fn numbers(&self, batch: &RecordBatch, weights: Option<&[f64]>) -> Result<TargetByCategoryState> {
-        let y = finite_target(&self.target, batch)?;
-        let column = |name: &String| {
-            let coded = Coded::new(name, column::find(batch, name)?)?;
-            let missing = coded.distinct.len();
-            let slots: Vec<u32> = coded.codes.iter().map(|&code| code.min(missing as u32)).collect();
-            let spreads = Spread::by_slot(&slots, missing + 1, &y, weights);
-            let cells: Vec<f64> =
-                spreads.iter().flat_map(|s| [s.rows as f64, s.weight, s.mean, s.m2]).collect();
-            Ok(Groups::of(&coded, NUMBERS, &cells))
-        };
-        let columns = first_error(self.columns.par_iter().map(column).collect())?;
-        Ok(TargetByCategoryState { classes: Some(Vec::new()), columns })
-    }
-
-    fn classes(&self, batch: &RecordBatch, weights: Option<&[f64]>) -> Result<TargetByCategoryState> {
-        let target = Coded::new(&self.target, column::find(batch, &self.target)?)?.sorted();
+    fn state_of(&self, batch: &RecordBatch, weights: Option<&[f64]>) -> Result<TargetByCategoryState> {
+        let array = column::find(batch, &self.target)?;
+        if self.target_as == TargetAs::Numbers {
+            let y = column::finite_or_missing(&self.target, array)?;
+            refuse_missing(&self.target, y.iter().filter(|x| x.is_nan()).count())?;
+            return self.groups(batch, TargetValues::Numbers(&y), Vec::new(), weights);
+        }
+        let target = Coded::new(&self.target, array)?.sorted();
         refuse_missing(&self.target, target.missing())?;
         // A class that only rows of weight zero have is none.
-        let counts = |class: usize| {
-            let mut weighed = target.codes.iter().zip(weights.unwrap_or_default());
-            weights.is_none() || weighed.any(|(&code, &w)| code as usize == class && w > 0.0)
-        };
-        let kept: Vec<usize> = (0..target.distinct.len()).filter(|&class| counts(class)).collect();
-        if kept.len() > self.cap {
+        let mut kept = vec![weights.is_none(); target.distinct.len()];
+        for (&code, _) in target.codes.iter().zip(weights.unwrap_or_default()).filter(|(_, w)| **w > 0.0) {
+            kept[code as usize] = true;
+        }
+        let place: Vec<u32> = kept
+            .iter()
+            .scan(0, |next, &kept| Some(std::mem::replace(next, *next + u32::from(kept))))
+            .collect();
+        let classes: Vec<Category> = target
+            .distinct
+            .into_iter()
+            .zip(&kept)
+            .filter(|(_, kept)| **kept)
+            .map(|(class, _)| class)
+            .collect();
+        if classes.len() > self.cap {
             return Ok(self.too_many_classes());
         }
-        let mut place = vec![0; target.distinct.len()];
-        kept.iter().enumerate().for_each(|(new, &old)| place[old] = new);
-        let width = 1 + kept.len();
-        let column = |name: &String| {
-            let coded = Coded::new(name, column::find(batch, name)?)?;
+        // Rows of weight zero count nowhere: any class does for them.
+        let last = (classes.len() as u32).saturating_sub(1);
+        let codes: Vec<u32> = target.codes.iter().map(|&code| place[code as usize].min(last)).collect();
+        self.groups(batch, TargetValues::Classes(&codes, classes.len().max(1)), classes, weights)
+    }
+
+    fn groups(
+        &self,
+        batch: &RecordBatch,
+        target: TargetValues<'_>,
+        classes: Vec<Category>,
+        weights: Option<&[f64]>,
+    ) -> Result<TargetByCategoryState> {
+        let width = self.width(classes.len());
+        let group = |coded: &Coded| {
             let missing = coded.distinct.len();
             if (missing + 1).saturating_mul(width) > self.cap.saturating_mul(4).max(1 << 22) {
-                return Ok(Groups::given_up());
+                return Groups::given_up();
             }
-            let mut cells = vec![0.0; (missing + 1) * width];
-            for (row, (&code, &class)) in coded.codes.iter().zip(&target.codes).enumerate() {
-                let weight = weights.map_or(1.0, |w| w[row]);
-                if weight > 0.0 {
-                    let group = &mut cells[(code as usize).min(missing) * width..];
-                    group[0] += 1.0;
-                    group[1 + place[class as usize]] += weight;
-                }
-            }
-            Ok(Groups::of(&coded, width, &cells))
+            let slots: Vec<u32> = coded.codes.iter().map(|&code| code.min(missing as u32)).collect();
+            Groups::of(coded, &TargetCells::by_slot(&slots, missing + 1, target, weights))
         };
+        let everything = Coded { codes: vec![Coded::MISSING; batch.num_rows()], distinct: Vec::new() };
+        let column = |name: &String| Ok(group(&Coded::new(name, column::find(batch, name)?)?));
         let columns = first_error(self.columns.par_iter().map(column).collect())?;
-        let classes = kept.into_iter().map(|class| target.distinct[class].clone()).collect();
-        Ok(TargetByCategoryState { classes: Some(classes), columns })
+        Ok(TargetByCategoryState { total: group(&everything), classes: Some(classes), columns })
     }
 
     fn too_many_classes(&self) -> TargetByCategoryState {
-        TargetByCategoryState { classes: None, columns: vec![Groups::given_up(); self.columns.len()] }
+        let columns = vec![Groups::given_up(); self.columns.len()];
+        TargetByCategoryState { classes: None, total: Groups::given_up(), columns }
     }
 
     fn check_columns(&self, state: &TargetByCategoryState) -> Result<()> {
@@ -380,13 +469,6 @@ impl TargetByCategory {
         }
         Err(Error::state(format!("{} columns", self.columns.len()), format!("{}", state.columns.len())))
     }
-}
-
-/// The target of a batch as finite numbers.
-fn finite_target(name: &str, batch: &RecordBatch) -> Result<ScalarBuffer<f64>> {
-    let values = column::finite_or_missing(name, column::find(batch, name)?)?;
-    refuse_missing(name, values.iter().filter(|x| x.is_nan()).count())?;
-    Ok(values)
 }
 
 fn refuse_missing(target: &str, count: usize) -> Result<()> {
@@ -412,7 +494,7 @@ impl NamedStatistic for TargetByCategory {
             return Err(Error::state("ascending classes, and none for numbers", "others"));
         }
         let width = self.width(classes.len());
-        for groups in &state.columns {
+        for groups in state.columns.iter().chain([&state.total]) {
             let values = groups.values.as_deref().unwrap_or_default();
             let cells = values.len().checked_mul(width);
             if cells != Some(groups.cells.len()) || groups.cells.len() > self.cap.saturating_mul(NUMBERS) {
@@ -467,16 +549,13 @@ impl Statistic for TargetByCategory {
             return Err(Error::column_type(&self.target, expected, target));
         }
         let none = Groups { values: Some(Vec::new()), cells: Vec::new() };
-        Ok(TargetByCategoryState { classes: Some(Vec::new()), columns: vec![none; self.columns.len()] })
+        let columns = vec![none.clone(); self.columns.len()];
+        Ok(TargetByCategoryState { classes: Some(Vec::new()), total: none, columns })
     }
 
     fn update(&self, state: &mut TargetByCategoryState, batch: &RecordBatch) -> Result<()> {
         let weights = batch_weights(batch, self.weight.as_deref())?;
-        let from = match self.target_as {
-            TargetAs::Numbers => self.numbers(batch, weights.as_deref())?,
-            TargetAs::Classes => self.classes(batch, weights.as_deref())?,
-        };
-        self.merge(state, from)
+        self.merge(state, self.state_of(batch, weights.as_deref())?)
     }
 
     fn merge(&self, into: &mut TargetByCategoryState, mut from: TargetByCategoryState) -> Result<()> {
@@ -494,12 +573,17 @@ impl Statistic for TargetByCategory {
                 return Ok(());
             }
             width = self.width(all.len());
-            into.columns.iter_mut().for_each(|groups| groups.widen(&own, all.len()));
-            from.columns.iter_mut().for_each(|groups| groups.widen(&others, all.len()));
+            let every = |state: &mut TargetByCategoryState, places: &[usize]| {
+                let groups = state.columns.iter_mut().chain([&mut state.total]);
+                groups.for_each(|groups| groups.widen(places, all.len()));
+            };
+            every(into, &own);
+            every(&mut from, &others);
             into.classes = Some(all);
         }
         let per_category = if self.target_as == TargetAs::Numbers { 1 } else { width - 1 };
-        for (into, from) in into.columns.iter_mut().zip(from.columns) {
+        let groups = into.columns.iter_mut().chain([&mut into.total]);
+        for (into, from) in groups.zip(from.columns.into_iter().chain([from.total])) {
             into.merge(from, width, self.target_as);
             if into.values.as_ref().is_some_and(|v| v.len().saturating_mul(per_category) > self.cap) {
                 *into = Groups::given_up();
@@ -516,13 +600,7 @@ impl Statistic for TargetByCategory {
             return Err(Error::invalid_value(&self.target, None, found, expected));
         };
         let width = self.width(classes.len());
-        let spreads = |group: &[f64]| match self.target_as {
-            TargetAs::Numbers => vec![spread_of(group)],
-            TargetAs::Classes => {
-                let weight = group[1..].iter().sum();
-                group[1..].iter().map(|&own| Spread::of_class(group[0] as u64, weight, own)).collect()
-            }
-        };
+        let spreads = |group: &[f64]| spreads_of(self.target_as, group);
         let mut columns = Vec::with_capacity(self.columns.len());
         for (name, groups) in self.columns.iter().zip(&state.columns) {
             let Some(values) = &groups.values else {
@@ -533,6 +611,7 @@ impl Statistic for TargetByCategory {
             let groups = values.iter().cloned().zip(groups.cells.chunks(width).map(spreads));
             columns.push((name.clone(), groups.collect()));
         }
-        Ok(TargetByCategorySummary { classes: classes.clone(), columns })
+        let total = state.total.cells.chunks(width).next().map(spreads).unwrap_or_default();
+        Ok(TargetByCategorySummary { classes: classes.clone(), total, columns })
     }
 }
