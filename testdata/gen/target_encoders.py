@@ -8,6 +8,7 @@ import warnings
 import category_encoders as ce
 import numpy as np
 import pandas as pd
+import sklearn
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import TargetEncoder
 
@@ -15,7 +16,7 @@ from golden import case, repeated, rows_repeated, write
 
 warnings.filterwarnings("ignore")
 rng = np.random.default_rng(23)
-CE = dict(tool="scikit-learn, category_encoders", version=f"1.9.1, {ce.__version__}")
+CE = dict(tool="category_encoders, scikit-learn", version=f"{ce.__version__}, {sklearn.__version__}")
 LETTERS = list("abcdefghij")
 
 
@@ -93,7 +94,7 @@ for name, (x, y, kind) in inputs.items():
                     "TargetByCategory": by_category(rows, targets)}
         if kind == BINARY:
             expected["WoeEncoder"] = {"served": served(ce.WOEEncoder()), "r 0.5": served(ce.WOEEncoder(regularization=0.5))}
-        tool = {} if w is None else dict(tool="scikit-learn, category_encoders, to rows repeated")
+        tool = {} if w is None else dict(tool="category_encoders, scikit-learn, to rows repeated")
         cases.append(case(
             f"{name} {label}".strip(), "sums in another order", {"x": x, "y": y, "weights": w}, expected,
             ties=repeated(x), **(CE | tool)))

@@ -11,6 +11,7 @@ mod profile_3m;
 mod roc_auc;
 mod stratified_group_k_fold;
 mod stratified_sample;
+mod target_encoder;
 mod weighted_sample;
 
 use mlsys::arrow::array::{ArrayRef, RecordBatch};
@@ -29,6 +30,7 @@ pub fn load(name: &str, data: &str) -> Result<Box<dyn Job>> {
         "ks_2samp" => Box::new(ks_2samp::KolmogorovSmirnov::load(data)?),
         "mutual_information" => Box::new(mutual_information::MutualInformation::load(data)?),
         "stratified_group_k_fold" => Box::new(stratified_group_k_fold::Folding::load(data)?),
+        "target_encoder" => Box::new(target_encoder::OutOfFold::load(data)?),
         "stratified_sample" => Box::new(stratified_sample::Stratified::load(data)?),
         "weighted_sample" => Box::new(weighted_sample::Weighted::load(data)?),
         "profile" => Box::new(profile::Profiling::load(data)?),

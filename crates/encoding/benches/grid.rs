@@ -3,11 +3,15 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use mlsys_core::{Dataset, Fit, Transform};
+use mlsys_core::arrow::array::{BooleanArray, RecordBatch};
+use mlsys_core::hash::hash_u64;
+use mlsys_core::{Dataset, Fit, FitTransform, Train, Transform};
 use mlsys_encoding::{
-    MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler,
+    LeaveOneOutEncoder, MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrderedTargetEncoder, OrdinalEncoder,
+    RobustScaler, StandardScaler, TargetEncoder, WoeEncoder,
 };
 use mlsys_testkit::bench::{Grid, Point, numbers, words};
+use std::sync::Arc;
 
 fn both<F: Fit<Fitted: Transform> + Sync>(
     criterion: &mut Criterion,
@@ -37,5 +41,35 @@ fn encoders(criterion: &mut Criterion) {
     both(criterion, "ordinal_encoder", &OrdinalEncoder::new(), words);
 }
 
-criterion_group!(benches, encoders);
+/// Text columns and a target that has nothing to do with them.
+fn labelled(point: &Point) -> Dataset<Train> {
+    let batch = words(point);
+    let label: BooleanArray =
+        (0..batch.num_rows()).map(|row| Some(hash_u64(row as u64, 0).is_multiple_of(3))).collect();
+    let schema = batch.schema();
+    let columns = schema.fields().iter().map(|f| f.name().as_str()).zip(batch.columns().to_vec());
+    let batch = RecordBatch::try_from_iter(columns.chain([("label", Arc::new(label) as _)])).unwrap();
+    Dataset::new(batch).unwrap().target("label").unwrap().into_train_all()
+}
+
+/// Fitting, and encoding the training rows by other rows.
+fn by_target<F: FitTransform<Fitted: Transform + Send> + Sync>(
+    criterion: &mut Criterion,
+    name: &str,
+    recipe: &F,
+) {
+    Grid::table().measure(criterion, &format!("{name}/fit"), labelled, |train| recipe.fit(train).unwrap());
+    Grid::table().measure(criterion, &format!("{name}/fit_transform"), labelled, |train| {
+        recipe.fit_transform(train.clone()).unwrap()
+    });
+}
+
+fn target_encoders(criterion: &mut Criterion) {
+    by_target(criterion, "target_encoder", &TargetEncoder::new());
+    by_target(criterion, "woe_encoder", &WoeEncoder::new());
+    by_target(criterion, "ordered_target_encoder", &OrderedTargetEncoder::new());
+    by_target(criterion, "leave_one_out_encoder", &LeaveOneOutEncoder::new());
+}
+
+criterion_group!(benches, encoders, target_encoders);
 criterion_main!(benches);

@@ -2,11 +2,13 @@
 
 use mlsys_core::{Fit, Role};
 use mlsys_encoding::{
-    Center, MaxAbsScaler, MinMaxScaler, MissingAs, OneHotEncoder, OrdinalEncoder, RobustScaler, Scale,
-    StandardScaler, Unseen, UnseenCode,
+    Center, CrossFit, LeaveOneOutEncoder, MaxAbsScaler, MinMaxScaler, MissingAs, OneHotEncoder,
+    OrderedTargetEncoder, OrdinalEncoder, RobustScaler, RowOrder, Scale, Smoothing, StandardScaler,
+    TargetEncoder, Unseen, UnseenCode, WoeEncoder,
 };
 use mlsys_stats::Quantiles;
-use mlsys_testkit::{Contract, Features, streamed_fit, table};
+use mlsys_stats::TargetAs;
+use mlsys_testkit::{Contract, Features, Target, streamed_fit, table};
 
 #[test]
 fn standard_scaler() {
@@ -72,6 +74,54 @@ fn one_hot_encoder() {
     Contract::new("OneHotEncoder, grouped", grouped).features(Features::Text).transform();
     let few = OneHotEncoder::new().max_categories(3).on(["word", "flag", "count"]);
     Contract::new("OneHotEncoder on three", few).features(Features::Any).transform();
+}
+
+#[test]
+fn target_encoder() {
+    let recipe = TargetEncoder::new();
+    let sigmoid = |least, width| recipe.smoothing(Smoothing::Sigmoid { least, width });
+    Contract::new("TargetEncoder", recipe)
+        .features(Features::Text)
+        .bad("folds", recipe.cross_fit(CrossFit::new(1)))
+        .bad("folds", recipe.cross_fit(CrossFit::new(101)))
+        .bad("m", recipe.smoothing(Smoothing::M(-1.0)))
+        .bad("m", recipe.smoothing(Smoothing::M(f64::NAN)))
+        .bad("least", sigmoid(f64::INFINITY, 1.0))
+        .bad("width", sigmoid(1.0, 0.0))
+        .transform();
+    for smoothing in [Smoothing::M(3.0), Smoothing::JamesStein, Smoothing::Sigmoid { least: 9.0, width: 2.0 }]
+    {
+        let recipe = recipe.smoothing(smoothing);
+        let contract = Contract::new("TargetEncoder of a number", recipe).features(Features::Text);
+        contract.target(Target::Number).transform();
+    }
+    let all = recipe.on(["word", "flag", "count", "number"]);
+    let contract = Contract::new("TargetEncoder of three classes", all).features(Features::Any);
+    contract.target(Target::Multiclass).transform();
+}
+
+#[test]
+fn other_encoders_of_the_target() {
+    let ordered = OrderedTargetEncoder::new();
+    Contract::new("OrderedTargetEncoder", ordered)
+        .features(Features::Text)
+        .bad("prior_weight", ordered.prior_weight(0.0))
+        .bad("prior_weight", ordered.prior_weight(f64::INFINITY))
+        .bad("order", ordered.order(RowOrder::Permutations(0)))
+        .bad("order", ordered.order(RowOrder::Permutations(1_001)))
+        .transform();
+    let woe = WoeEncoder::new();
+    Contract::new("WoeEncoder", woe)
+        .features(Features::Text)
+        .bad("regularization", woe.regularization(0.0))
+        .bad("regularization", woe.regularization(f64::NAN))
+        .bad("min_rows", woe.min_rows(0))
+        .bad("folds", woe.cross_fit(CrossFit::new(0)))
+        .transform();
+    let of_classes = LeaveOneOutEncoder::new().target_as(TargetAs::Classes);
+    Contract::new("LeaveOneOutEncoder", of_classes).features(Features::Text).transform();
+    let contract = Contract::new("LeaveOneOutEncoder of a number", LeaveOneOutEncoder::new());
+    contract.features(Features::Text).target(Target::Number).transform();
 }
 
 #[test]

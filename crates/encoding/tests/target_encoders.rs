@@ -251,7 +251,7 @@ proptest! {
     fn evidence_is_by_others_too(n in 12usize..40, seed in 0u64..1000, at in 0.0..1.0f64) {
         let batch = drawn(n, seed, true, false);
         // Two classes, each in several rows.
-        let y = StringArray::from_iter_values((0..n).map(|i| if (i as u64 * 7 + seed) % 3 == 0 { "no" } else { "yes" }));
+        let y = StringArray::from_iter_values((0..n).map(|i| if (i as u64 * 7 + seed).is_multiple_of(3) { "no" } else { "yes" }));
         let batch = RecordBatch::try_from_iter([("x", batch["x"].clone()), ("z", batch["z"].clone()), ("y", Arc::new(y) as _)]).unwrap();
         let row = ((n as f64 * at) as usize).min(n - 1);
         let other = with_other_target(&batch, row);

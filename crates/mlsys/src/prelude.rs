@@ -10,12 +10,15 @@ pub use mlsys_core::{
 };
 #[cfg(feature = "encoding")]
 pub use mlsys_encoding::{
-    MaxAbsScaler, MinMaxScaler, MissingAs, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler,
-    Unseen,
+    LeaveOneOutEncoder, MaxAbsScaler, MinMaxScaler, MissingAs, MissingTarget, OneHotEncoder,
+    OrderedTargetEncoder, OrdinalEncoder, RobustScaler, StandardScaler, TargetEncoder, Unseen, UnseenTarget,
+    WoeEncoder,
 };
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values::{
     ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer,
 };
 #[cfg(feature = "stats")]
-pub use mlsys_stats::{ColumnStatistic, Counts, MinMax, Missing, Moments, Profile, Quantiles};
+pub use mlsys_stats::{
+    ColumnStatistic, Counts, MinMax, Missing, Moments, Profile, Quantiles, TargetByCategory,
+};
