@@ -22,6 +22,7 @@ pub mod read;
 pub mod roles;
 mod row_hash;
 pub mod seed;
+pub mod sparse;
 pub mod statistic;
 
 pub use arrow;

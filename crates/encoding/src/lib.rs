@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod catalogue;
+mod category_table;
 mod cross_fit;
 mod fitted_scaler;
 mod fitted_target_encoder;
@@ -25,7 +26,9 @@ pub use fitted_target_encoder::{FittedTargetEncoder, MissingTarget, UnseenTarget
 pub use leave_one_out_encoder::{Alone, LeaveOneOutEncoder};
 pub use max_abs_scaler::MaxAbsScaler;
 pub use min_max_scaler::MinMaxScaler;
-pub use one_hot_encoder::{FittedOneHotEncoder, MinFrequency, MissingAs, OneHotEncoder, Unseen};
+pub use one_hot_encoder::{
+    FittedOneHotEncoder, MinFrequency, MissingAs, OneHotEncoder, OneHotOutput, Unseen,
+};
 pub use ordered_target_encoder::{OrderedTargetEncoder, RowOrder};
 pub use ordinal_encoder::{FittedOrdinalEncoder, OrdinalEncoder, UnseenCode};
 pub use register::register;

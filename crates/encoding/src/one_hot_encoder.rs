@@ -5,14 +5,16 @@ use std::sync::Arc;
 use mlsys_core::arrow::array::{ArrayRef, RecordBatch, UInt8Array};
 use mlsys_core::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use mlsys_core::input::{NewColumn, Replacement, Replacements, replace_columns, replace_fields};
+use mlsys_core::sparse::SparseRows;
 use mlsys_core::{
-    Category, Error, ErrorKind, FitByStatistic, InputColumn, Layout, Result, Transform, first_error,
+    Category, Coded, Error, ErrorKind, FitByStatistic, InputColumn, Layout, Result, Transform, first_error,
+    sparse,
 };
 use mlsys_stats::{Counts, CountsSummary, PerColumn};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::vocabulary::{Place, Vocabulary, count_columns, too_many};
+use crate::vocabulary::{Vocabulary, count_columns, refuse_missing, too_many};
 
 /// Replaces a column by one column of zeros and ones per category.
 ///
@@ -23,6 +25,7 @@ use crate::vocabulary::{Place, Vocabulary, count_columns, too_many};
 /// | `min_frequency` | none | see [`MinFrequency`] | rarer categories share the column `<column>=<infrequent>` |
 /// | `max_categories` | none | 1 or more | at most that many columns, the infrequent one included |
 /// | `max_distinct` | 65,536 | 1 or more | a column with more categories is an error |
+/// | `output` | `Dense` | | a column each, or one column of sparse rows |
 ///
 /// **Input**: the text features, or with `.on(..)` exactly those, of text, booleans, numbers or times. Weights, if
 /// there are any, count in `min_frequency` and `max_categories`. **Output**: UInt8 columns in place of the column,
@@ -66,6 +69,19 @@ pub struct OneHotEncoder {
     min_frequency: Option<MinFrequency>,
     max_categories: Option<usize>,
     max_distinct: usize,
+    output: OneHotOutput,
+}
+
+/// How the columns of a category are laid out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OneHotOutput {
+    /// A UInt8 column per category.
+    #[default]
+    Dense,
+    /// One column of [sparse rows](mlsys_core::sparse), called as the column that was encoded; index i is the i-th of
+    /// [`output_names`](FittedOneHotEncoder::output_names).
+    Sparse,
 }
 
 /// What becomes of a value that was not there when fitting.
@@ -131,6 +147,7 @@ impl Default for OneHotEncoder {
             min_frequency: None,
             max_categories: None,
             max_distinct: 65_536,
+            output: OneHotOutput::Dense,
         }
     }
 }
@@ -171,6 +188,12 @@ impl OneHotEncoder {
         self
     }
 
+    /// How the columns are laid out.
+    pub fn output(mut self, output: OneHotOutput) -> Self {
+        self.output = output;
+        self
+    }
+
     fn check(&self) -> Result<()> {
         let invalid = |name, value: String, expected: &str| {
             Err(Error::invalid_parameter("OneHotEncoder", name, value, expected))
@@ -207,6 +230,8 @@ pub struct FittedOneHotEncoder {
     columns: Vec<Expansion>,
     unseen: Unseen,
     missing: MissingAs,
+    #[serde(default)]
+    output: OneHotOutput,
 }
 
 impl FittedOneHotEncoder {
@@ -243,37 +268,62 @@ impl FittedOneHotEncoder {
         self.columns.iter().map(|e| e.vocabulary.column.clone()).collect()
     }
 
+    /// The slot of each distinct value of a column, that of missing ones last.
+    fn slots(&self, e: &Expansion, coded: &Coded) -> Result<Vec<Option<u32>>> {
+        let unseen = |code: usize| match self.unseen {
+            Unseen::Ignore => Ok(None),
+            Unseen::Infrequent => Ok(e.infrequent),
+            Unseen::Error => {
+                let row =
+                    coded.codes.iter().position(|&own| (own as usize).min(coded.distinct.len()) == code);
+                row.map_or(Ok(None), |row| Err(e.vocabulary.unseen(row, coded)))
+            }
+        };
+        let known = coded.places_in(&e.vocabulary.categories);
+        let slot = |(code, place): (usize, &Option<u32>)| match place {
+            Some(place) => Ok(e.slots[*place as usize].or(e.infrequent)),
+            None => unseen(code),
+        };
+        let mut slots = known.iter().enumerate().map(slot).collect::<Result<Vec<_>>>()?;
+        slots.push(match self.missing {
+            MissingAs::Zeros => None,
+            MissingAs::Error => refuse_missing(e.vocabulary.column.name(), coded).map(|()| None)?,
+            MissingAs::Category if e.with_missing => e.missing.or(e.infrequent),
+            MissingAs::Category => unseen(coded.distinct.len())?,
+        });
+        Ok(slots)
+    }
+
     fn encode(&self, e: &Expansion, batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
-        let (places, coded) = e.vocabulary.places(e.vocabulary.column.find(batch)?)?;
-        let mut columns = vec![vec![0u8; places.len()]; e.names.len()];
-        for (row, place) in places.iter().enumerate() {
-            let slot = match (place, self.missing) {
-                (Place::Known(place), _) => e.slots[*place as usize].or(e.infrequent),
-                (Place::Missing, MissingAs::Zeros) => None,
-                (Place::Missing, MissingAs::Error) => return Err(missing_refused(e, &coded)),
-                (Place::Missing, MissingAs::Category) if e.with_missing => e.missing.or(e.infrequent),
-                (Place::Missing | Place::Unseen, _) => match self.unseen {
-                    Unseen::Error => return Err(e.vocabulary.unseen(row, &coded)),
-                    Unseen::Ignore => None,
-                    Unseen::Infrequent => e.infrequent,
-                },
-            };
+        let coded = Coded::new(e.vocabulary.column.name(), e.vocabulary.column.find(batch)?)?;
+        let slots = self.slots(e, &coded)?;
+        let of_row = coded.codes.iter().map(|&code| slots[(code as usize).min(slots.len() - 1)]);
+        if self.output == OneHotOutput::Sparse {
+            let (mut indices, mut offsets) = (Vec::with_capacity(coded.len()), vec![0; coded.len() + 1]);
+            for (end, slot) in offsets[1..].iter_mut().zip(of_row) {
+                indices.extend(slot);
+                *end = indices.len() as i32;
+            }
+            let ones = vec![1.0; indices.len()];
+            return Ok(vec![SparseRows::new(e.names.len(), offsets, indices, ones)?.to_array()?]);
+        }
+        let mut columns = vec![vec![0u8; coded.len()]; e.names.len()];
+        for (row, slot) in of_row.enumerate() {
             if let Some(slot) = slot {
                 columns[slot as usize][row] = 1;
             }
         }
         Ok(columns.into_iter().map(|ones| Arc::new(UInt8Array::from(ones)) as ArrayRef).collect())
     }
-}
 
-fn missing_refused(e: &Expansion, coded: &mlsys_core::Coded) -> Error {
-    let hint = "impute them first, or set `missing`".into();
-    ErrorKind::MissingValues { column: e.vocabulary.column.name().into(), count: coded.missing(), hint }
-        .into()
-}
-
-fn fields(e: &Expansion) -> Vec<FieldRef> {
-    e.names.iter().map(|name| Arc::new(Field::new(name, DataType::UInt8, false))).collect()
+    fn fields(&self, e: &Expansion) -> Vec<FieldRef> {
+        match self.output {
+            OneHotOutput::Sparse => vec![Arc::new(sparse::field(e.vocabulary.column.name(), e.names.len()))],
+            OneHotOutput::Dense => {
+                e.names.iter().map(|name| Arc::new(Field::new(name, DataType::UInt8, false))).collect()
+            }
+        }
+    }
 }
 
 impl Transform for FittedOneHotEncoder {
@@ -282,7 +332,10 @@ impl Transform for FittedOneHotEncoder {
             .columns
             .par_iter()
             .map(|e| {
-                Ok((e.vocabulary.column.name(), fields(e).into_iter().zip(self.encode(e, batch)?).collect()))
+                Ok((
+                    e.vocabulary.column.name(),
+                    self.fields(e).into_iter().zip(self.encode(e, batch)?).collect(),
+                ))
             })
             .collect();
         replace_columns(batch, first_error(done)?)
@@ -292,7 +345,7 @@ impl Transform for FittedOneHotEncoder {
         let mut with = Replacements::new();
         for e in &self.columns {
             e.vocabulary.column.check(input)?;
-            with.insert(e.vocabulary.column.name(), fields(e));
+            with.insert(e.vocabulary.column.name(), self.fields(e));
         }
         replace_fields(input, with)
     }
@@ -366,6 +419,6 @@ impl FitByStatistic for OneHotEncoder {
             .into_iter()
             .map(|(name, counts)| self.expand(layout, &name, counts))
             .collect::<Result<_>>()?;
-        Ok(FittedOneHotEncoder { columns, unseen: self.unseen, missing: self.missing })
+        Ok(FittedOneHotEncoder { columns, unseen: self.unseen, missing: self.missing, output: self.output })
     }
 }

@@ -11,10 +11,10 @@ use mlsys_stats::{
 use rayon::prelude::*;
 use std::sync::Arc;
 
+use crate::category_table::{CategoryTable, Otherwise, fields};
 use crate::cross_fit::{CrossFit, too_few};
-use crate::fitted_target_encoder::{Encoded, FittedTargetEncoder, MissingTarget, UnseenTarget};
-use crate::fitted_target_encoder::{fields, refuse_missing};
-use crate::vocabulary::Vocabulary;
+use crate::fitted_target_encoder::{FittedTargetEncoder, MissingTarget, UnseenTarget};
+use crate::vocabulary::refuse_missing;
 
 /// How the spread of the target within a category becomes the category's value.
 pub(crate) trait TargetValue: Sync {
@@ -151,35 +151,36 @@ pub(crate) fn fitted<E: TargetValue>(
         let found = format!("{} classes", classes.len());
         return Err(Error::invalid_value(target, None, found, format!("two classes for {}", E::NAME)));
     }
+    let prior: Vec<f64> = outputs(classes.len()).map(|i| encoder.prior(&total[i])).collect();
+    let unseen = match options.unseen {
+        UnseenTarget::Prior => Otherwise::Values(prior.clone()),
+        UnseenTarget::Error => Otherwise::Refuse,
+    };
+    let missing = match options.missing {
+        MissingTarget::Error => Otherwise::Refuse,
+        MissingTarget::Category | MissingTarget::Prior => Otherwise::Values(prior.clone()),
+    };
     let encode = |(name, groups): (String, Vec<CategorySpread>)| {
         let n_categories = groups.len();
-        let mut encoded = Encoded {
-            vocabulary: Vocabulary::new(layout, &name, Vec::new())?,
-            values: Vec::new(),
-            missing: None,
-            names: names(&name, &classes),
-        };
+        let mut table =
+            CategoryTable::new(layout, &name, names(&name, &classes), missing.clone(), unseen.clone())?;
         for (category, spreads) in groups {
             let values = outputs(classes.len()).map(|i| encoder.value(&spreads[i], &total[i], n_categories));
             match category {
-                Some(category) => {
-                    encoded.vocabulary.categories.push(category);
-                    encoded.values.extend(values);
-                }
+                Some(category) => table.push(category, values),
                 None if options.missing == MissingTarget::Error => {
                     let hint = "impute them first, or set `missing`".into();
                     let count = spreads[0].rows as usize;
                     return Err(ErrorKind::MissingValues { column: name, count, hint }.into());
                 }
                 None if options.missing == MissingTarget::Prior => (),
-                None => encoded.missing = Some(values.collect()),
+                None => table.missing = Otherwise::Values(values.collect()),
             }
         }
-        Ok(encoded)
+        Ok(table)
     };
     let columns = columns.into_iter().map(encode).collect::<Result<_>>()?;
-    let prior = outputs(classes.len()).map(|i| encoder.prior(&total[i])).collect();
-    let fitted = FittedTargetEncoder::new(columns, prior, options.unseen, options.missing)?;
+    let fitted = FittedTargetEncoder::new(columns, prior)?;
     Ok((fitted, classes))
 }
 

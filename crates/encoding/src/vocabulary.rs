@@ -86,3 +86,13 @@ pub(crate) fn values_of(name: &str, counts: &CountsSummary, max_distinct: usize)
     let values = counts.values.as_ref().ok_or_else(|| too_many(name, max_distinct))?;
     Ok(values.iter().map(|count| count.value.clone()).collect())
 }
+
+/// The error that a column has missing values, if it has.
+pub(crate) fn refuse_missing(name: &str, coded: &Coded) -> Result<()> {
+    let count = coded.missing();
+    if count == 0 {
+        return Ok(());
+    }
+    let hint = "impute them first, or set `missing`".into();
+    Err(ErrorKind::MissingValues { column: name.into(), count, hint }.into())
+}
