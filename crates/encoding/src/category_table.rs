@@ -80,7 +80,7 @@ impl CategoryTable {
             Otherwise::Refuse => true,
         };
         let cells = self.vocabulary.categories.len().checked_mul(width);
-        if width == 0 || cells != Some(self.values.len()) || !fits(&self.missing) || !fits(&self.unseen) {
+        if cells != Some(self.values.len()) || !fits(&self.missing) || !fits(&self.unseen) {
             return Err(Error::artifact(format!("`{}` has no number for each category", self.column())));
         }
         if self.is_finite() {

@@ -2,8 +2,10 @@
 
 use mlsys_core::Registry;
 
+use crate::text::{FittedHashingVectorizer, FittedVectorizer};
 use crate::{
-    FittedOneHotEncoder, FittedOrdinalEncoder, FittedScaler, FittedStandardScaler, FittedTargetEncoder,
+    FittedCategoryEncoder, FittedFeatureHasher, FittedOneHotEncoder, FittedOrdinalEncoder, FittedScaler,
+    FittedStandardScaler, FittedTargetEncoder,
 };
 
 /// Adds the fitted types of this crate to a registry.
@@ -11,6 +13,10 @@ pub fn register(registry: Registry) -> Registry {
     registry
         .transform::<FittedStandardScaler>()
         .transform::<FittedScaler>()
+        .transform::<FittedCategoryEncoder>()
+        .transform::<FittedFeatureHasher>()
+        .transform::<FittedHashingVectorizer>()
+        .transform::<FittedVectorizer>()
         .transform::<FittedTargetEncoder>()
         .transform::<FittedOrdinalEncoder>()
         .transform::<FittedOneHotEncoder>()

@@ -1,0 +1,58 @@
+"""Golden numbers of encoders of categories that do not look at the target: category_encoders and pandas.
+
+Run with the versions in requirements.txt: python testdata/gen/categories.py
+"""
+
+import warnings
+
+import category_encoders as ce
+import numpy as np
+import pandas as pd
+
+from golden import case, repeated, rows_repeated, write
+
+warnings.filterwarnings("ignore")
+rng = np.random.default_rng(31)
+LETTERS = list("abcdefghijklmnopqrst")
+
+
+def ascending_first(n, levels):
+    """Words whose first appearances ascend, so that counting them as they appear is counting them in order."""
+    return LETTERS[:levels] + [LETTERS[int(i)] for i in rng.integers(0, levels, n - levels)]
+
+
+def encoded(recipe, x):
+    """The columns, without the intercept that contrasts come with."""
+    out = recipe.fit_transform(pd.DataFrame({"x": pd.Series(x, dtype=object)}))
+    return out.drop(columns=[c for c in out.columns if c == "intercept"]).to_numpy(float)
+
+
+cases = []
+for name, x in {"four": list("abcdab"), "three": ascending_first(11, 3), "seven": ascending_first(20, 7),
+                "twenty": ascending_first(60, 20), "two": list("abba")}.items():
+    codes = {"binary": ce.BinaryEncoder(), "base 3": ce.BaseNEncoder(base=3), "gray": ce.GrayEncoder(), "rank": ce.RankHotEncoder()}
+    contrasts = {"helmert": ce.HelmertEncoder(), "sum": ce.SumEncoder(), "backward difference": ce.BackwardDifferenceEncoder(),
+                 "polynomial": ce.PolynomialEncoder()}
+    cases.append(case(
+        name, "polynomials are made orthogonal in another order", {"x": x},
+        {"BinaryEncoder": {label: encoded(recipe, x) for label, recipe in codes.items()},
+         "ContrastEncoder": {label: encoded(recipe, x) for label, recipe in contrasts.items()}},
+        ties=repeated(x), tool="category_encoders", version=ce.__version__, atol=1e-14))
+
+
+def counted(x, w, share):
+    """category_encoders' CountEncoder takes no weights: it counts the rows that they stand for."""
+    rows = pd.Series(list(rows_repeated(x, w)), dtype=object)
+    recipe = ce.CountEncoder(normalize=share, handle_unknown=0).fit(pd.DataFrame({"x": rows}))
+    return recipe.transform(pd.DataFrame({"x": pd.Series(x, dtype=object)}))["x"].to_numpy(float)
+
+
+words = {"words": ["b", "a", None, "b", "c", "a", "b"], "tie": ["z", "y", None, "y", "z"],
+         "many": [None if rng.random() < 0.1 else LETTERS[int(i)] for i in rng.integers(0, 20, 90)]}
+for name, x in words.items():
+    for label, w in [("", None), ("weighted", rng.integers(1, 4, len(x)).astype(float))]:
+        cases.append(case(
+            f"{name} {label}".strip(), "a quotient of equal numbers", {"x": x, "weights": w},
+            {"CountEncoder": {"rows": counted(x, w, False), "share": counted(x, w, True)}},
+            ties=repeated(x), tool="category_encoders" + ("" if w is None else ", to rows repeated"), version=ce.__version__))
+write("categories.json", cases)
