@@ -1,10 +1,12 @@
 //! Every encoder keeps the contract, and fits from a stream to the same bytes.
 
 use mlsys_core::{Fit, Role};
+use mlsys_encoding::text::{Analyzer, CountVectorizer, HashingVectorizer, TfidfVectorizer, Unit};
 use mlsys_encoding::{
-    Center, CrossFit, LeaveOneOutEncoder, MaxAbsScaler, MinMaxScaler, MissingAs, OneHotEncoder,
-    OrderedTargetEncoder, OrdinalEncoder, RobustScaler, RowOrder, Scale, Smoothing, StandardScaler,
-    TargetEncoder, Unseen, UnseenCode, WoeEncoder,
+    BinaryEncoder, Center, Code, Contrast, ContrastEncoder, CountAs, CountEncoder, CrossFit, FeatureHasher,
+    LeaveOneOutEncoder, MaxAbsScaler, MinMaxScaler, MissingAs, OneHotEncoder, OneHotOutput,
+    OrderedTargetEncoder, OrdinalEncoder, RobustScaler, RowOrder, Scale, Sign, Smoothing, StandardScaler,
+    TargetEncoder, Unseen, UnseenAs, UnseenCode, WoeEncoder,
 };
 use mlsys_stats::Quantiles;
 use mlsys_stats::TargetAs;
@@ -125,6 +127,69 @@ fn other_encoders_of_the_target() {
 }
 
 #[test]
+fn categories_as_numbers() {
+    let counts = CountEncoder::new();
+    Contract::new("CountEncoder", counts)
+        .features(Features::Text)
+        .bad("max_distinct", counts.max_distinct(0))
+        .transform();
+    let shares = counts.count_as(CountAs::Share).missing(MissingAs::Zeros).on(["word", "flag", "count"]);
+    Contract::new("CountEncoder, shares", shares).features(Features::Any).transform();
+    let digits = BinaryEncoder::new();
+    Contract::new("BinaryEncoder", digits)
+        .features(Features::Text)
+        .bad("max_distinct", digits.max_distinct(0))
+        .bad("code", digits.code(Code::Base(1)))
+        .bad("code", digits.code(Code::Base(65_537)))
+        .transform();
+    let ranks = digits.code(Code::Rank).unseen(UnseenAs::Zeros);
+    Contract::new("BinaryEncoder, ranks", ranks).features(Features::Text).transform();
+    let contrasts = ContrastEncoder::new(Contrast::Polynomial);
+    Contract::new("ContrastEncoder", contrasts)
+        .features(Features::Text)
+        .bad("max_distinct", contrasts.max_distinct(0))
+        .bad("max_distinct", contrasts.max_distinct(1_025))
+        .transform();
+}
+
+#[test]
+fn sparse_rows() {
+    let one_hot = OneHotEncoder::new().output(OneHotOutput::Sparse);
+    Contract::new("OneHotEncoder, sparse", one_hot).features(Features::Text).transform();
+    let hasher = FeatureHasher::new();
+    Contract::new("FeatureHasher", hasher.clone())
+        .features(Features::Text)
+        .bad("n_features", hasher.clone().n_features(0))
+        .bad("n_features", hasher.clone().n_features(u32::MAX))
+        .transform();
+    let few = hasher.n_features(4).sign(Sign::Keep).on(["word", "flag", "count", "number"]);
+    Contract::new("FeatureHasher on four", few).features(Features::Any).transform();
+    let letters = Analyzer::new().unit(Unit::Characters).n_grams(1, 2);
+    let counts = CountVectorizer::new();
+    Contract::new("CountVectorizer", counts)
+        .features(Features::Text)
+        .bad("n_grams", counts.analyzer(letters.n_grams(0, 2)))
+        .bad("n_grams", counts.analyzer(letters.n_grams(3, 2)))
+        .bad("min_texts", counts.min_texts(1.5))
+        .bad("max_texts", counts.max_texts(f64::NAN))
+        .bad("max_tokens", counts.max_tokens(0))
+        .skip("weights", "a row of weight 2 is one text")
+        .transform();
+    let weights = TfidfVectorizer::new().analyzer(letters).min_texts(0.01).max_tokens(20);
+    Contract::new("TfidfVectorizer", weights)
+        .features(Features::Text)
+        .bad("n_grams", weights.analyzer(letters.n_grams(1, 101)))
+        .skip("weights", "a row of weight 2 is one text")
+        .transform();
+    let hashes = HashingVectorizer::new();
+    Contract::new("HashingVectorizer", hashes)
+        .features(Features::Text)
+        .bad("n_features", hashes.n_features(0))
+        .bad("n_grams", hashes.analyzer(letters.n_grams(0, 0)))
+        .transform();
+}
+
+#[test]
 fn streams() {
     let batch = table::mixed(140_003, true);
     let roles = [("label", Role::Target), ("weight", Role::Weight)];
@@ -133,5 +198,12 @@ fn streams() {
     streamed_fit("MaxAbsScaler", &MaxAbsScaler::new(), &batch, &roles);
     streamed_fit("RobustScaler", &RobustScaler::new(), &batch, &roles);
     streamed_fit("OrdinalEncoder", &OrdinalEncoder::new(), &batch, &roles);
+    streamed_fit("BinaryEncoder", &BinaryEncoder::new(), &batch, &roles);
+    streamed_fit("ContrastEncoder", &ContrastEncoder::new(Contrast::Helmert), &batch, &roles);
+    streamed_fit("CountEncoder", &CountEncoder::new(), &batch, &roles);
+    streamed_fit("CountVectorizer", &CountVectorizer::new(), &batch, &roles);
+    streamed_fit("FeatureHasher", &FeatureHasher::new(), &batch, &roles);
+    streamed_fit("HashingVectorizer", &HashingVectorizer::new(), &batch, &roles);
+    streamed_fit("TfidfVectorizer", &TfidfVectorizer::new(), &batch, &roles);
     streamed_fit("OneHotEncoder", &OneHotEncoder::new(), &batch, &roles);
 }
