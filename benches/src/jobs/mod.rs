@@ -1,11 +1,13 @@
 //! A file per job, named as the job.
 
 mod chi_square;
+mod feature_hasher;
 mod ks_2samp;
 mod logistic_regression;
 mod mutual_information;
 mod numeric;
 mod one_hot;
+mod one_hot_sparse;
 mod profile;
 mod profile_3m;
 mod roc_auc;
@@ -37,6 +39,8 @@ pub fn load(name: &str, data: &str) -> Result<Box<dyn Job>> {
         "profile_3m" => Box::new(profile_3m::ProfilingFile::load(data)?),
         "standard_scaler" => Box::new(Numeric::load(StandardScaler::new(), data)?),
         "robust_scaler" => Box::new(Numeric::load(RobustScaler::new(), data)?),
+        "feature_hasher" => Box::new(feature_hasher::Hashing::load(data)?),
+        "one_hot_sparse" => Box::new(one_hot_sparse::OneHotSparse::load(data)?),
         "one_hot" => Box::new(one_hot::OneHot::load(data)?),
         "median_imputer" | "median_imputer_polars" => Box::new(Numeric::load(MedianImputer::new(), data)?),
         "roc_auc" => Box::new(roc_auc::Area::load(data)?),

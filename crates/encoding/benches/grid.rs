@@ -6,9 +6,11 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use mlsys_core::arrow::array::{BooleanArray, RecordBatch};
 use mlsys_core::hash::hash_u64;
 use mlsys_core::{Dataset, Fit, FitTransform, Train, Transform};
+use mlsys_encoding::text::{CountVectorizer, HashingVectorizer, TfidfVectorizer};
 use mlsys_encoding::{
-    LeaveOneOutEncoder, MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrderedTargetEncoder, OrdinalEncoder,
-    RobustScaler, StandardScaler, TargetEncoder, WoeEncoder,
+    BinaryEncoder, Contrast, ContrastEncoder, CountEncoder, FeatureHasher, LeaveOneOutEncoder, MaxAbsScaler,
+    MinMaxScaler, OneHotEncoder, OneHotOutput, OrderedTargetEncoder, OrdinalEncoder, RobustScaler,
+    StandardScaler, TargetEncoder, WoeEncoder,
 };
 use mlsys_testkit::bench::{Grid, Point, numbers, words};
 use std::sync::Arc;
@@ -39,6 +41,14 @@ fn encoders(criterion: &mut Criterion) {
     both(criterion, "robust_scaler", &RobustScaler::new(), numbers);
     both(criterion, "one_hot_encoder", &OneHotEncoder::new(), words);
     both(criterion, "ordinal_encoder", &OrdinalEncoder::new(), words);
+    both(criterion, "one_hot_encoder_sparse", &OneHotEncoder::new().output(OneHotOutput::Sparse), words);
+    both(criterion, "count_encoder", &CountEncoder::new(), words);
+    both(criterion, "binary_encoder", &BinaryEncoder::new(), words);
+    both(criterion, "contrast_encoder", &ContrastEncoder::new(Contrast::Helmert), words);
+    both(criterion, "feature_hasher", &FeatureHasher::new(), words);
+    both(criterion, "count_vectorizer", &CountVectorizer::new(), words);
+    both(criterion, "tfidf_vectorizer", &TfidfVectorizer::new(), words);
+    both(criterion, "hashing_vectorizer", &HashingVectorizer::new(), words);
 }
 
 /// Text columns and a target that has nothing to do with them.

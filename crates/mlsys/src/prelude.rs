@@ -10,9 +10,9 @@ pub use mlsys_core::{
 };
 #[cfg(feature = "encoding")]
 pub use mlsys_encoding::{
-    LeaveOneOutEncoder, MaxAbsScaler, MinMaxScaler, MissingAs, MissingTarget, OneHotEncoder,
-    OrderedTargetEncoder, OrdinalEncoder, RobustScaler, StandardScaler, TargetEncoder, Unseen, UnseenTarget,
-    WoeEncoder,
+    BinaryEncoder, CountEncoder, FeatureHasher, LeaveOneOutEncoder, MaxAbsScaler, MinMaxScaler, MissingAs,
+    MissingTarget, OneHotEncoder, OrderedTargetEncoder, OrdinalEncoder, RobustScaler, StandardScaler,
+    TargetEncoder, Unseen, UnseenTarget, WoeEncoder,
 };
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values::{

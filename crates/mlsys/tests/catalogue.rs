@@ -17,6 +17,8 @@ use mlsys::arrow::array::{
 use mlsys::artifact::Artifact;
 use mlsys::core::portable::{AnyStatistic, PortableStatistic};
 use mlsys::core::{FitByPasses, Layout, Scan};
+use mlsys::encoding::text::{Analyzer, CountVectorizer, HashingVectorizer, TfidfVectorizer, Unit};
+use mlsys::encoding::{Code, Contrast, ContrastEncoder, Sign};
 use mlsys::prelude::*;
 use proptest::prelude::*;
 use serde_json::json;
@@ -87,6 +89,23 @@ fn recipes_are_those_of_their_types() {
     let rare = json!({ "min_frequency": { "count": 100 }, "unseen": "ignore" });
     same(known, "OneHotEncoder", rare, OneHotEncoder::new().min_frequency(100).unseen(Unseen::Ignore));
     same(known, "OrdinalEncoder", json!({}), OrdinalEncoder::new());
+    same(known, "BinaryEncoder", json!({ "code": "gray" }), BinaryEncoder::new().code(Code::Gray));
+    let sums = json!({ "contrast": "sum" });
+    same(known, "ContrastEncoder", sums, ContrastEncoder::new(Contrast::Sum));
+    same(known, "CountEncoder", json!({ "missing": "zeros" }), CountEncoder::new().missing(MissingAs::Zeros));
+    let pairs =
+        json!({ "analyzer": { "unit": "characters", "n_grams": [1, 2] }, "choice": { "max_tokens": 9 } });
+    let letters = Analyzer::new().unit(Unit::Characters);
+    let recipe = CountVectorizer::new().analyzer(letters.n_grams(1, 2)).max_tokens(9);
+    same(known, "CountVectorizer", pairs, recipe);
+    same(known, "FeatureHasher", json!({ "n_features": 64 }), FeatureHasher::new().n_features(64));
+    same(known, "HashingVectorizer", json!({ "sign": "keep" }), HashingVectorizer::new().sign(Sign::Keep));
+    same(
+        known,
+        "TfidfVectorizer",
+        json!({ "analyzer": { "unit": "characters" }, "sublinear": true }),
+        TfidfVectorizer::new().analyzer(letters).sublinear(true),
+    );
     same(known, "StandardScaler", json!({}), StandardScaler::new());
     same(known, "MaxAbsScaler", json!({}), MaxAbsScaler::new());
     let wide = json!({ "range": [-1.0, 1.0], "clip": true });

@@ -12,8 +12,10 @@ use mlsys_core::{
     Transform, artifact, column,
 };
 use mlsys_datafusion::{Frame, fit_on, predict_on, predict_proba_on, transform_on};
+use mlsys_encoding::text::{CountVectorizer, HashingVectorizer, TfidfVectorizer};
 use mlsys_encoding::{
-    MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler,
+    BinaryEncoder, Contrast, ContrastEncoder, CountEncoder, FeatureHasher, MaxAbsScaler, MinMaxScaler,
+    OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler,
 };
 use mlsys_missing_values::{ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer};
 use mlsys_models::{LogisticRegression, Rule};
@@ -110,7 +112,13 @@ fn every_recipe_equals_itself_in_memory() -> Result<()> {
             )+};
         }
         each! {
+            BinaryEncoder true: BinaryEncoder::new();
             ConstantImputer true: ConstantImputer::new(-1.0);
+            ContrastEncoder true: ContrastEncoder::new(Contrast::Helmert);
+            CountEncoder true: CountEncoder::new();
+            CountVectorizer true: CountVectorizer::new();
+            FeatureHasher true: FeatureHasher::new(), FeatureHasher::new().n_features(8).on(Columns::named(["word", "number"]));
+            HashingVectorizer true: HashingVectorizer::new();
             MeanImputer false: MeanImputer::new(), MeanImputer::new().indicators(Indicators::WhereMissing);
             MedianImputer true: MedianImputer::new(), MedianImputer::new().on(Columns::named(["number", "count"]));
             MostFrequentImputer true: MostFrequentImputer::new();
@@ -120,6 +128,7 @@ fn every_recipe_equals_itself_in_memory() -> Result<()> {
             OrdinalEncoder true: OrdinalEncoder::new();
             RobustScaler true: RobustScaler::new(), RobustScaler::new().between(0.05, 0.95).center(false);
             StandardScaler false: StandardScaler::new();
+            TfidfVectorizer true: TfidfVectorizer::new();
         }
         assert!(left.is_empty(), "not fitted on the engine: {left:?}");
         let chain = MedianImputer::new()

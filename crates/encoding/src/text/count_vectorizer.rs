@@ -22,8 +22,7 @@ use crate::MinFrequency;
 /// count once. **Output**: sparse rows in place of the column; the tokens ascend.
 ///
 /// **Errors**: [`ColumnType`](mlsys_core::ErrorKind::ColumnType), [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter),
-/// [`AllMissing`](mlsys_core::ErrorKind::AllMissing) when no token is left,
-/// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) past four million tokens.
+/// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) when no token is left, or past four million.
 ///
 /// One pass, mergeable; state about 80 bytes per token.
 ///

@@ -6,7 +6,7 @@ use mlsys_core::arrow::array::{Array, AsArray, RecordBatch};
 use mlsys_core::arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use mlsys_core::input::{NewColumn, Replacement, Replacements, replace_columns, replace_fields};
 use mlsys_core::sparse::{self, SparseBuilder};
-use mlsys_core::{Error, ErrorKind, InputColumn, Kind, Layout, Result, Transform, first_error};
+use mlsys_core::{Error, InputColumn, Kind, Layout, Result, Transform, first_error};
 use mlsys_stats::{ColumnStatistic, PerColumn};
 use serde::{Deserialize, Serialize};
 
@@ -136,8 +136,8 @@ impl Choice {
             kept.sort_by(|a, b| a.0.cmp(&b.0));
         }
         if kept.is_empty() {
-            let hint = "no token is in enough texts, and in few enough: loosen `min_texts` and `max_texts`, or leave it out";
-            return Err(ErrorKind::AllMissing { column: column.into(), hint: hint.into() }.into());
+            let expected = "tokens in enough texts and in few enough (loosen `min_texts` and `max_texts`, or leave it out)";
+            return Err(Error::invalid_value(column, None, "no such token", expected));
         }
         Ok(kept.into_iter().map(|(token, count)| (token, count.texts)).collect())
     }

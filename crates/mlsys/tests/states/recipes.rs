@@ -8,6 +8,7 @@ use mlsys::arrow::array::{
     TimestampSecondArray, UInt64Array,
 };
 use mlsys::core::portable::PortableStatistic;
+use mlsys::encoding::text::{TokenCounts, TokenCountsSummary};
 use mlsys::prelude::*;
 use mlsys::sampling::sample::{BottomK, RowReservoir, RowSample};
 use mlsys::stats::association::{Bias, cramers_v, information_value, mutual_information, theils_u};
@@ -58,6 +59,11 @@ fn contingency(table: &ContingencySummary) {
     let weights = table.weights.view();
     let _ = (cramers_v(weights, Bias::Corrected), theils_u(weights), mutual_information(weights));
     let _ = information_value(weights, 0.5);
+}
+
+fn tokens(found: &TokenCountsSummary) {
+    let counts = found.tokens.iter().flatten();
+    assert!(counts.into_iter().all(|(_, count)| count.texts <= count.times.min(found.rows)));
 }
 
 fn targets(found: &TargetByCategorySummary) {
@@ -154,6 +160,10 @@ pub fn all(visit: &mut impl Visit) {
     let by_word = by_word.target_as(TargetAs::Classes);
     visit.visit("TargetByCategory, classes", by_word.clone().weight(w), targets);
     visit.visit("TargetByCategory, classes given up", by_word.cap(3), targets);
+    visit.visit("TokenCounts", TokenCounts::new().over(["word"]), |found| each(found, tokens));
+    visit.visit("TokenCounts, given up", TokenCounts::new().cap(2).over(["word"]), |found| {
+        each(found, tokens)
+    });
     visit.visit("Counts", Counts::new().over(words), |found| each(found, counts));
     visit.visit("Counts, weighted", Counts::new().over(words).weight(w), |found| each(found, counts));
     visit.visit("Counts, given up", Counts::new().cap(3).over(words), |found| each(found, counts));
