@@ -80,6 +80,11 @@ impl Analyzer {
         Err(Error::invalid_parameter(estimator, "n_grams", format!("{shortest} to {longest}"), expected))
     }
 
+    /// The lengths of runs; none is of no unit.
+    fn lengths(&self) -> std::ops::RangeInclusive<usize> {
+        self.n_grams.0.max(1)..=self.n_grams.1
+    }
+
     /// Calls `visit` with each token.
     pub fn tokens(&self, text: &str, mut visit: impl FnMut(&str)) {
         let lower;
@@ -105,14 +110,14 @@ impl Analyzer {
             return words.for_each(visit);
         }
         let words: Vec<&str> = words.collect();
-        for n in self.n_grams.0..=self.n_grams.1.min(words.len()) {
+        for n in self.lengths().take_while(|&n| n <= words.len()) {
             words.windows(n).for_each(|run| visit(&run.join(" ")));
         }
     }
 
     fn characters(&self, text: &str, visit: &mut impl FnMut(&str)) {
         let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
-        for n in self.n_grams.0..=self.n_grams.1.min(starts.len() - 1) {
+        for n in self.lengths().take_while(|&n| n < starts.len()) {
             starts.windows(n + 1).for_each(|run| visit(&text[run[0]..run[n]]));
         }
     }
@@ -120,7 +125,7 @@ impl Analyzer {
     /// A word shorter than a run is one token, for the shortest such run.
     fn in_word(&self, word: &str, visit: &mut impl FnMut(&str)) {
         let starts: Vec<usize> = word.char_indices().map(|(at, _)| at).chain([word.len()]).collect();
-        for n in self.n_grams.0..=self.n_grams.1 {
+        for n in self.lengths() {
             if starts.len() <= n + 1 {
                 visit(word);
                 return;
