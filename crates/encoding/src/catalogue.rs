@@ -6,24 +6,30 @@ use mlsys_stats::PerColumn;
 
 use crate::text::{CountVectorizer, HashingVectorizer, TfidfVectorizer, TokenCounts};
 use crate::{
-    BinaryEncoder, ContrastEncoder, CountEncoder, FeatureHasher, MaxAbsScaler, MinMaxScaler, OneHotEncoder,
-    OrdinalEncoder, RobustScaler, StandardScaler,
+    BinaryEncoder, CalendarEncoder, ContrastEncoder, CountEncoder, CyclicalEncoder, FeatureHasher,
+    MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, PolynomialFeatures, RareGrouper, RobustScaler,
+    SplineTransformer, StandardScaler,
 };
 
 /// The one-pass recipes and the statistics of this crate.
 pub fn catalogue() -> Catalogue {
     Catalogue::new()
         .recipe::<BinaryEncoder>("BinaryEncoder")
+        .recipe::<CalendarEncoder>("CalendarEncoder")
         .recipe::<ContrastEncoder>("ContrastEncoder")
         .recipe::<CountEncoder>("CountEncoder")
         .recipe::<CountVectorizer>("CountVectorizer")
+        .recipe::<CyclicalEncoder>("CyclicalEncoder")
         .recipe::<FeatureHasher>("FeatureHasher")
         .recipe::<HashingVectorizer>("HashingVectorizer")
         .recipe::<MaxAbsScaler>("MaxAbsScaler")
         .recipe::<MinMaxScaler>("MinMaxScaler")
         .recipe::<OneHotEncoder>("OneHotEncoder")
         .recipe::<OrdinalEncoder>("OrdinalEncoder")
+        .recipe::<PolynomialFeatures>("PolynomialFeatures")
+        .recipe::<RareGrouper>("RareGrouper")
         .recipe::<RobustScaler>("RobustScaler")
+        .recipe::<SplineTransformer>("SplineTransformer")
         .recipe::<StandardScaler>("StandardScaler")
         .recipe::<TfidfVectorizer>("TfidfVectorizer")
         .statistic::<PerColumn<TokenCounts>>(Exact)

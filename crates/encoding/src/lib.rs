@@ -1,24 +1,30 @@
 #![doc = include_str!("../README.md")]
 
 mod binary_encoder;
+mod calendar_encoder;
 mod catalogue;
 mod category_table;
 mod contrast_encoder;
 mod count_encoder;
 mod cross_fit;
+mod cyclical_encoder;
 mod feature_hasher;
 mod fitted_category_encoder;
 mod fitted_scaler;
 mod fitted_target_encoder;
 mod leave_one_out_encoder;
 mod max_abs_scaler;
+mod min_frequency;
 mod min_max_scaler;
 mod murmur;
 mod one_hot_encoder;
 mod ordered_target_encoder;
 mod ordinal_encoder;
+mod polynomial_features;
+mod rare_grouper;
 mod register;
 mod robust_scaler;
+mod spline_transformer;
 mod standard_scaler;
 mod target_encoder;
 mod target_encoding;
@@ -27,25 +33,29 @@ mod vocabulary;
 mod woe_encoder;
 
 pub use binary_encoder::{BinaryEncoder, Code};
+pub use calendar_encoder::{CalendarEncoder, CalendarPart, FittedCalendarEncoder, Source};
 pub use catalogue::catalogue;
 pub use contrast_encoder::{Contrast, ContrastEncoder};
 pub use count_encoder::{CountAs, CountEncoder};
 pub use cross_fit::{CrossFit, FoldBy};
+pub use cyclical_encoder::{CyclicalEncoder, FittedCyclicalEncoder, Period};
 pub use feature_hasher::{CollisionReport, FeatureHasher, FittedFeatureHasher, Sign};
 pub use fitted_category_encoder::{FittedCategoryEncoder, UnseenAs};
 pub use fitted_scaler::FittedScaler;
 pub use fitted_target_encoder::{FittedTargetEncoder, MissingTarget, UnseenTarget};
 pub use leave_one_out_encoder::{Alone, LeaveOneOutEncoder};
 pub use max_abs_scaler::MaxAbsScaler;
+pub use min_frequency::MinFrequency;
 pub use min_max_scaler::MinMaxScaler;
 pub use murmur::murmur3_32;
-pub use one_hot_encoder::{
-    FittedOneHotEncoder, MinFrequency, MissingAs, OneHotEncoder, OneHotOutput, Unseen,
-};
+pub use one_hot_encoder::{FittedOneHotEncoder, MissingAs, OneHotEncoder, OneHotOutput, Unseen};
 pub use ordered_target_encoder::{OrderedTargetEncoder, RowOrder};
 pub use ordinal_encoder::{FittedOrdinalEncoder, OrdinalEncoder, UnseenCode};
+pub use polynomial_features::{FittedPolynomialFeatures, PolynomialFeatures, Terms};
+pub use rare_grouper::{FittedRareGrouper, RareGrouper, UnseenGroup};
 pub use register::register;
 pub use robust_scaler::RobustScaler;
+pub use spline_transformer::{Beyond, FittedSplineTransformer, Knots, SplineTransformer};
 pub use standard_scaler::{Center, FittedStandardScaler, Scale, StandardScaler};
 pub use target_encoder::{Smoothing, TargetEncoder};
 pub use woe_encoder::WoeEncoder;

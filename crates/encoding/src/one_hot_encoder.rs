@@ -14,6 +14,8 @@ use mlsys_stats::{Counts, CountsSummary, PerColumn};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::MinFrequency;
+use crate::min_frequency::infrequent;
 use crate::vocabulary::{Vocabulary, count_columns, refuse_missing, too_many};
 
 /// Replaces a column by one column of zeros and ones per category.
@@ -108,35 +110,6 @@ pub enum MissingAs {
     Zeros,
     /// An error, when fitting and when transforming.
     Error,
-}
-
-/// How often a category must occur to have a column of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MinFrequency {
-    /// In at least this many rows (or with this total weight).
-    Count(u64),
-    /// In at least this share of the rows (or of the weight), between 0 and 1.
-    Share(f64),
-}
-
-impl From<u64> for MinFrequency {
-    fn from(count: u64) -> Self {
-        Self::Count(count)
-    }
-}
-
-impl From<i32> for MinFrequency {
-    /// A negative count is taken as 0, which fitting refuses.
-    fn from(count: i32) -> Self {
-        Self::Count(u64::try_from(count).unwrap_or(0))
-    }
-}
-
-impl From<f64> for MinFrequency {
-    fn from(share: f64) -> Self {
-        Self::Share(share)
-    }
 }
 
 impl Default for OneHotEncoder {
@@ -354,27 +327,6 @@ impl Transform for FittedOneHotEncoder {
 mlsys_core::artifact!(FittedOneHotEncoder, "mlsys.FittedOneHotEncoder", 1);
 
 impl OneHotEncoder {
-    /// Which of the categories are infrequent; the missing one, if it is one, stands last.
-    fn infrequent(&self, weights: &[f64], total: f64) -> Vec<bool> {
-        let least = match self.min_frequency {
-            None => 0.0,
-            Some(MinFrequency::Count(count)) => count as f64,
-            Some(MinFrequency::Share(share)) => share * total,
-        };
-        let mut infrequent: Vec<bool> = weights.iter().map(|&w| w < least).collect();
-        let columns = infrequent.iter().filter(|rare| !**rare).count() + 1;
-        if let Some(max) = self.max_categories
-            && max < columns
-        {
-            // Ascending and stable: of equally frequent categories the later ones stay.
-            let mut order: Vec<usize> = (0..weights.len()).collect();
-            order.sort_by(|&a, &b| weights[a].total_cmp(&weights[b]));
-            let rare = order.len() - (max - 1).min(order.len());
-            order[..rare].iter().for_each(|&i| infrequent[i] = true);
-        }
-        infrequent
-    }
-
     fn expand(&self, layout: &Layout, name: &str, counts: CountsSummary) -> Result<Expansion> {
         let values = counts.values.ok_or_else(|| too_many(name, self.max_distinct))?;
         if self.missing == MissingAs::Error && counts.missing > 0 {
@@ -388,7 +340,7 @@ impl OneHotEncoder {
         if with_missing {
             weights.push(counts.missing_weight);
         }
-        let rare = self.infrequent(&weights, total);
+        let rare = infrequent(self.min_frequency, self.max_categories, &weights, total);
         let mut names = Vec::new();
         let mut slot = |label: String| {
             names.push(format!("{name}={label}"));

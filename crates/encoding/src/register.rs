@@ -4,8 +4,9 @@ use mlsys_core::Registry;
 
 use crate::text::{FittedHashingVectorizer, FittedVectorizer};
 use crate::{
-    FittedCategoryEncoder, FittedFeatureHasher, FittedOneHotEncoder, FittedOrdinalEncoder, FittedScaler,
-    FittedStandardScaler, FittedTargetEncoder,
+    FittedCalendarEncoder, FittedCategoryEncoder, FittedCyclicalEncoder, FittedFeatureHasher,
+    FittedOneHotEncoder, FittedOrdinalEncoder, FittedPolynomialFeatures, FittedRareGrouper, FittedScaler,
+    FittedSplineTransformer, FittedStandardScaler, FittedTargetEncoder,
 };
 
 /// Adds the fitted types of this crate to a registry.
@@ -13,7 +14,12 @@ pub fn register(registry: Registry) -> Registry {
     registry
         .transform::<FittedStandardScaler>()
         .transform::<FittedScaler>()
+        .transform::<FittedCalendarEncoder>()
         .transform::<FittedCategoryEncoder>()
+        .transform::<FittedCyclicalEncoder>()
+        .transform::<FittedPolynomialFeatures>()
+        .transform::<FittedRareGrouper>()
+        .transform::<FittedSplineTransformer>()
         .transform::<FittedFeatureHasher>()
         .transform::<FittedHashingVectorizer>()
         .transform::<FittedVectorizer>()
