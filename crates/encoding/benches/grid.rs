@@ -8,9 +8,10 @@ use mlsys_core::hash::hash_u64;
 use mlsys_core::{Dataset, Fit, FitTransform, Train, Transform};
 use mlsys_encoding::text::{CountVectorizer, HashingVectorizer, TfidfVectorizer};
 use mlsys_encoding::{
-    BinaryEncoder, Contrast, ContrastEncoder, CountEncoder, FeatureHasher, LeaveOneOutEncoder, MaxAbsScaler,
-    MinMaxScaler, OneHotEncoder, OneHotOutput, OrderedTargetEncoder, OrdinalEncoder, RobustScaler,
-    StandardScaler, TargetEncoder, WoeEncoder,
+    BinaryEncoder, Contrast, ContrastEncoder, CountEncoder, CyclicalEncoder, FeatureHasher,
+    LeaveOneOutEncoder, MaxAbsScaler, MinMaxScaler, OneHotEncoder, OneHotOutput, OrderedTargetEncoder,
+    OrdinalEncoder, Period, PolynomialFeatures, RareGrouper, RobustScaler, SplineTransformer, StandardScaler,
+    TargetEncoder, WoeEncoder,
 };
 use mlsys_testkit::bench::{Grid, Point, numbers, words};
 use std::sync::Arc;
@@ -42,6 +43,10 @@ fn encoders(criterion: &mut Criterion) {
     both(criterion, "one_hot_encoder", &OneHotEncoder::new(), words);
     both(criterion, "ordinal_encoder", &OrdinalEncoder::new(), words);
     both(criterion, "one_hot_encoder_sparse", &OneHotEncoder::new().output(OneHotOutput::Sparse), words);
+    both(criterion, "rare_grouper", &RareGrouper::new(), words);
+    both(criterion, "spline_transformer", &SplineTransformer::new(), numbers);
+    both(criterion, "cyclical_encoder", &CyclicalEncoder::new(Period::Of(24.0)), numbers);
+    both(criterion, "polynomial_features", &PolynomialFeatures::new().on(["x0", "x1"]), numbers);
     both(criterion, "count_encoder", &CountEncoder::new(), words);
     both(criterion, "binary_encoder", &BinaryEncoder::new(), words);
     both(criterion, "contrast_encoder", &ContrastEncoder::new(Contrast::Helmert), words);

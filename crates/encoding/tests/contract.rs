@@ -3,10 +3,11 @@
 use mlsys_core::{Fit, Role};
 use mlsys_encoding::text::{Analyzer, CountVectorizer, HashingVectorizer, TfidfVectorizer, Unit};
 use mlsys_encoding::{
-    BinaryEncoder, Center, Code, Contrast, ContrastEncoder, CountAs, CountEncoder, CrossFit, FeatureHasher,
-    LeaveOneOutEncoder, MaxAbsScaler, MinMaxScaler, MissingAs, OneHotEncoder, OneHotOutput,
-    OrderedTargetEncoder, OrdinalEncoder, RobustScaler, RowOrder, Scale, Sign, Smoothing, StandardScaler,
-    TargetEncoder, Unseen, UnseenAs, UnseenCode, WoeEncoder,
+    Beyond, BinaryEncoder, CalendarEncoder, CalendarPart, Center, Code, Contrast, ContrastEncoder, CountAs,
+    CountEncoder, CrossFit, CyclicalEncoder, FeatureHasher, Knots, LeaveOneOutEncoder, MaxAbsScaler,
+    MinMaxScaler, MissingAs, OneHotEncoder, OneHotOutput, OrderedTargetEncoder, OrdinalEncoder, Period,
+    PolynomialFeatures, RareGrouper, RobustScaler, RowOrder, Scale, Sign, Smoothing, SplineTransformer,
+    StandardScaler, TargetEncoder, Terms, Unseen, UnseenAs, UnseenCode, WoeEncoder,
 };
 use mlsys_stats::Quantiles;
 use mlsys_stats::TargetAs;
@@ -190,6 +191,58 @@ fn sparse_rows() {
 }
 
 #[test]
+fn rare_grouper() {
+    let recipe = RareGrouper::new();
+    Contract::new("RareGrouper", recipe.clone())
+        .features(Features::Text)
+        .bad("min_frequency", recipe.clone().min_frequency(1.0))
+        .bad("min_frequency", recipe.clone().min_frequency(0))
+        .bad("max_categories", recipe.clone().max_categories(1))
+        .bad("max_distinct", recipe.clone().max_distinct(0))
+        .transform();
+    let few = recipe.min_frequency(10).max_categories(3).label("other");
+    Contract::new("RareGrouper, few", few).features(Features::Text).transform();
+}
+
+#[test]
+fn expansions() {
+    let products = PolynomialFeatures::new();
+    Contract::new("PolynomialFeatures", products)
+        .bad("degree", products.degree(1))
+        .bad("degree", products.degree(11))
+        .transform();
+    let interactions = products.degree(3).terms(Terms::Interactions);
+    Contract::new("PolynomialFeatures, interactions", interactions).transform();
+    let splines = SplineTransformer::new();
+    Contract::new("SplineTransformer", splines)
+        .bad("degree", splines.degree(11))
+        .bad("knots", splines.knots(1))
+        .bad("knots", splines.knots(1_001))
+        .bad("knots", splines.knots(3).beyond(Beyond::Periodic))
+        .bad("k", splines.quantiles(Quantiles::new().k(3)))
+        .transform();
+    let periodic = splines.knots(4).degree(2).at(Knots::Quantile).beyond(Beyond::Periodic).on(["number"]);
+    Contract::new("SplineTransformer, periodic", periodic).transform();
+}
+
+#[test]
+fn calendars_and_cycles() {
+    let parts = CalendarEncoder::new();
+    Contract::new("CalendarEncoder", parts.clone())
+        .features(Features::Times)
+        .bad("parts", parts.clone().parts([]))
+        .bad("parts", parts.parts([CalendarPart::Hour, CalendarPart::Day, CalendarPart::Hour]))
+        .transform();
+    let hours = CyclicalEncoder::new(Period::Of(24.0));
+    Contract::new("CyclicalEncoder", hours)
+        .bad("period", CyclicalEncoder::new(Period::Of(0.0)))
+        .bad("period", CyclicalEncoder::new(Period::Of(f64::NAN)))
+        .transform();
+    let months = CyclicalEncoder::new(Period::Month);
+    Contract::new("CyclicalEncoder of a month", months).features(Features::Times).transform();
+}
+
+#[test]
 fn streams() {
     let batch = table::mixed(140_003, true);
     let roles = [("label", Role::Target), ("weight", Role::Weight)];
@@ -199,6 +252,11 @@ fn streams() {
     streamed_fit("RobustScaler", &RobustScaler::new(), &batch, &roles);
     streamed_fit("OrdinalEncoder", &OrdinalEncoder::new(), &batch, &roles);
     streamed_fit("BinaryEncoder", &BinaryEncoder::new(), &batch, &roles);
+    streamed_fit("CalendarEncoder", &CalendarEncoder::new(), &batch, &roles);
+    streamed_fit("CyclicalEncoder", &CyclicalEncoder::new(Period::Of(7.0)), &batch, &roles);
+    streamed_fit("PolynomialFeatures", &PolynomialFeatures::new(), &batch, &roles);
+    streamed_fit("RareGrouper", &RareGrouper::new(), &batch, &roles);
+    streamed_fit("SplineTransformer", &SplineTransformer::new(), &batch, &roles);
     streamed_fit("ContrastEncoder", &ContrastEncoder::new(Contrast::Helmert), &batch, &roles);
     streamed_fit("CountEncoder", &CountEncoder::new(), &batch, &roles);
     streamed_fit("CountVectorizer", &CountVectorizer::new(), &batch, &roles);

@@ -10,8 +10,9 @@ pub use mlsys_core::{
 };
 #[cfg(feature = "encoding")]
 pub use mlsys_encoding::{
-    BinaryEncoder, CountEncoder, FeatureHasher, LeaveOneOutEncoder, MaxAbsScaler, MinMaxScaler, MissingAs,
-    MissingTarget, OneHotEncoder, OrderedTargetEncoder, OrdinalEncoder, RobustScaler, StandardScaler,
+    BinaryEncoder, CalendarEncoder, CountEncoder, CyclicalEncoder, FeatureHasher, LeaveOneOutEncoder,
+    MaxAbsScaler, MinMaxScaler, MissingAs, MissingTarget, OneHotEncoder, OrderedTargetEncoder,
+    OrdinalEncoder, PolynomialFeatures, RareGrouper, RobustScaler, SplineTransformer, StandardScaler,
     TargetEncoder, Unseen, UnseenTarget, WoeEncoder,
 };
 #[cfg(feature = "missing-values")]

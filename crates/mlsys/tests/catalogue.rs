@@ -18,7 +18,10 @@ use mlsys::artifact::Artifact;
 use mlsys::core::portable::{AnyStatistic, PortableStatistic};
 use mlsys::core::{FitByPasses, Layout, Scan};
 use mlsys::encoding::text::{Analyzer, CountVectorizer, HashingVectorizer, TfidfVectorizer, Unit};
-use mlsys::encoding::{Code, Contrast, ContrastEncoder, Sign};
+use mlsys::encoding::{
+    CalendarEncoder, CalendarPart, Code, Contrast, ContrastEncoder, CyclicalEncoder, Period,
+    PolynomialFeatures, RareGrouper, Sign, SplineTransformer,
+};
 use mlsys::prelude::*;
 use proptest::prelude::*;
 use serde_json::json;
@@ -66,6 +69,8 @@ where
 {
     known.insert(name);
     let (catalogue, train) = (mlsys::catalogue(), train(table(500)));
+    // Times are ignored but by what is for them.
+    let train = if name == "CalendarEncoder" { train.with_role("at", Role::Feature).unwrap() } else { train };
     let expected = artifact::to_bytes(&typed.fit(&train).unwrap()).unwrap();
     let loaded = catalogue.load_recipe(name, &parameters).unwrap_or_else(|e| panic!("{name}: {e}"));
     let fitted = artifact::to_bytes(&loaded.fit(&train).unwrap()).unwrap();
@@ -89,6 +94,21 @@ fn recipes_are_those_of_their_types() {
     let rare = json!({ "min_frequency": { "count": 100 }, "unseen": "ignore" });
     same(known, "OneHotEncoder", rare, OneHotEncoder::new().min_frequency(100).unseen(Unseen::Ignore));
     same(known, "OrdinalEncoder", json!({}), OrdinalEncoder::new());
+    same(
+        known,
+        "CalendarEncoder",
+        json!({ "parts": ["hour"] }),
+        CalendarEncoder::new().parts([CalendarPart::Hour]),
+    );
+    same(
+        known,
+        "CyclicalEncoder",
+        json!({ "period": { "of": 24.0 } }),
+        CyclicalEncoder::new(Period::Of(24.0)),
+    );
+    same(known, "PolynomialFeatures", json!({ "degree": 3 }), PolynomialFeatures::new().degree(3));
+    same(known, "RareGrouper", json!({ "label": "rare" }), RareGrouper::new().label("rare"));
+    same(known, "SplineTransformer", json!({ "knots": 4 }), SplineTransformer::new().knots(4));
     same(known, "BinaryEncoder", json!({ "code": "gray" }), BinaryEncoder::new().code(Code::Gray));
     let sums = json!({ "contrast": "sum" });
     same(known, "ContrastEncoder", sums, ContrastEncoder::new(Contrast::Sum));

@@ -26,7 +26,9 @@ pub enum Features {
     CompleteNumeric,
     /// Text with missing values.
     Text,
-    /// All of them.
+    /// Timestamps with missing values.
+    Times,
+    /// All of these but times.
     Any,
 }
 
@@ -35,6 +37,7 @@ impl Features {
         match self {
             Self::Numeric | Self::CompleteNumeric => &["number", "count", "größe 量"],
             Self::Text => &["word"],
+            Self::Times => &["when"],
             Self::Any => &["number", "count", "größe 量", "flag", "word"],
         }
     }
@@ -356,7 +359,8 @@ where
                 }
             }
             let role_columns = ["label", "kind", "value", "weight", "team", "when"];
-            let serving = keep(batch, |i| !role_columns.contains(&batch.schema().field(i).name().as_str()));
+            let gone = |name: &str| role_columns.contains(&name) && !self.features.columns().contains(&name);
+            let serving = keep(batch, |i| !gone(batch.schema().field(i).name()));
             let found = output(fitted, &serving);
             found.unwrap_or_else(|e| panic!("{name}: needs columns that are not there when serving: {e}"));
         }

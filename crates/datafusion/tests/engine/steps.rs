@@ -14,8 +14,9 @@ use mlsys_core::{
 use mlsys_datafusion::{Frame, fit_on, predict_on, predict_proba_on, transform_on};
 use mlsys_encoding::text::{CountVectorizer, HashingVectorizer, TfidfVectorizer};
 use mlsys_encoding::{
-    BinaryEncoder, Contrast, ContrastEncoder, CountEncoder, FeatureHasher, MaxAbsScaler, MinMaxScaler,
-    OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler,
+    BinaryEncoder, CalendarEncoder, Contrast, ContrastEncoder, CountEncoder, CyclicalEncoder, FeatureHasher,
+    MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, Period, PolynomialFeatures, RareGrouper,
+    RobustScaler, SplineTransformer, StandardScaler,
 };
 use mlsys_missing_values::{ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer};
 use mlsys_models::{LogisticRegression, Rule};
@@ -113,10 +114,12 @@ fn every_recipe_equals_itself_in_memory() -> Result<()> {
         }
         each! {
             BinaryEncoder true: BinaryEncoder::new();
+            CalendarEncoder true: CalendarEncoder::new();
             ConstantImputer true: ConstantImputer::new(-1.0);
             ContrastEncoder true: ContrastEncoder::new(Contrast::Helmert);
             CountEncoder true: CountEncoder::new();
             CountVectorizer true: CountVectorizer::new();
+            CyclicalEncoder true: CyclicalEncoder::new(Period::Of(24.0)), CyclicalEncoder::new(Period::Week);
             FeatureHasher true: FeatureHasher::new(), FeatureHasher::new().n_features(8).on(Columns::named(["word", "number"]));
             HashingVectorizer true: HashingVectorizer::new();
             MeanImputer false: MeanImputer::new(), MeanImputer::new().indicators(Indicators::WhereMissing);
@@ -126,7 +129,10 @@ fn every_recipe_equals_itself_in_memory() -> Result<()> {
             MinMaxScaler true: MinMaxScaler::new(), MinMaxScaler::new().range(-1.0, 3.0).clip(true);
             OneHotEncoder true: OneHotEncoder::new(), OneHotEncoder::new().on(Columns::named(["word", "team"]));
             OrdinalEncoder true: OrdinalEncoder::new();
+            PolynomialFeatures true: PolynomialFeatures::new();
+            RareGrouper true: RareGrouper::new();
             RobustScaler true: RobustScaler::new(), RobustScaler::new().between(0.05, 0.95).center(false);
+            SplineTransformer true: SplineTransformer::new();
             StandardScaler false: StandardScaler::new();
             TfidfVectorizer true: TfidfVectorizer::new();
         }
