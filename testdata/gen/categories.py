@@ -10,6 +10,7 @@ from fractions import Fraction
 import category_encoders as ce
 import numpy as np
 import pandas as pd
+from sklearn.utils import murmurhash3_32
 
 from golden import case, repeated, rows_repeated, write
 
@@ -77,4 +78,18 @@ for name, x in words.items():
             f"{name} {label}".strip(), "a quotient of equal numbers", {"x": x, "weights": w},
             {"CountEncoder": {"rows": counted(x, w, False), "share": counted(x, w, True)}},
             ties=repeated(x), tool="category_encoders" + ("" if w is None else ", to rows repeated"), version=ce.__version__))
+drawn = lambda n, levels, share: [None if rng.random() < share else LETTERS[int(i)] for i in rng.integers(0, levels, n)]
+pairs = {"pairs": (drawn(40, 4, 0.0), drawn(40, 3, 0.0)), "pairs with nulls": (drawn(60, 5, 0.15), drawn(60, 4, 0.1)),
+         "signs": (["a×b", "a", "a", "a×b"], ["c", "b×c", "b×c", "c"])}
+for name, (a, b) in pairs.items():
+    for label, w in [("", None), ("weighted", rng.integers(1, 4, len(a)).astype(float))]:
+        joined = [None if x is None or y is None else x.replace("×", "××") + "×" + y.replace("×", "××") for x, y in zip(a, b)]
+        counted = pd.Series(1.0 if w is None else w, index=range(len(a))).groupby(pd.Series(joined, dtype=object)).sum()
+        frequent = [v if v is None or counted[v] >= 3 else "<infrequent>" for v in joined]
+        bucket = [None if v is None else str(abs(murmurhash3_32(v.encode(), 0)) % 8) for v in joined]
+        cases.append(case(
+            f"{name} {label}".strip(), "the same", {"a": a, "b": b, "weights": w},
+            {"CategoryCross": {"all": joined, "3 or more": frequent, "8 buckets": bucket},
+             "CrossCounts": {v: float(n) for v, n in counted.sort_index().items()}},
+            ties=repeated(joined), tool="pandas, scikit-learn's MurmurHash3", version=pd.__version__))
 write("categories.json", cases)

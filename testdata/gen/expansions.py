@@ -87,6 +87,20 @@ for zone in [None, "UTC", "America/New_York", "Asia/Kolkata"]:
                       {"CalendarEncoder": {k: whole(v) for k, v in parts.items()}, "CyclicalEncoder": circle},
                       ties=True, tool="pandas, numpy", version=f"{pd.__version__}, {np.__version__}", atol=1e-14))
 
+for zone in [None, "America/New_York"]:
+    at = pd.Series(pd.to_datetime(seconds, unit="s", utc=True)).where(rng.random(len(seconds)) > 0.1)
+    start = pd.Series(pd.to_datetime(rng.permutation(seconds), unit="s", utc=True)).where(rng.random(len(seconds)) > 0.1)
+    known = lambda values: [None if pd.isna(v) else int(v.timestamp()) for v in values]
+    units = {"days": 86400, "hours": 3600, "seconds": 1}
+    since = {k: ((at - start).dt.total_seconds() / n).to_numpy() for k, n in units.items()}
+    instant = ((at - pd.Timestamp("2013-01-01", tz="UTC")).dt.total_seconds() / 86400).to_numpy()
+    cases.append(case(f"since {zone}", "a quotient of other integers", {"seconds": known(at), "from": known(start), "zone": zone},
+                      {"TimeSince": since | {"an instant": instant}}, ties=True, tool="pandas", version=pd.__version__))
+at = pd.Series(pd.to_datetime(rng.integers(-20_000, 60_000, 30) * 86400, unit="s", utc=True))
+cases.append(case("since, days", "a quotient of other integers", {"seconds": known(at), "from": known(at[::-1]), "zone": "UTC"},
+                  {"TimeSince": {"days": (at - at[::-1].reset_index(drop=True)).dt.total_seconds().to_numpy() / 86400}},
+                  ties=True, tool="pandas", version=pd.__version__))
+
 LETTERS = list("abcdefgh")
 words = {
     "words": ["b", "a", None, "b", "c", "a", "b"],

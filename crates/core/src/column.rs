@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use arrow::compute::{cast, is_null};
 use arrow::datatypes::{DataType, Float32Type, Float64Type, Int64Type, Schema, TimeUnit};
@@ -227,8 +227,23 @@ pub fn missing(column: &str, array: &dyn Array) -> Result<Option<NullBuffer>> {
 /// are); [`MissingValues`](ErrorKind::MissingValues); [`InvalidValue`](ErrorKind::InvalidValue) for instants
 /// outside the years 1677 to 2262.
 pub fn instants(column: &str, array: &dyn Array) -> Result<ScalarBuffer<i64>> {
+    let wide = instants_or_missing(column, array)?;
+    let count = wide.null_count();
+    if count > 0 {
+        let hint = "drop these rows before using the column as time".into();
+        return Err(ErrorKind::MissingValues { column: column.into(), count, hint }.into());
+    }
+    Ok(wide.values().clone())
+}
+
+/// As [`instants`], with nulls where they are missing.
+///
+/// # Errors
+///
+/// As [`instants`], but for missing values.
+pub fn instants_or_missing(column: &str, array: &dyn Array) -> Result<Int64Array> {
     let wide = match array.data_type() {
-        DataType::Dictionary(_, values) => return instants(column, &cast(array, values)?),
+        DataType::Dictionary(_, values) => return instants_or_missing(column, &cast(array, values)?),
         DataType::Date64 => {
             // Arrow's own cast to nanoseconds does not check for overflow.
             let milliseconds = cast(array, &DataType::Int64)?;
@@ -254,12 +269,7 @@ pub fn instants(column: &str, array: &dyn Array) -> Result<ScalarBuffer<i64>> {
             return Err(Error::column_type(column, "dates, timestamps or integers to order by time", other));
         }
     };
-    let count = array.logical_null_count();
-    if count > 0 {
-        let hint = "drop these rows before using the column as time".into();
-        return Err(ErrorKind::MissingValues { column: column.into(), count, hint }.into());
-    }
-    if let Some(row) = (0..wide.len()).find(|&row| wide.is_null(row)) {
+    if let Some(row) = (0..wide.len()).find(|&row| wide.is_null(row) && array.is_valid(row)) {
         return Err(Error::invalid_value(
             column,
             Some(row),
@@ -267,7 +277,7 @@ pub fn instants(column: &str, array: &dyn Array) -> Result<ScalarBuffer<i64>> {
             "instants that fit 64 bits",
         ));
     }
-    Ok(wide.as_primitive::<Int64Type>().values().clone())
+    Ok(wide.as_primitive::<Int64Type>().clone())
 }
 
 /// An integer that orders as the double does, for sorting and counting; -0 and 0 have one, and NaN has one.
@@ -287,7 +297,7 @@ pub fn from_order_key(key: u64) -> f64 {
 mod tests {
     use super::*;
     use arrow::array::{
-        BooleanArray, Decimal128Array, DictionaryArray, Float32Array, Float64Array, Int64Array, StringArray,
+        BooleanArray, Decimal128Array, DictionaryArray, Float32Array, Float64Array, StringArray,
         TimestampSecondArray, UInt8Array,
     };
     use arrow::datatypes::Int32Type;

@@ -6,9 +6,9 @@ use mlsys_stats::PerColumn;
 
 use crate::text::{CountVectorizer, HashingVectorizer, TfidfVectorizer, TokenCounts};
 use crate::{
-    BinaryEncoder, CalendarEncoder, ContrastEncoder, CountEncoder, CyclicalEncoder, FeatureHasher,
-    MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, PolynomialFeatures, RareGrouper, RobustScaler,
-    SplineTransformer, StandardScaler,
+    BinaryEncoder, CalendarEncoder, CategoryCross, ContrastEncoder, CountEncoder, CrossCounts,
+    CyclicalEncoder, FeatureHasher, MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder,
+    PolynomialFeatures, RareGrouper, RobustScaler, SplineTransformer, StandardScaler, TimeSince,
 };
 
 /// The one-pass recipes and the statistics of this crate.
@@ -16,6 +16,7 @@ pub fn catalogue() -> Catalogue {
     Catalogue::new()
         .recipe::<BinaryEncoder>("BinaryEncoder")
         .recipe::<CalendarEncoder>("CalendarEncoder")
+        .recipe::<CategoryCross>("CategoryCross")
         .recipe::<ContrastEncoder>("ContrastEncoder")
         .recipe::<CountEncoder>("CountEncoder")
         .recipe::<CountVectorizer>("CountVectorizer")
@@ -32,5 +33,7 @@ pub fn catalogue() -> Catalogue {
         .recipe::<SplineTransformer>("SplineTransformer")
         .recipe::<StandardScaler>("StandardScaler")
         .recipe::<TfidfVectorizer>("TfidfVectorizer")
+        .recipe::<TimeSince>("TimeSince")
+        .statistic::<CrossCounts>(Exact)
         .statistic::<PerColumn<TokenCounts>>(Exact)
 }

@@ -3,6 +3,7 @@
 mod binary_encoder;
 mod calendar_encoder;
 mod catalogue;
+mod category_cross;
 mod category_table;
 mod contrast_encoder;
 mod count_encoder;
@@ -29,12 +30,14 @@ mod standard_scaler;
 mod target_encoder;
 mod target_encoding;
 pub mod text;
+mod time_since;
 mod vocabulary;
 mod woe_encoder;
 
 pub use binary_encoder::{BinaryEncoder, Code};
 pub use calendar_encoder::{CalendarEncoder, CalendarPart, FittedCalendarEncoder, Source};
 pub use catalogue::catalogue;
+pub use category_cross::{CategoryCross, CrossCounts, FittedCategoryCross, Kept};
 pub use contrast_encoder::{Contrast, ContrastEncoder};
 pub use count_encoder::{CountAs, CountEncoder};
 pub use cross_fit::{CrossFit, FoldBy};
@@ -58,4 +61,5 @@ pub use robust_scaler::RobustScaler;
 pub use spline_transformer::{Beyond, FittedSplineTransformer, Knots, SplineTransformer};
 pub use standard_scaler::{Center, FittedStandardScaler, Scale, StandardScaler};
 pub use target_encoder::{Smoothing, TargetEncoder};
+pub use time_since::{FittedTimeSince, Since, TimeSince, TimeUnit};
 pub use woe_encoder::WoeEncoder;

@@ -4,9 +4,10 @@ use mlsys_core::Registry;
 
 use crate::text::{FittedHashingVectorizer, FittedVectorizer};
 use crate::{
-    FittedCalendarEncoder, FittedCategoryEncoder, FittedCyclicalEncoder, FittedFeatureHasher,
-    FittedOneHotEncoder, FittedOrdinalEncoder, FittedPolynomialFeatures, FittedRareGrouper, FittedScaler,
-    FittedSplineTransformer, FittedStandardScaler, FittedTargetEncoder,
+    FittedCalendarEncoder, FittedCategoryCross, FittedCategoryEncoder, FittedCyclicalEncoder,
+    FittedFeatureHasher, FittedOneHotEncoder, FittedOrdinalEncoder, FittedPolynomialFeatures,
+    FittedRareGrouper, FittedScaler, FittedSplineTransformer, FittedStandardScaler, FittedTargetEncoder,
+    FittedTimeSince,
 };
 
 /// Adds the fitted types of this crate to a registry.
@@ -15,7 +16,9 @@ pub fn register(registry: Registry) -> Registry {
         .transform::<FittedStandardScaler>()
         .transform::<FittedScaler>()
         .transform::<FittedCalendarEncoder>()
+        .transform::<FittedCategoryCross>()
         .transform::<FittedCategoryEncoder>()
+        .transform::<FittedTimeSince>()
         .transform::<FittedCyclicalEncoder>()
         .transform::<FittedPolynomialFeatures>()
         .transform::<FittedRareGrouper>()

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use mlsys_core::arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, StringArray};
 use mlsys_core::arrow::datatypes::{Float64Type, UInt8Type};
 use mlsys_core::sparse::SparseRows;
+use mlsys_core::statistic::summarize;
 use mlsys_core::{Dataset, ErrorKind, Fit, Result, Train, Transform};
 use mlsys_encoding::{
-    BinaryEncoder, Code, Contrast, ContrastEncoder, CountAs, CountEncoder, FittedCategoryEncoder, MissingAs,
-    OneHotEncoder, OneHotOutput, Unseen, UnseenAs,
+    BinaryEncoder, CategoryCross, Code, Contrast, ContrastEncoder, CountAs, CountEncoder, CrossCounts,
+    FittedCategoryEncoder, Kept, MinFrequency, MissingAs, OneHotEncoder, OneHotOutput, Unseen, UnseenAs,
+    UnseenGroup,
 };
 use mlsys_testkit::golden::load;
 use proptest::prelude::*;
@@ -46,8 +48,13 @@ fn encoded<R: Fit<Fitted = FittedCategoryEncoder>>(recipe: R, train: &Dataset<Tr
 fn reference_numbers() {
     let path = format!("{}/../../testdata/golden/categories.json", env!("CARGO_MANIFEST_DIR"));
     for case in &load::<Value>(path) {
-        let train = of_case(case);
+        let crosses = case["input"].get("a").is_some();
+        let train = if crosses { of_words([Some("a")]) } else { of_case(case) };
         for (item, parts) in case["expected"].as_object().unwrap() {
+            if item.starts_with("C") && case["input"].get("a").is_some() {
+                crossed(case, item, parts);
+                continue;
+            }
             for (part, expected) in parts.as_object().unwrap() {
                 let code = |code| encoded(BinaryEncoder::new().code(code), &train);
                 let contrast = |contrast| encoded(ContrastEncoder::new(contrast), &train);
@@ -80,6 +87,69 @@ fn reference_numbers() {
             }
         }
     }
+}
+
+fn crossed(case: &Value, item: &str, parts: &Value) {
+    let words = |value: &Value| -> ArrayRef {
+        Arc::new(StringArray::from_iter(list(value).iter().map(Value::as_str)))
+    };
+    let input = &case["input"];
+    let mut columns = vec![("a", words(&input["a"])), ("b", words(&input["b"]))];
+    let weighted = input["weights"].is_array();
+    if weighted {
+        let w = list(&input["weights"]).iter().map(Value::as_f64);
+        columns.push(("w", Arc::new(Float64Array::from_iter(w))));
+    }
+    let data = Dataset::new(RecordBatch::try_from_iter(columns).unwrap()).unwrap();
+    let train = if weighted { data.weight("w").unwrap() } else { data }.into_train_all();
+    if item == "CrossCounts" {
+        let statistic =
+            CrossCounts::new(vec![vec!["a".into(), "b".into()]], 1000).weight(weighted.then_some("w"));
+        let found = summarize(&statistic, &train).unwrap();
+        let found = found[0].values.as_ref().unwrap();
+        assert_eq!(found.len(), parts.as_object().unwrap().len());
+        for count in found.iter() {
+            assert_eq!(Some(count.weight), parts[count.value.to_string()].as_f64(), "{}", case["name"]);
+        }
+        return;
+    }
+    for (part, expected) in parts.as_object().unwrap() {
+        let recipe = CategoryCross::new([["a", "b"]]).kept(match part.as_str() {
+            "all" => Kept::All,
+            "3 or more" => Kept::Frequent(MinFrequency::Count(3)),
+            "8 buckets" => Kept::Buckets(8),
+            part => panic!("{part} is not checked"),
+        });
+        let fitted = recipe.fit(&train).unwrap();
+        let out = fitted.transform(train.batch()).unwrap();
+        assert_eq!(&out["a×b"], &words(expected), "{} {part}", case["name"]);
+        assert_eq!(out.schema().index_of("a×b").unwrap(), 2, "behind its columns");
+        assert_eq!(fitted.sources("a×b").unwrap(), ["a", "b"]);
+    }
+}
+
+#[test]
+fn crosses_that_cannot_be() -> Result<()> {
+    let x: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "a"]));
+    let batch = RecordBatch::try_from_iter([("a", x.clone()), ("b", x.clone()), ("y", x)])?;
+    let train = Dataset::new(batch.clone())?.target("y")?.into_train_all();
+    let refused = |recipe: CategoryCross, part: &str| {
+        let error = recipe.fit(&train).unwrap_err();
+        assert!(error.to_string().contains(part), "{error}");
+    };
+    refused(CategoryCross::new([["a", "y"]]), "got y");
+    refused(CategoryCross::new([["a", "z"]]), "`z`");
+    refused(CategoryCross::new([["a", "a"]]), "a×a");
+    refused(CategoryCross::new([["a", "b"], ["a", "b"]]), "twice");
+    refused(CategoryCross::new([["a"]]), "2 to 16");
+    refused(CategoryCross::new([["a"; 0]; 0]), "none");
+    let few = Kept::Frequent(MinFrequency::Count(2));
+    refused(CategoryCross::new([["a", "b"]]).kept(few).max_distinct(1), "a×b");
+    let fitted = CategoryCross::new([["a", "b"]]).kept(few).unseen(UnseenGroup::Error).fit(&train)?;
+    assert_eq!(fitted.frequent("a×b").unwrap(), ["a×a"]);
+    let error = fitted.transform(&batch).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::UnseenCategory { row: 1, .. }), "{error}");
+    Ok(())
 }
 
 #[test]

@@ -3,11 +3,12 @@
 use mlsys_core::{Fit, Role};
 use mlsys_encoding::text::{Analyzer, CountVectorizer, HashingVectorizer, TfidfVectorizer, Unit};
 use mlsys_encoding::{
-    Beyond, BinaryEncoder, CalendarEncoder, CalendarPart, Center, Code, Contrast, ContrastEncoder, CountAs,
-    CountEncoder, CrossFit, CyclicalEncoder, FeatureHasher, Knots, LeaveOneOutEncoder, MaxAbsScaler,
-    MinMaxScaler, MissingAs, OneHotEncoder, OneHotOutput, OrderedTargetEncoder, OrdinalEncoder, Period,
-    PolynomialFeatures, RareGrouper, RobustScaler, RowOrder, Scale, Sign, Smoothing, SplineTransformer,
-    StandardScaler, TargetEncoder, Terms, Unseen, UnseenAs, UnseenCode, WoeEncoder,
+    Beyond, BinaryEncoder, CalendarEncoder, CalendarPart, CategoryCross, Center, Code, Contrast,
+    ContrastEncoder, CountAs, CountEncoder, CrossFit, CyclicalEncoder, FeatureHasher, Kept, Knots,
+    LeaveOneOutEncoder, MaxAbsScaler, MinFrequency, MinMaxScaler, MissingAs, OneHotEncoder, OneHotOutput,
+    OrderedTargetEncoder, OrdinalEncoder, Period, PolynomialFeatures, RareGrouper, RobustScaler, RowOrder,
+    Scale, Sign, Since, Smoothing, SplineTransformer, StandardScaler, TargetEncoder, Terms, TimeSince,
+    Unseen, UnseenAs, UnseenCode, WoeEncoder,
 };
 use mlsys_stats::Quantiles;
 use mlsys_stats::TargetAs;
@@ -226,7 +227,24 @@ fn expansions() {
 }
 
 #[test]
+fn crosses() {
+    let crosses = CategoryCross::new([vec!["word", "flag"], vec!["word", "count", "flag"]]);
+    Contract::new("CategoryCross", crosses.clone())
+        .features(Features::Any)
+        .bad("crosses", CategoryCross::new([["word", "word"]]))
+        .bad("crosses", CategoryCross::new([["word", "label"]]))
+        .bad("kept", crosses.clone().kept(Kept::Buckets(0)))
+        .bad("kept", crosses.clone().kept(Kept::Frequent(MinFrequency::Count(0))))
+        .bad("max_distinct", crosses.clone().max_distinct(0))
+        .transform();
+    let frequent = crosses.kept(Kept::Frequent(MinFrequency::Share(0.05)));
+    Contract::new("CategoryCross, frequent", frequent).features(Features::Any).transform();
+}
+
+#[test]
 fn calendars_and_cycles() {
+    let since = TimeSince::new(Since::Instant(1_000_000_000));
+    Contract::new("TimeSince", since).features(Features::Times).transform();
     let parts = CalendarEncoder::new();
     Contract::new("CalendarEncoder", parts.clone())
         .features(Features::Times)
@@ -257,6 +275,9 @@ fn streams() {
     streamed_fit("PolynomialFeatures", &PolynomialFeatures::new(), &batch, &roles);
     streamed_fit("RareGrouper", &RareGrouper::new(), &batch, &roles);
     streamed_fit("SplineTransformer", &SplineTransformer::new(), &batch, &roles);
+    let crosses = CategoryCross::new([["word", "flag"]]).kept(Kept::Frequent(MinFrequency::Count(9)));
+    streamed_fit("CategoryCross", &crosses, &batch, &roles);
+    streamed_fit("TimeSince", &TimeSince::new(Since::Instant(0)), &batch, &roles);
     streamed_fit("ContrastEncoder", &ContrastEncoder::new(Contrast::Helmert), &batch, &roles);
     streamed_fit("CountEncoder", &CountEncoder::new(), &batch, &roles);
     streamed_fit("CountVectorizer", &CountVectorizer::new(), &batch, &roles);

@@ -10,7 +10,7 @@ use mlsys_core::arrow::datatypes::Float64Type;
 use mlsys_core::{Dataset, ErrorKind, Fit, Result, Train, Transform, column};
 use mlsys_encoding::{
     Beyond, CalendarEncoder, CalendarPart, CyclicalEncoder, Knots, Period, PolynomialFeatures, RareGrouper,
-    Source, SplineTransformer, Terms, UnseenGroup,
+    Since, Source, SplineTransformer, Terms, TimeSince, TimeUnit, UnseenGroup,
 };
 use mlsys_testkit::golden::load;
 use proptest::prelude::*;
@@ -100,6 +100,29 @@ fn times(case: &Value) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable([("at", Arc::new(at) as ArrayRef, true)]).unwrap()
 }
 
+fn since(case: &Value, parts: &Value) {
+    let at = times(case).column(0).clone();
+    let mut from = case.clone();
+    from["input"]["seconds"] = case["input"]["from"].clone();
+    let batch = RecordBatch::try_from_iter([("at", at), ("from", times(&from).column(0).clone())]).unwrap();
+    let train = Dataset::new(batch).unwrap().into_train_all();
+    for (part, expected) in parts.as_object().unwrap() {
+        let recipe = TimeSince::new(Since::Column("from".into()));
+        let recipe = match part.as_str() {
+            "days" => recipe,
+            "hours" => recipe.unit(TimeUnit::Hours),
+            "seconds" => recipe.unit(TimeUnit::Seconds),
+            "an instant" => TimeSince::new(Since::Instant(1_356_998_400_000_000_000)),
+            part => panic!("{part} is not checked"),
+        };
+        let fitted = recipe.fit(&train).unwrap();
+        let out = fitted.transform(train.batch()).unwrap();
+        compare(part, case, &out["at:since"], list(expected));
+        assert_eq!(fitted.source("at:since"), Some("at"));
+        assert_eq!(out.schema().index_of("from").is_ok(), part != "an instant", "what is counted from stays");
+    }
+}
+
 fn calendar(case: &Value, item: &str, parts: &Value) {
     use CalendarPart::*;
     let batch = times(case);
@@ -148,6 +171,10 @@ fn reference_numbers() {
     let path = format!("{}/../../testdata/golden/expansions.json", env!("CARGO_MANIFEST_DIR"));
     for case in &load::<Value>(path) {
         for (item, parts) in case["expected"].as_object().unwrap() {
+            if item == "TimeSince" {
+                since(case, parts);
+                continue;
+            }
             if item.starts_with('C') {
                 calendar(case, item, parts);
                 continue;
