@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+
+mod index;
+mod metric;
+mod nearest;
+mod points;
+mod search;
+mod tree;
+
+pub use index::{Donors, Neighbor, NeighborIndex, Neighbors, Subset};
+pub use metric::Metric;
+pub use points::{PointReader, Points};
+pub use search::Search;
