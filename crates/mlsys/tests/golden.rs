@@ -44,6 +44,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("OneHotEncoder", &["ties", "nulls", "weights"]),
     ("OrdinalEncoder", &["ties", "nulls", "weights"]),
     ("ConstantImputer", &["ties", "nulls", "weights"]),
+    ("KnnImputer", &["ties", "nulls"]),
     ("MeanImputer", &["ties", "nulls", "weights"]),
     ("MedianImputer", &["ties", "nulls", "weights"]),
     ("MostFrequentImputer", &["ties", "nulls", "weights"]),

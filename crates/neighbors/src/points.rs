@@ -15,17 +15,80 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!((points.n_rows(), points.n_columns()), (2, 3));
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
 pub struct Points {
     rows: usize,
     columns: Vec<PointColumn>,
 }
 
 /// A column: categories are kept as codes, which doubles hold exactly.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct PointColumn {
-    pub values: Vec<f64>,
-    pub categorical: bool,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct PointColumn {
+    #[serde(with = "gaps")]
+    values: Vec<f64>,
+    categorical: bool,
+}
+
+/// Points that somebody else may have written.
+#[derive(Deserialize)]
+struct Stored {
+    rows: usize,
+    columns: Vec<PointColumn>,
+}
+
+impl TryFrom<Stored> for Points {
+    type Error = Error;
+
+    fn try_from(stored: Stored) -> Result<Self> {
+        stored.columns.into_iter().try_fold(Self::new(stored.rows)?, |points, column| {
+            if !column.categorical {
+                return points.numbers(column.values);
+            }
+            let code = |x: &f64| if x.is_nan() { Coded::MISSING } else { *x as u32 };
+            let codes: Vec<u32> = column.values.iter().map(code).collect();
+            if codes.iter().zip(&column.values).any(|(&code, &x)| !x.is_nan() && f64::from(code) != x) {
+                return Err(Error::artifact("has a category that is no code"));
+            }
+            points.categories(&codes)
+        })
+    }
+}
+
+/// Gaps as nulls: formats of text have no NaN.
+mod gaps {
+    use serde::de::{Deserializer, SeqAccess, Visitor};
+    use serde::ser::{SerializeSeq, Serializer};
+
+    pub fn serialize<S: Serializer>(values: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(values.len()))?;
+        values.iter().try_for_each(|x| list.serialize_element(&(!x.is_nan()).then_some(x)))?;
+        list.end()
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+        deserializer.deserialize_seq(Values)
+    }
+
+    struct Values;
+
+    impl<'de> Visitor<'de> for Values {
+        type Value = Vec<f64>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a list of numbers and nulls")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<f64>, A::Error> {
+            // As it comes: a length that is only claimed must not ask for memory.
+            let mut values = Vec::new();
+            while let Some(value) = list.next_element::<Option<f64>>()? {
+                values.push(value.unwrap_or(f64::NAN));
+            }
+            values.shrink_to_fit();
+            Ok(values)
+        }
+    }
 }
 
 impl Points {
