@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod index;
+pub mod lsh;
 mod metric;
 mod nearest;
 mod points;
