@@ -100,6 +100,8 @@ pub struct NeighborIndex {
     pub(crate) metric: Metric,
     /// A key is the sum of terms times this, over the weight of the columns that both have.
     pub(crate) scale: f64,
+    /// Whether every term is a square of weight 1.
+    pub(crate) plain: bool,
     categorical: Vec<bool>,
     /// The lane of each row.
     pub(crate) lanes: Vec<u32>,
@@ -149,7 +151,8 @@ impl NeighborIndex {
         });
         let observed = observed.collect();
         let categorical = (0..points.n_columns()).map(|column| points.is_categorical(column)).collect();
-        Ok(Self { tree, terms, metric, scale, categorical, lanes, everywhere, observed })
+        let plain = terms.iter().all(|&term| term == Term::Square { weight: 1.0 });
+        Ok(Self { tree, terms, metric, scale, plain, categorical, lanes, everywhere, observed })
     }
 
     /// The number of points that are searched.

@@ -9,6 +9,8 @@ use crate::tree::{LANES, MIXED, NO_ROW, Node};
 
 /// Bounds and keys are rounded in other orders: a branch must be further away by more than that.
 const SLACK: f64 = 1.0 - 1e-10;
+/// Columns between two looks at whether a chunk is too far away already.
+const STRIDE: usize = 8;
 
 /// A search that is asked point by point, and keeps its memory in between. Made by [`NeighborIndex::search`].
 ///
@@ -35,6 +37,8 @@ pub struct Search<'a> {
     except: u32,
     questions: usize,
     cut: f64,
+    /// A sum above this has a key above the cut: that of a row with all columns of the point is the lowest.
+    limit: f64,
 }
 
 impl<'a> Search<'a> {
@@ -47,6 +51,7 @@ impl<'a> Search<'a> {
             except: NO_ROW,
             questions: 0,
             cut: 0.0,
+            limit: 0.0,
         }
     }
 
@@ -114,6 +119,7 @@ impl<'a> Search<'a> {
 
     fn update_cut(&mut self) {
         self.cut = self.best[..self.questions].iter().map(Best::cut).fold(f64::NEG_INFINITY, f64::max);
+        self.limit = self.cut * (self.weight / self.index.scale) / SLACK;
     }
 
     /// The least key that a row below a node can have; `None` when none has a column of the point.
@@ -165,7 +171,7 @@ impl<'a> Search<'a> {
                 continue;
             }
             let chunk = leaf_at.first_chunk + part;
-            let keys = if full { self.full_keys(chunk) } else { self.keys(chunk) };
+            let Some(keys) = (if full { self.full_keys(chunk) } else { self.keys(chunk) }) else { continue };
             while lanes != 0 {
                 let lane = lanes.trailing_zeros() as usize;
                 lanes &= lanes - 1;
@@ -190,57 +196,93 @@ impl<'a> Search<'a> {
         self.update_cut();
     }
 
-    /// Keys of a chunk whose rows have every column of the point. The additions are those of [`keys`](Self::keys).
-    fn full_keys(&self, chunk: usize) -> [f64; LANES] {
+    /// Keys of a chunk whose rows have every column of the point; `None` when all are above the cut. The additions are
+    /// those of [`keys`](Self::keys).
+    fn full_keys(&self, chunk: usize) -> Option<[f64; LANES]> {
         let values = self.index.tree.chunk(chunk);
         let mut sums = [0.0; LANES];
-        for &(column, value, term) in &self.present {
-            let lanes = &values[column];
-            match term {
-                Term::Square { weight } => add(&mut sums, lanes, |x| weight * ((x - value) * (x - value))),
-                Term::Range { weight, inverse } => {
-                    add(&mut sums, lanes, |x| weight * below_one((x - value).abs() * inverse));
+        for part in self.present.chunks(STRIDE) {
+            if self.index.plain {
+                for &(column, value, _) in part {
+                    add(&mut sums, &values[column], |x| (x - value) * (x - value));
                 }
-                Term::Differs { weight } => {
-                    add(&mut sums, lanes, |x| if x == value { 0.0 } else { weight });
+            } else {
+                for &(column, value, term) in part {
+                    match term {
+                        Term::Square { weight } => {
+                            add(&mut sums, &values[column], |x| weight * ((x - value) * (x - value)));
+                        }
+                        Term::Range { weight, inverse } => add(&mut sums, &values[column], |x| {
+                            weight * below_one((x - value).abs() * inverse)
+                        }),
+                        Term::Differs { weight } => {
+                            add(&mut sums, &values[column], |x| if x == value { 0.0 } else { weight });
+                        }
+                    }
                 }
             }
+            if !any_within(&sums, self.limit) {
+                return None;
+            }
         }
-        sums.map(|sum| sum * self.index.scale / self.weight)
+        Some(sums.map(|sum| sum * self.index.scale / self.weight))
     }
 
     /// Keys of a chunk with gaps: what is not there adds nothing, and does not count.
-    fn keys(&self, chunk: usize) -> [f64; LANES] {
+    fn keys(&self, chunk: usize) -> Option<[f64; LANES]> {
         let values = self.index.tree.chunk(chunk);
         let (mut sums, mut weights) = ([0.0; LANES], [0.0; LANES]);
-        for &(column, value, term) in &self.present {
-            let lanes = &values[column];
-            match term {
-                Term::Square { weight } => {
-                    add(
-                        &mut sums,
-                        lanes,
-                        |x| {
-                            if x.is_nan() { 0.0 } else { weight * ((x - value) * (x - value)) }
-                        },
-                    )
-                }
-                Term::Range { weight, inverse } => add(&mut sums, lanes, |x| {
-                    if x.is_nan() { 0.0 } else { weight * below_one((x - value).abs() * inverse) }
-                }),
-                Term::Differs { weight } => {
-                    add(&mut sums, lanes, |x| if x == value || x.is_nan() { 0.0 } else { weight });
+        for part in self.present.chunks(STRIDE) {
+            for &(column, value, term) in part {
+                let (lanes, weight) = (&values[column], term.weight());
+                match term {
+                    _ if self.index.plain => {
+                        add_there(&mut sums, &mut weights, lanes, 1.0, |x| (x - value) * (x - value));
+                    }
+                    Term::Square { .. } => add_there(&mut sums, &mut weights, lanes, weight, |x| {
+                        weight * ((x - value) * (x - value))
+                    }),
+                    Term::Range { inverse, .. } => add_there(&mut sums, &mut weights, lanes, weight, |x| {
+                        weight * below_one((x - value).abs() * inverse)
+                    }),
+                    Term::Differs { .. } => add_there(&mut sums, &mut weights, lanes, weight, |x| {
+                        if x == value { 0.0 } else { weight }
+                    }),
                 }
             }
-            let weight = term.weight();
-            add(&mut weights, lanes, |x| if x.is_nan() { 0.0 } else { weight });
+            if !any_within(&sums, self.limit) {
+                return None;
+            }
         }
         let mut keys = [f64::NAN; LANES];
         for lane in 0..LANES {
             // No weight is 0 / 0.
             keys[lane] = sums[lane] * self.index.scale / weights[lane];
         }
-        keys
+        Some(keys)
+    }
+}
+
+/// Whether some sum is not above the limit; pads are NaN, and are none.
+#[inline(always)]
+fn any_within(sums: &[f64; LANES], limit: f64) -> bool {
+    sums.iter().fold(false, |any, &sum| any | (sum <= limit))
+}
+
+/// As [`add`], and nothing in a gap.
+#[inline(always)]
+fn add_there(
+    sums: &mut [f64; LANES],
+    weights: &mut [f64; LANES],
+    lanes: &[f64; LANES],
+    weight: f64,
+    term: impl Fn(f64) -> f64,
+) {
+    for lane in 0..LANES {
+        let x = lanes[lane];
+        let there = if x.is_nan() { 0 } else { u64::MAX };
+        sums[lane] += f64::from_bits(term(x).to_bits() & there);
+        weights[lane] += f64::from_bits(weight.to_bits() & there);
     }
 }
 
