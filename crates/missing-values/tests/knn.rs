@@ -188,6 +188,20 @@ fn types_ties_and_what_is_new() {
 }
 
 #[test]
+fn the_bits_do_not_depend_on_threads() {
+    let table = mlsys_testkit::table::mixed(6_000, true);
+    let names = ["number", "count", "größe 量", "flag", "word"];
+    let recipe = KnnImputer::new().metric(KnnMetric::Gower).weights(KnnWeights::Distance).on(names);
+    let at = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| recipe.fit(&train(table.clone())).unwrap().transform(&table).unwrap())
+    };
+    let one = at(1);
+    assert!(at(2) == one && at(7) == one);
+    assert!(names.iter().all(|name| one[*name].logical_null_count() == 0));
+}
+
+#[test]
 fn refusals() {
     let empty = train(batch(&[(Some(1), None, None), (Some(2), None, None)]));
     let error = KnnImputer::new().fit(&empty).unwrap_err();

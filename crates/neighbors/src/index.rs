@@ -25,13 +25,13 @@ pub struct Neighbors {
 }
 
 impl Neighbors {
-    /// The neighbours of a query, nearest first; fewer than asked for where fewer have a distance.
-    ///
-    /// # Panics
-    ///
-    /// When there is no such query.
+    /// The neighbours of a query, nearest first; fewer than asked for where fewer have a distance, and none of a query
+    /// that is not there.
     pub fn of(&self, query: usize) -> &[Neighbor] {
-        &self.all[if query == 0 { 0 } else { self.ends[query - 1] }..self.ends[query]]
+        let end = self.ends.get(query).copied().unwrap_or_default();
+        let start =
+            query.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or_default();
+        self.all.get(start..end).unwrap_or_default()
     }
 
     /// The number of queries.

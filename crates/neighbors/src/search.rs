@@ -73,6 +73,7 @@ impl<'a> Search<'a> {
         if point.len() != index.n_columns() {
             return Err(Error::shape("a point", format!("{} values", index.n_columns()), point.len()));
         }
+        self.questions = 0;
         self.present.clear();
         self.weight = 0.0;
         for (column, (&value, &term)) in point.iter().zip(&index.terms).enumerate() {
@@ -88,7 +89,6 @@ impl<'a> Search<'a> {
         self.except = except.and_then(|row| u32::try_from(row).ok()).unwrap_or(NO_ROW);
         let own = except.and_then(|row| index.lanes.get(row)).map(|&lane| lane as usize);
         self.best.resize_with(self.best.len().max(among.len()), Best::default);
-        self.questions = among.len();
         let mut sets: Vec<&Subset> = Vec::with_capacity(among.len());
         for (best, donors) in self.best.iter_mut().zip(among) {
             let set = subset(index, donors)?;
@@ -97,6 +97,7 @@ impl<'a> Search<'a> {
             best.reset(k.min(set.count - usize::from(itself)));
             sets.push(set);
         }
+        self.questions = among.len();
         self.update_cut();
         if !self.present.is_empty()
             && !index.tree.nodes.is_empty()

@@ -1,8 +1,13 @@
 //! The search finds what a naive one finds, to the bit of the order.
 #![allow(clippy::unwrap_used)]
 
-use mlsys_core::{Coded, ErrorKind, seed};
-use mlsys_neighbors::{Donors, Metric, NeighborIndex, Neighbors, Points};
+use std::sync::Arc;
+
+use mlsys_core::arrow::array::{
+    ArrayRef, BooleanArray, Int32Array, LargeStringArray, RecordBatch, StringArray,
+};
+use mlsys_core::{Category, Coded, ErrorKind, Layout, seed};
+use mlsys_neighbors::{Donors, Metric, NeighborIndex, Neighbors, PointReader, Points};
 use proptest::prelude::*;
 
 /// Rows of few values with gaps, so that ties abound; `None` is a gap.
@@ -217,10 +222,17 @@ fn hostile_points() {
     let rows: Vec<usize> = index.nearest_others(9).unwrap().of(0).iter().map(|n| n.row).collect();
     assert_eq!(rows, [1, 2, 4]);
     assert!(index.nearest_others(9).unwrap().of(3).is_empty());
+    assert!(
+        index.nearest_others(9).unwrap().of(5).is_empty()
+            && index.nearest_others(9).unwrap().of(99).is_empty()
+    );
     let error = index.nearest_others(0).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::InvalidParameter { name, .. } if name == "k"), "{error}");
     assert!(index.nearest(&random(2, 2, 0.0), 1).is_err());
-    assert!(index.search().find(&[f64::INFINITY], &[Donors::All], 1, None).is_err());
+    let mut search = index.search();
+    search.find(&[0.0], &[Donors::All], 1, None).unwrap();
+    assert!(search.find(&[f64::INFINITY], &[Donors::All], 1, None).is_err());
+    assert_eq!((search.found(0).len(), search.found(9).len()), (0, 0));
     assert!(index.search().find(&[1.0], &[Donors::Observed(1)], 1, None).is_err());
     assert!(index.subset(&[true]).is_err());
     let none = NeighborIndex::new(&Points::from_rows(&[], 1).unwrap(), Metric::NanEuclidean).unwrap();
@@ -230,4 +242,42 @@ fn hostile_points() {
     for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         assert!(NeighborIndex::weighted(&far, Metric::Gower, &[bad]).is_err());
     }
+}
+
+#[test]
+fn tables_are_read_alike_while_searching_and_while_asking() {
+    let x: ArrayRef = Arc::new(Int32Array::from(vec![Some(1), None, Some(3)]));
+    let word: ArrayRef = Arc::new(StringArray::from(vec![Some("b"), Some("a"), None]));
+    let flag: ArrayRef = Arc::new(BooleanArray::from(vec![Some(true), None, Some(true)]));
+    let columns = [("x", x, true), ("word", word, true), ("flag", flag, true)];
+    let rows = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+    let layout = Layout::new(rows.schema()).unwrap();
+    let reader = PointReader::mixed(&layout, &rows, ["word", "x", "flag"]).unwrap();
+    reader.validate().unwrap();
+    assert_eq!(reader.categories(0), Some([Category::from("a"), Category::from("b")].as_slice()));
+    assert_eq!((reader.categories(1), reader.categories(2).map(<[_]>::len)), (None, Some(1)));
+    let points = reader.points(&rows).unwrap();
+    let bits =
+        |c: usize| points.column(c).iter().map(|x| (!x.is_nan()).then_some(*x as i64)).collect::<Vec<_>>();
+    assert_eq!((bits(0), bits(1)), (vec![Some(1), Some(0), None], vec![Some(1), None, Some(3)]));
+    // Another encoding, another order of columns, and a word that nobody knew, which differs from all.
+    let new: ArrayRef = Arc::new(LargeStringArray::from(vec!["a", "c", "b"]));
+    let fresh = RecordBatch::try_from_iter([
+        ("flag", Arc::new(BooleanArray::from(vec![false, true, true])) as ArrayRef),
+        ("x", Arc::new(Int32Array::from(vec![1, 1, 1]))),
+        ("word", new),
+    ]);
+    let queries = reader.points(&fresh.unwrap()).unwrap();
+    assert_eq!(queries.column(0), [0.0, 2.0, 1.0]);
+    assert_eq!(queries.column(2), [1.0, 0.0, 0.0]);
+    let index = NeighborIndex::new(&points, Metric::Gower).unwrap();
+    let nearest: Vec<usize> = index.nearest(&queries, 1).unwrap().iter().map(|of| of[0].row).collect();
+    assert_eq!(nearest, [1, 0, 0]);
+    let numbers = PointReader::numbers(&layout, ["x", "flag"]).unwrap();
+    assert_eq!(numbers.points(&rows).unwrap().column(1)[0], 1.0);
+    let error = PointReader::numbers(&layout, ["word"]).unwrap().points(&rows).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::ColumnType { .. }), "{error}");
+    assert!(PointReader::numbers(&layout, ["x", "x"]).unwrap().validate().is_err());
+    assert!(PointReader::numbers(&layout, ["word"]).unwrap().validate().is_err());
+    assert!(PointReader::mixed(&layout, &rows, ["none"]).is_err());
 }

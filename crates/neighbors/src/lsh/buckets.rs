@@ -54,7 +54,7 @@ impl Buckets {
 
     /// Pairs of rows that share a bucket: each once, the lower row first, ascending.
     ///
-    /// Memory is 8 bytes a pair and 4 bytes a row and thread; no pair is dropped.
+    /// Memory is 16 bytes a pair and 4 bytes a row and thread; no pair is dropped.
     ///
     /// # Errors
     ///
