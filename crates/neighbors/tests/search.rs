@@ -31,27 +31,25 @@ fn naive(donors: &Points, queries: &Points, q: usize, metric: Metric, w: &[f64])
     let mut found = Vec::new();
     for row in 0..donors.n_rows() {
         let (mut sum, mut weight) = (0.0, 0.0);
-        for c in 0..donors.n_columns() {
+        for (c, &w) in w.iter().enumerate() {
             let (a, b) = (donors.column(c)[row], queries.column(c)[q]);
             if a.is_nan() || b.is_nan() {
                 continue;
             }
-            weight += w[c];
-            sum += w[c]
-                * match metric {
-                    Metric::Gower if donors.is_categorical(c) => f64::from(u8::from(a != b)),
-                    Metric::Gower => {
-                        let there = || donors.column(c).iter().copied().filter(|x| !x.is_nan());
-                        let (low, high) =
-                            (there().fold(f64::MAX, f64::min), there().fold(f64::MIN, f64::max));
-                        if high > low {
-                            ((a - b).abs() / (high - low)).min(1.0)
-                        } else {
-                            f64::from(u8::from(a != b))
-                        }
+            weight += w;
+            sum += w * match metric {
+                Metric::Gower if donors.is_categorical(c) => f64::from(u8::from(a != b)),
+                Metric::Gower => {
+                    let there = || donors.column(c).iter().copied().filter(|x| !x.is_nan());
+                    let (low, high) = (there().fold(f64::MAX, f64::min), there().fold(f64::MIN, f64::max));
+                    if high > low {
+                        ((a - b).abs() / (high - low)).min(1.0)
+                    } else {
+                        f64::from(u8::from(a != b))
                     }
-                    _ => (a - b) * (a - b),
-                };
+                }
+                _ => (a - b) * (a - b),
+            };
         }
         if weight > 0.0 {
             let all: f64 = w.iter().sum();
