@@ -65,3 +65,7 @@ write(pd.DataFrame({"class": label, "group": group.astype("int64")}), "groups_3m
 rows = np.sort(rng.choice(len(filled), 50_000, replace=False))
 complete = filled.drop(columns="gust_missing").iloc[rows].assign(late=flights.late.to_numpy()[rows])
 write(complete.reset_index(drop=True), "information.parquet")
+
+# Flights with their gaps, and noise of a hundredth of a deviation: equally near rows would leave open what they fill.
+near = numeric.iloc[np.sort(rng.choice(len(numeric), 20_000, replace=False))].reset_index(drop=True)
+write(near + rng.normal(size=near.shape) * 0.01 * near.std().to_numpy(), "neighbors.parquet")

@@ -13,6 +13,11 @@ pub fn numeric(directory: &str) -> Result<RecordBatch> {
     read_parquet(format!("{directory}/numeric.parquet"))
 }
 
+/// 20,000 flights, 16 columns with missing values, and noise that parts equally near rows.
+pub fn neighbors(directory: &str) -> Result<RecordBatch> {
+    read_parquet(format!("{directory}/neighbors.parquet"))
+}
+
 /// Three million scores and labels.
 pub fn scores(directory: &str) -> Result<RecordBatch> {
     read_parquet(format!("{directory}/scores.parquet"))

@@ -20,7 +20,7 @@ use mlsys::arrow::array::{ArrayRef, RecordBatch};
 use mlsys::arrow::datatypes::FieldRef;
 use mlsys::core::{Error, Result};
 use mlsys::encoding::{RobustScaler, StandardScaler};
-use mlsys::missing_values::MedianImputer;
+use mlsys::missing_values::{KnnImputer, MedianImputer};
 use numeric::Numeric;
 
 use crate::Job;
@@ -43,6 +43,9 @@ pub fn load(name: &str, data: &str) -> Result<Box<dyn Job>> {
         "one_hot_sparse" => Box::new(one_hot_sparse::OneHotSparse::load(data)?),
         "one_hot" => Box::new(one_hot::OneHot::load(data)?),
         "median_imputer" | "median_imputer_polars" => Box::new(Numeric::load(MedianImputer::new(), data)?),
+        "knn_imputer" => Box::new(Numeric::of(KnnImputer::new(), crate::data::neighbors(data)?)?),
+        // Of all flights; without a peer, since none does it in memory or in a day.
+        "knn_imputer_all" => Box::new(Numeric::load(KnnImputer::new(), data)?),
         "roc_auc" => Box::new(roc_auc::Area::load(data)?),
         "logistic_regression" => Box::new(logistic_regression::Logistic::load(data)?),
         other => return Err(Error::unsupported(format!("no job is called {other}"))),

@@ -79,22 +79,12 @@ impl FittedImputer {
     }
 
     fn output_type(&self, input: &DataType) -> DataType {
-        let plain = match input {
-            DataType::Dictionary(_, values) => values,
-            other => other,
-        };
-        let float = matches!(plain, DataType::Float16 | DataType::Float32 | DataType::Float64);
-        if self.widen && !float { DataType::Float64 } else { plain.clone() }
+        output_type(input, self.widen)
     }
 
     fn fields(&self, fill: &Fill, input: &Field) -> Vec<FieldRef> {
         let nullable = fill.column.kind() == Kind::Other;
-        let field = Field::new(input.name(), self.output_type(input.data_type()), nullable);
-        let mut fields = vec![Arc::new(field.with_metadata(input.metadata().clone()))];
-        if fill.indicator {
-            fields.push(Arc::new(Field::new(format!("{}_missing", input.name()), DataType::UInt8, false)));
-        }
-        fields
+        output_fields(input, self.output_type(input.data_type()), nullable, fill.indicator)
     }
 
     fn fill(&self, fill: &Fill, array: &ArrayRef) -> Result<Vec<ArrayRef>> {
@@ -134,11 +124,41 @@ impl FittedImputer {
         };
         let mut columns = vec![without_nulls(&filled)];
         if fill.indicator {
-            let valid = missing.unwrap_or_else(|| NullBuffer::new(BooleanBuffer::new_set(array.len())));
-            columns.push(Arc::new(UInt8Array::from_iter_values(valid.iter().map(|valid| u8::from(!valid)))));
+            columns.push(indicator(missing, array.len()));
         }
         Ok(columns)
     }
+}
+
+/// Dictionaries become plain; what is widened is a float.
+pub(crate) fn output_type(input: &DataType, widen: bool) -> DataType {
+    let plain = match input {
+        DataType::Dictionary(_, values) => values,
+        other => other,
+    };
+    let float = matches!(plain, DataType::Float16 | DataType::Float32 | DataType::Float64);
+    if widen && !float { DataType::Float64 } else { plain.clone() }
+}
+
+/// The field of a filled column, and of its indicator.
+pub(crate) fn output_fields(
+    input: &Field,
+    data_type: DataType,
+    nullable: bool,
+    indicator: bool,
+) -> Vec<FieldRef> {
+    let field = Field::new(input.name(), data_type, nullable);
+    let mut fields = vec![Arc::new(field.with_metadata(input.metadata().clone()))];
+    if indicator {
+        fields.push(Arc::new(Field::new(format!("{}_missing", input.name()), DataType::UInt8, false)));
+    }
+    fields
+}
+
+/// 1 where a value was missing.
+pub(crate) fn indicator(missing: Option<NullBuffer>, rows: usize) -> ArrayRef {
+    let valid = missing.unwrap_or_else(|| NullBuffer::new(BooleanBuffer::new_set(rows)));
+    Arc::new(UInt8Array::from_iter_values(valid.iter().map(|valid| u8::from(!valid))))
 }
 
 /// A mean is rounded to a Float32 column on purpose; only other types must hold the value as it is.

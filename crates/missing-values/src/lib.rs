@@ -3,6 +3,8 @@
 mod catalogue;
 mod constant_imputer;
 mod fitted_imputer;
+mod fitted_knn_imputer;
+mod knn_imputer;
 mod mean_imputer;
 mod median_imputer;
 mod most_frequent_imputer;
@@ -11,6 +13,8 @@ mod register;
 pub use catalogue::catalogue;
 pub use constant_imputer::{ConstantImputer, IntoFill};
 pub use fitted_imputer::{FittedImputer, Indicators};
+pub use fitted_knn_imputer::FittedKnnImputer;
+pub use knn_imputer::{KnnImputer, KnnMetric, KnnWeights};
 pub use mean_imputer::MeanImputer;
 pub use median_imputer::MedianImputer;
 pub use most_frequent_imputer::MostFrequentImputer;

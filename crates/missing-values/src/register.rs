@@ -2,9 +2,9 @@
 
 use mlsys_core::Registry;
 
-use crate::FittedImputer;
+use crate::{FittedImputer, FittedKnnImputer};
 
 /// Adds the fitted types of this crate to a registry.
 pub fn register(registry: Registry) -> Registry {
-    registry.transform::<FittedImputer>()
+    registry.transform::<FittedImputer>().transform::<FittedKnnImputer>()
 }

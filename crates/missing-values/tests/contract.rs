@@ -1,7 +1,10 @@
 //! Every imputer keeps the contract, and fits from a stream to the same bytes.
 
 use mlsys_core::{Columns, Fit, Role};
-use mlsys_missing_values::{ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer};
+use mlsys_missing_values::{
+    ConstantImputer, Indicators, KnnImputer, KnnMetric, KnnWeights, MeanImputer, MedianImputer,
+    MostFrequentImputer,
+};
 use mlsys_stats::Quantiles;
 use mlsys_testkit::{Contract, Features, streamed_fit, table};
 
@@ -35,6 +38,21 @@ fn constant() {
     let bad = ConstantImputer::new(f64::NAN);
     Contract::new("ConstantImputer 0", ConstantImputer::new(0)).bad("value", bad).transform();
     Contract::new("ConstantImputer text", ConstantImputer::new("none")).features(Features::Text).transform();
+}
+
+#[test]
+fn knn() {
+    let bad = KnnImputer::new().k_neighbors(0);
+    Contract::new("KnnImputer", KnnImputer::new()).bad("k_neighbors", bad).transform();
+    let by_distance = KnnImputer::new().k_neighbors(3).weights(KnnWeights::Distance);
+    Contract::new("KnnImputer by distance", by_distance.indicators(Indicators::All)).transform();
+    Contract::new("KnnImputer on two", KnnImputer::new().on(["number", "flag"]))
+        .features(Features::Any)
+        .transform();
+    let gower = KnnImputer::new().metric(KnnMetric::Gower).indicators(Indicators::WhereMissing);
+    Contract::new("KnnImputer by Gower", gower).features(Features::Any).transform();
+    let text = KnnImputer::new().metric(KnnMetric::Gower).weights(KnnWeights::Distance);
+    Contract::new("KnnImputer of text", text).features(Features::Text).transform();
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Fitted values and outputs equal scikit-learn's `SimpleImputer`, made by `testdata/gen/preprocessing.py`.
+//! Fitted values and outputs equal those of scikit-learn's `SimpleImputer` and `KNNImputer`, made by
+//! `testdata/gen/preprocessing.py` and `imputation.py`.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -7,7 +8,8 @@ use std::sync::Arc;
 use mlsys_core::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use mlsys_core::{Category, Dataset, Fit, Train, Transform, column};
 use mlsys_missing_values::{
-    ConstantImputer, FittedImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer,
+    ConstantImputer, FittedImputer, Indicators, KnnImputer, KnnWeights, MeanImputer, MedianImputer,
+    MostFrequentImputer,
 };
 use mlsys_testkit::golden::{assert_close, load};
 use serde::Deserialize;
@@ -97,6 +99,60 @@ fn imputers() {
                 let found = output.column_by_name("x_missing");
                 let found = found.map(|found| column::floats("x_missing", found).unwrap().to_vec());
                 assert_eq!(found, expected.indicator, "{what}");
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct RowsCase {
+    name: String,
+    rtol: f64,
+    input: RowsInput,
+    expected: BTreeMap<String, Vec<Vec<f64>>>,
+}
+
+#[derive(Deserialize)]
+struct RowsInput {
+    train: Vec<Vec<Option<f64>>>,
+    rows: Vec<Vec<Option<f64>>>,
+    options: Options,
+}
+
+#[derive(Deserialize)]
+struct Options {
+    k_neighbors: usize,
+    weights: KnnWeights,
+}
+
+fn table(rows: &[Vec<Option<f64>>], nan: bool) -> RecordBatch {
+    let column = |c: usize| -> ArrayRef {
+        let values = rows.iter().map(|row| if nan { row[c].or(Some(f64::NAN)) } else { row[c] });
+        Arc::new(Float64Array::from_iter(values))
+    };
+    RecordBatch::try_from_iter_with_nullable((0..rows[0].len()).map(|c| (format!("x{c}"), column(c), true)))
+        .unwrap()
+}
+
+#[test]
+fn neighbor_imputers() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/golden/neighbor_imputers.json");
+    for case in load::<RowsCase>(path) {
+        for (item, expected) in &case.expected {
+            assert_eq!(item, "KnnImputer", "nothing checks {item}");
+            for nan in [false, true] {
+                let train = Dataset::new(table(&case.input.train, nan)).unwrap().into_train_all();
+                let Options { k_neighbors, weights } = case.input.options;
+                let fitted = KnnImputer::new().k_neighbors(k_neighbors).weights(weights).fit(&train).unwrap();
+                let output = fitted.transform(&table(&case.input.rows, nan)).unwrap();
+                assert_eq!(output.num_rows(), expected.len());
+                for (row, expected) in expected.iter().enumerate() {
+                    for (c, &expected) in expected.iter().enumerate() {
+                        let found = column::floats("x", output.column(c)).unwrap()[row];
+                        let what = format!("{}: row {row}, column {c}", case.name);
+                        assert_close(&what, found, expected, case.rtol);
+                    }
+                }
             }
         }
     }

@@ -9,6 +9,8 @@ pub use mlsys_eval as eval;
 pub use mlsys_missing_values as missing_values;
 #[cfg(feature = "models")]
 pub use mlsys_models as models;
+#[cfg(feature = "neighbors")]
+pub use mlsys_neighbors as neighbors;
 #[cfg(feature = "sampling")]
 pub use mlsys_sampling as sampling;
 #[cfg(feature = "stats")]

@@ -17,7 +17,7 @@ pub use mlsys_encoding::{
 };
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values::{
-    ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer,
+    ConstantImputer, Indicators, KnnImputer, MeanImputer, MedianImputer, MostFrequentImputer,
 };
 #[cfg(feature = "stats")]
 pub use mlsys_stats::{

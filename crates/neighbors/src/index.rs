@@ -1,0 +1,285 @@
+//! Exact search for the nearest points.
+
+use mlsys_core::{Error, ErrorKind, Result, first_error};
+use rayon::prelude::*;
+
+use crate::metric::Term;
+use crate::search::Search;
+use crate::tree::{LANES, LEAF, NO_ROW, Tree};
+use crate::{Metric, Points};
+
+/// A point that was found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Neighbor {
+    /// Its row among the points that are searched.
+    pub row: usize,
+    /// How far it is.
+    pub distance: f64,
+}
+
+/// The neighbours of several points.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Neighbors {
+    all: Vec<Neighbor>,
+    ends: Vec<usize>,
+}
+
+impl Neighbors {
+    /// The neighbours of a query, nearest first; fewer than asked for where fewer have a distance, and none of a query
+    /// that is not there.
+    pub fn of(&self, query: usize) -> &[Neighbor] {
+        let end = self.ends.get(query).copied().unwrap_or_default();
+        let start =
+            query.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or_default();
+        self.all.get(start..end).unwrap_or_default()
+    }
+
+    /// The number of queries.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there were no queries.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The neighbours of each query in turn.
+    pub fn iter(&self) -> impl Iterator<Item = &[Neighbor]> {
+        (0..self.len()).map(|query| self.of(query))
+    }
+}
+
+/// Some of the rows of an index, for a search among these alone. Made by [`NeighborIndex::subset`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subset {
+    pub(crate) words: Vec<u64>,
+    pub(crate) count: usize,
+}
+
+/// Which rows a search is among.
+#[derive(Debug, Clone, Copy)]
+pub enum Donors<'a> {
+    /// All of them.
+    All,
+    /// Those that have no gap in a column.
+    Observed(usize),
+    /// Those of a subset.
+    Among(&'a Subset),
+}
+
+/// Points in the order that an exact search for the nearest ones needs: a tree of boxes, whose branches are skipped when
+/// they are further away than what is found.
+///
+/// Ties are broken by row, the lower one first. A row is never its own neighbour; other rows that equal it are. The
+/// bits do not depend on threads, nor on which other points are asked for.
+///
+/// **Input**: [`Points`]. **Output**: [`Neighbors`], or with [`search`](Self::search) a point at a time, among donors that
+/// differ from point to point. **Complexity**: built in O(n log n), n (8 p + 20) bytes; a search is O(log n) in few
+/// dimensions and O(n p) at worst, in many. **Errors**: see [`new`](Self::new) and [`nearest`](Self::nearest).
+///
+/// ```
+/// use mlsys_neighbors::{Metric, NeighborIndex, Points};
+///
+/// let points = Points::from_rows(&[0.0, 0.0, 3.0, 4.0, f64::NAN, 1.0], 2)?;
+/// let index = NeighborIndex::new(&points, Metric::NanEuclidean)?;
+/// let found = index.nearest(&Points::from_rows(&[0.0, 0.0], 2)?, 3)?;
+/// let rows: Vec<(usize, f64)> = found.of(0).iter().map(|n| (n.row, n.distance)).collect();
+/// assert_eq!(rows, [(0, 0.0), (2, 2.0_f64.sqrt()), (1, 5.0)]);
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
+///
+/// **Misleads**: columns with large values rule a Euclidean distance: scale them first.
+///
+/// Bentley, *Multidimensional binary search trees used for associative searching*, 1975; Friedman, Bentley and Finkel,
+/// *An algorithm for finding best matches in logarithmic expected time*, 1977.
+#[derive(Debug)]
+pub struct NeighborIndex {
+    pub(crate) tree: Tree,
+    pub(crate) terms: Vec<Term>,
+    pub(crate) metric: Metric,
+    /// A key is the sum of terms times this, over the weight of the columns that both have.
+    pub(crate) scale: f64,
+    /// Whether every term is a square of weight 1.
+    pub(crate) plain: bool,
+    categorical: Vec<bool>,
+    /// The lane of each row.
+    pub(crate) lanes: Vec<u32>,
+    pub(crate) everywhere: Subset,
+    /// Per column, the rows without a gap; `None` where that is all of them.
+    pub(crate) observed: Vec<Option<Subset>>,
+}
+
+impl NeighborIndex {
+    /// Takes in the points to search, all columns of one weight.
+    ///
+    /// # Errors
+    ///
+    /// [`Shape`](ErrorKind::Shape) for points without columns; [`Unsupported`](ErrorKind::Unsupported) for a Euclidean
+    /// metric over categories; [`MissingValues`](ErrorKind::MissingValues) for gaps under [`Metric::Euclidean`].
+    pub fn new(points: &Points, metric: Metric) -> Result<Self> {
+        Self::build(points, metric, None)
+    }
+
+    /// Takes in the points to search, and a weight for each column.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), and for weights that are not finite and above 0, one a column.
+    pub fn weighted(points: &Points, metric: Metric, weights: &[f64]) -> Result<Self> {
+        Self::build(points, metric, Some(weights))
+    }
+
+    fn build(points: &Points, metric: Metric, weights: Option<&[f64]>) -> Result<Self> {
+        let terms = metric.terms(points, weights)?;
+        refuse_gaps(metric, points)?;
+        let tree = Tree::new(points, &terms);
+        let mut lanes = vec![0; points.n_rows()];
+        for (lane, &row) in tree.rows.iter().enumerate().filter(|(_, row)| **row != NO_ROW) {
+            lanes[row as usize] = lane as u32;
+        }
+        let total: f64 = terms.iter().map(|term| term.weight()).sum();
+        let scale = if metric == Metric::Gower { 1.0 } else { total };
+        if !total.is_finite() {
+            return Err(Error::invalid_value("weights", None, total, "weights with a finite sum"));
+        }
+        let everywhere = marked(&tree, |_| true);
+        let observed = (0..points.n_columns()).map(|column| {
+            let values = points.column(column);
+            let full = !values.iter().any(|x| x.is_nan());
+            (!full).then(|| marked(&tree, |row| !values[row as usize].is_nan()))
+        });
+        let observed = observed.collect();
+        let categorical = (0..points.n_columns()).map(|column| points.is_categorical(column)).collect();
+        let plain = terms.iter().all(|&term| term == Term::Square { weight: 1.0 });
+        Ok(Self { tree, terms, metric, scale, plain, categorical, lanes, everywhere, observed })
+    }
+
+    /// The number of points that are searched.
+    pub fn n_rows(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// The number of columns.
+    pub fn n_columns(&self) -> usize {
+        self.terms.len()
+    }
+
+    /// The metric.
+    pub fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// Marks rows, for a search among them alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Shape`](ErrorKind::Shape) when `kept` has another length than there are points.
+    pub fn subset(&self, kept: &[bool]) -> Result<Subset> {
+        if kept.len() != self.n_rows() {
+            return Err(Error::shape("the marks of a subset", self.n_rows(), kept.len()));
+        }
+        Ok(marked(&self.tree, |row| kept[row as usize]))
+    }
+
+    /// A search that is asked point by point. One for each thread.
+    pub fn search(&self) -> Search<'_> {
+        Search::new(self)
+    }
+
+    /// The `k` nearest of all points, for each query.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidParameter`](ErrorKind::InvalidParameter) for `k = 0`; [`Shape`](ErrorKind::Shape) when the queries
+    /// have other columns; [`MissingValues`](ErrorKind::MissingValues) for gaps under [`Metric::Euclidean`].
+    pub fn nearest(&self, queries: &Points, k: usize) -> Result<Neighbors> {
+        let kinds = (0..queries.n_columns()).map(|column| queries.is_categorical(column));
+        if !kinds.eq(self.categorical.iter().copied()) {
+            let expected = format!("the {} columns of the points, of their kinds", self.n_columns());
+            return Err(Error::shape("the queries", expected, queries.n_columns()));
+        }
+        refuse_gaps(self.metric, queries)?;
+        self.collect(queries.n_rows(), k, |row, point| queries.row(row, point), |_| None)
+    }
+
+    /// The `k` nearest other points of each point that is searched.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidParameter`](ErrorKind::InvalidParameter) for `k = 0`.
+    pub fn nearest_others(&self, k: usize) -> Result<Neighbors> {
+        self.collect(self.n_rows(), k, |row, point| self.point(row, point), Some)
+    }
+
+    fn collect(
+        &self,
+        queries: usize,
+        k: usize,
+        point_of: impl Fn(usize, &mut Vec<f64>) + Sync,
+        except: impl Fn(usize) -> Option<usize> + Sync,
+    ) -> Result<Neighbors> {
+        if k == 0 {
+            return Err(Error::invalid_parameter("NeighborIndex", "k", k, "1 or more"));
+        }
+        const PART: usize = 256;
+        let parts: Vec<Result<(Vec<Neighbor>, Vec<usize>)>> = (0..queries.div_ceil(PART))
+            .into_par_iter()
+            .map_init(
+                || (self.search(), Vec::new()),
+                |(search, point), part| {
+                    let (mut all, mut ends) = (Vec::new(), Vec::new());
+                    for row in part * PART..((part + 1) * PART).min(queries) {
+                        point_of(row, point);
+                        search.find(point, &[Donors::All], k, except(row))?;
+                        all.extend(search.found(0));
+                        ends.push(all.len());
+                    }
+                    Ok((all, ends))
+                },
+            )
+            .collect();
+        let mut neighbors = Neighbors { all: Vec::new(), ends: Vec::with_capacity(queries) };
+        for (all, ends) in first_error::<_, Vec<_>>(parts)? {
+            let before = neighbors.all.len();
+            neighbors.all.extend(all);
+            neighbors.ends.extend(ends.into_iter().map(|end| before + end));
+        }
+        Ok(neighbors)
+    }
+
+    /// Writes a point that is searched into `out`, a value a column; nothing for a row that is not there.
+    pub fn point(&self, row: usize, out: &mut Vec<f64>) {
+        out.clear();
+        if let Some(&lane) = self.lanes.get(row) {
+            let (chunk, lane) = (lane as usize / LANES, lane as usize % LANES);
+            out.extend(self.tree.chunk(chunk).iter().map(|lanes| lanes[lane]));
+        }
+    }
+}
+
+fn refuse_gaps(metric: Metric, points: &Points) -> Result<()> {
+    if metric != Metric::Euclidean {
+        return Ok(());
+    }
+    for column in 0..points.n_columns() {
+        let count = points.column(column).iter().filter(|x| x.is_nan()).count();
+        if count > 0 {
+            let hint = "impute them first, or use `Metric::NanEuclidean`".into();
+            return Err(ErrorKind::MissingValues { column: column.to_string(), count, hint }.into());
+        }
+    }
+    Ok(())
+}
+
+fn marked(tree: &Tree, keep: impl Fn(u32) -> bool) -> Subset {
+    let word = |leaf: &crate::tree::Leaf| {
+        let rows = &tree.rows[leaf.first_chunk * LANES..][..leaf.chunks * LANES];
+        debug_assert!(rows.len() <= LEAF);
+        let bit = |(lane, &row): (usize, &u32)| u64::from(row != NO_ROW && keep(row)) << lane;
+        rows.iter().enumerate().map(bit).fold(0, |word, bit| word | bit)
+    };
+    let words: Vec<u64> = tree.leaves.iter().map(word).collect();
+    let count = words.iter().map(|word| word.count_ones() as usize).sum();
+    Subset { words, count }
+}

@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+mod index;
+pub mod lsh;
+mod metric;
+mod nearest;
+mod points;
+mod search;
+mod tree;
+
+pub use index::{Donors, Neighbor, NeighborIndex, Neighbors, Subset};
+pub use metric::Metric;
+pub use points::{PointReader, Points};
+pub use search::Search;

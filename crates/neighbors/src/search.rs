@@ -1,0 +1,320 @@
+//! One point after the other: down the tree, nearer branches first.
+
+use mlsys_core::{Error, Result};
+
+use crate::index::{Donors, Neighbor, NeighborIndex, Subset};
+use crate::metric::{Metric, Term};
+use crate::nearest::Best;
+use crate::tree::{LANES, MIXED, NO_ROW, Node};
+
+/// Bounds and keys are rounded in other orders: a branch must be further away by more than that.
+const SLACK: f64 = 1.0 - 1e-10;
+/// Columns between two looks at whether a chunk is too far away already.
+const STRIDE: usize = 8;
+
+/// A search that is asked point by point, and keeps its memory in between. Made by [`NeighborIndex::search`].
+///
+/// Several questions about one point, each among donors of its own, share its distances.
+///
+/// ```
+/// use mlsys_neighbors::{Donors, Metric, NeighborIndex, Points};
+///
+/// let points = Points::from_rows(&[0.0, f64::NAN, 1.0, 7.0, 2.0, 8.0], 2)?;
+/// let index = NeighborIndex::new(&points, Metric::NanEuclidean)?;
+/// let mut search = index.search();
+/// search.find(&[0.0, f64::NAN], &[Donors::All, Donors::Observed(1)], 1, None)?;
+/// assert_eq!(search.found(0).next().map(|n| n.row), Some(0));
+/// assert_eq!(search.found(1).next().map(|n| n.row), Some(1));
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Search<'a> {
+    index: &'a NeighborIndex,
+    /// The columns that the point has, its values there, and their terms.
+    present: Vec<(usize, f64, Term)>,
+    weight: f64,
+    best: Vec<Best>,
+    except: u32,
+    questions: usize,
+    cut: f64,
+    /// A sum above this has a key above the cut: that of a row with all columns of the point is the lowest.
+    limit: f64,
+}
+
+impl<'a> Search<'a> {
+    pub(crate) fn new(index: &'a NeighborIndex) -> Self {
+        Self {
+            index,
+            present: Vec::new(),
+            weight: 0.0,
+            best: Vec::new(),
+            except: NO_ROW,
+            questions: 0,
+            cut: 0.0,
+            limit: 0.0,
+        }
+    }
+
+    /// Finds the `k` nearest to a point among each of several donors, leaving out the row `except`.
+    ///
+    /// # Errors
+    ///
+    /// [`Shape`](mlsys_core::ErrorKind::Shape) for a point of another number of columns, a column that is not there,
+    /// or a subset of another index; [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for an infinite value, or
+    /// a gap under [`Metric::Euclidean`].
+    pub fn find(
+        &mut self,
+        point: &[f64],
+        among: &[Donors<'_>],
+        k: usize,
+        except: Option<usize>,
+    ) -> Result<()> {
+        let index = self.index;
+        if point.len() != index.n_columns() {
+            return Err(Error::shape("a point", format!("{} values", index.n_columns()), point.len()));
+        }
+        self.questions = 0;
+        self.present.clear();
+        self.weight = 0.0;
+        for (column, (&value, &term)) in point.iter().zip(&index.terms).enumerate() {
+            if value.is_infinite() || value.is_nan() && index.metric == Metric::Euclidean {
+                let expected = "finite (NaN, a gap, has no place in a Euclidean distance)";
+                return Err(Error::invalid_value("point", Some(column), value, expected));
+            }
+            if !value.is_nan() {
+                self.present.push((column, value, term));
+                self.weight += term.weight();
+            }
+        }
+        self.except = except.and_then(|row| u32::try_from(row).ok()).unwrap_or(NO_ROW);
+        let own = except.and_then(|row| index.lanes.get(row)).map(|&lane| lane as usize);
+        self.best.resize_with(self.best.len().max(among.len()), Best::default);
+        let mut sets: Vec<&Subset> = Vec::with_capacity(among.len());
+        for (best, donors) in self.best.iter_mut().zip(among) {
+            let set = subset(index, donors)?;
+            // What is left without the point itself: with fewer donors than k, all of them are enough.
+            let itself = own.is_some_and(|lane| has(index, set, lane));
+            best.reset(k.min(set.count - usize::from(itself)));
+            sets.push(set);
+        }
+        self.questions = among.len();
+        self.update_cut();
+        if !self.present.is_empty()
+            && !index.tree.nodes.is_empty()
+            && let Some(bound) = self.bound(0)
+        {
+            self.visit(0, bound, &sets);
+        }
+        Ok(())
+    }
+
+    /// What was found for a question of the last [`find`](Self::find), nearest first.
+    pub fn found(&self, question: usize) -> impl ExactSizeIterator<Item = Neighbor> {
+        let found = if question < self.questions { self.best[question].found() } else { &[] };
+        let squared = self.index.metric != Metric::Gower;
+        found.iter().map(move |&(key, row)| Neighbor {
+            row: row as usize,
+            distance: if squared { key.sqrt() } else { key },
+        })
+    }
+
+    fn update_cut(&mut self) {
+        self.cut = self.best[..self.questions].iter().map(Best::cut).fold(f64::NEG_INFINITY, f64::max);
+        self.limit = self.cut * (self.weight / self.index.scale) / SLACK;
+    }
+
+    /// The least key that a row below a node can have; `None` when none has a column of the point.
+    fn bound(&self, node: usize) -> Option<f64> {
+        let extents = self.index.tree.extents(node);
+        let (mut sum, mut weight) = (0.0, 0.0);
+        for &(column, value, term) in &self.present {
+            let (low, high) = extents[column];
+            if low <= high {
+                sum += term.least(value, low, high);
+                weight += term.weight();
+            }
+        }
+        (weight > 0.0).then(|| (sum * self.index.scale / weight).min(f64::MAX) * SLACK)
+    }
+
+    fn visit(&mut self, node: usize, bound: f64, sets: &[&Subset]) {
+        if bound > self.cut {
+            return;
+        }
+        match self.index.tree.nodes[node] {
+            Node::Leaf { leaf } => self.scan(node, leaf, sets),
+            Node::Inner { right } => {
+                let mut children = [(node + 1, self.bound(node + 1)), (right, self.bound(right))];
+                if children[1].1 < children[0].1 {
+                    children.swap(0, 1);
+                }
+                for (child, bound) in children {
+                    if let Some(bound) = bound {
+                        self.visit(child, bound, sets);
+                    }
+                }
+            }
+        }
+    }
+
+    fn scan(&mut self, node: usize, leaf: usize, sets: &[&Subset]) {
+        let index = self.index;
+        let wanted = sets.iter().fold(0, |word, set| word | set.words[leaf]);
+        let extents = index.tree.extents(node);
+        let full = self.present.iter().all(|&(column, ..)| {
+            let (low, high) = extents[column];
+            low <= high && (low, high) != MIXED
+        });
+        let leaf_at = &index.tree.leaves[leaf];
+        for part in 0..leaf_at.chunks {
+            let mut lanes = wanted >> (part * LANES) & ((1 << LANES) - 1);
+            if lanes == 0 {
+                continue;
+            }
+            let chunk = leaf_at.first_chunk + part;
+            let Some(keys) = (if full { self.full_keys(chunk) } else { self.keys(chunk) }) else { continue };
+            while lanes != 0 {
+                let lane = lanes.trailing_zeros() as usize;
+                lanes &= lanes - 1;
+                // NaN, where there is no column in common, is never below.
+                if keys[lane] <= self.cut {
+                    self.offer(keys[lane], chunk * LANES + lane, 1 << (part * LANES + lane), leaf, sets);
+                }
+            }
+        }
+    }
+
+    fn offer(&mut self, key: f64, lane: usize, bit: u64, leaf: usize, sets: &[&Subset]) {
+        let row = self.index.tree.rows[lane];
+        if row == self.except {
+            return;
+        }
+        for (best, set) in self.best.iter_mut().zip(sets) {
+            if set.words[leaf] & bit != 0 && key <= best.cut() {
+                best.offer(key, row);
+            }
+        }
+        self.update_cut();
+    }
+
+    /// Keys of a chunk whose rows have every column of the point; `None` when all are above the cut. The additions are
+    /// those of [`keys`](Self::keys).
+    fn full_keys(&self, chunk: usize) -> Option<[f64; LANES]> {
+        let values = self.index.tree.chunk(chunk);
+        let mut sums = [0.0; LANES];
+        for part in self.present.chunks(STRIDE) {
+            if self.index.plain {
+                for &(column, value, _) in part {
+                    add(&mut sums, &values[column], |x| (x - value) * (x - value));
+                }
+            } else {
+                for &(column, value, term) in part {
+                    match term {
+                        Term::Square { weight } => {
+                            add(&mut sums, &values[column], |x| weight * ((x - value) * (x - value)));
+                        }
+                        Term::Range { weight, inverse } => add(&mut sums, &values[column], |x| {
+                            weight * below_one((x - value).abs() * inverse)
+                        }),
+                        Term::Differs { weight } => {
+                            add(&mut sums, &values[column], |x| if x == value { 0.0 } else { weight });
+                        }
+                    }
+                }
+            }
+            if !any_within(&sums, self.limit) {
+                return None;
+            }
+        }
+        Some(sums.map(|sum| sum * self.index.scale / self.weight))
+    }
+
+    /// Keys of a chunk with gaps: what is not there adds nothing, and does not count.
+    fn keys(&self, chunk: usize) -> Option<[f64; LANES]> {
+        let values = self.index.tree.chunk(chunk);
+        let (mut sums, mut weights) = ([0.0; LANES], [0.0; LANES]);
+        for part in self.present.chunks(STRIDE) {
+            for &(column, value, term) in part {
+                let (lanes, weight) = (&values[column], term.weight());
+                match term {
+                    _ if self.index.plain => {
+                        add_there(&mut sums, &mut weights, lanes, 1.0, |x| (x - value) * (x - value));
+                    }
+                    Term::Square { .. } => add_there(&mut sums, &mut weights, lanes, weight, |x| {
+                        weight * ((x - value) * (x - value))
+                    }),
+                    Term::Range { inverse, .. } => add_there(&mut sums, &mut weights, lanes, weight, |x| {
+                        weight * below_one((x - value).abs() * inverse)
+                    }),
+                    Term::Differs { .. } => add_there(&mut sums, &mut weights, lanes, weight, |x| {
+                        if x == value { 0.0 } else { weight }
+                    }),
+                }
+            }
+            if !any_within(&sums, self.limit) {
+                return None;
+            }
+        }
+        let mut keys = [f64::NAN; LANES];
+        for lane in 0..LANES {
+            // No weight is 0 / 0.
+            keys[lane] = sums[lane] * self.index.scale / weights[lane];
+        }
+        Some(keys)
+    }
+}
+
+/// Whether some sum is not above the limit; pads are NaN, and are none.
+#[inline(always)]
+fn any_within(sums: &[f64; LANES], limit: f64) -> bool {
+    sums.iter().fold(false, |any, &sum| any | (sum <= limit))
+}
+
+/// As [`add`], and nothing in a gap.
+#[inline(always)]
+fn add_there(
+    sums: &mut [f64; LANES],
+    weights: &mut [f64; LANES],
+    lanes: &[f64; LANES],
+    weight: f64,
+    term: impl Fn(f64) -> f64,
+) {
+    for lane in 0..LANES {
+        let x = lanes[lane];
+        let there = if x.is_nan() { 0 } else { u64::MAX };
+        sums[lane] += f64::from_bits(term(x).to_bits() & there);
+        weights[lane] += f64::from_bits(weight.to_bits() & there);
+    }
+}
+
+#[inline(always)]
+fn add(sums: &mut [f64; LANES], lanes: &[f64; LANES], term: impl Fn(f64) -> f64) {
+    for lane in 0..LANES {
+        sums[lane] += term(lanes[lane]);
+    }
+}
+
+/// As `min(1)`, in one instruction, since NaN does not come here or does not matter.
+#[inline(always)]
+fn below_one(x: f64) -> f64 {
+    if x < 1.0 { x } else { 1.0 }
+}
+
+fn subset<'s>(index: &'s NeighborIndex, donors: &Donors<'s>) -> Result<&'s Subset> {
+    match *donors {
+        Donors::All => Ok(&index.everywhere),
+        Donors::Observed(column) => match index.observed.get(column) {
+            Some(set) => Ok(set.as_ref().unwrap_or(&index.everywhere)),
+            None => Err(Error::shape("the donors", format!("a column below {}", index.n_columns()), column)),
+        },
+        Donors::Among(set) if set.words.len() == index.tree.leaves.len() => Ok(set),
+        Donors::Among(_) => Err(Error::shape("the donors", "a subset of this index", "of another")),
+    }
+}
+
+fn has(index: &NeighborIndex, set: &Subset, lane: usize) -> bool {
+    let chunk = lane / LANES;
+    let leaf = index.tree.leaves.partition_point(|leaf| leaf.first_chunk <= chunk).saturating_sub(1);
+    let at = lane - index.tree.leaves[leaf].first_chunk * LANES;
+    set.words[leaf] >> at & 1 == 1
+}
