@@ -79,11 +79,12 @@ for name, x in words.items():
             {"CountEncoder": {"rows": counted(x, w, False), "share": counted(x, w, True)}},
             ties=repeated(x), tool="category_encoders" + ("" if w is None else ", to rows repeated"), version=ce.__version__))
 drawn = lambda n, levels, share: [None if rng.random() < share else LETTERS[int(i)] for i in rng.integers(0, levels, n)]
+escaped = lambda v: v.replace("\\", "\\\\").replace("×", "\\×")
 pairs = {"pairs": (drawn(40, 4, 0.0), drawn(40, 3, 0.0)), "pairs with nulls": (drawn(60, 5, 0.15), drawn(60, 4, 0.1)),
-         "signs": (["a×b", "a", "a", "a×b"], ["c", "b×c", "b×c", "c"])}
+         "signs": (["a×", "a", "a", "a×", "a\\", "a"], ["b", "×b", "×b", "b", "×b", "\\×b"])}
 for name, (a, b) in pairs.items():
     for label, w in [("", None), ("weighted", rng.integers(1, 4, len(a)).astype(float))]:
-        joined = [None if x is None or y is None else x.replace("×", "××") + "×" + y.replace("×", "××") for x, y in zip(a, b)]
+        joined = [None if x is None or y is None else escaped(x) + "×" + escaped(y) for x, y in zip(a, b)]
         counted = pd.Series(1.0 if w is None else w, index=range(len(a))).groupby(pd.Series(joined, dtype=object)).sum()
         frequent = [v if v is None or counted[v] >= 3 else "<infrequent>" for v in joined]
         bucket = [None if v is None else str(abs(murmurhash3_32(v.encode(), 0)) % 8) for v in joined]

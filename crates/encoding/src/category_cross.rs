@@ -31,7 +31,8 @@ use crate::{MinFrequency, UnseenGroup};
 ///
 /// **Input**: columns of text, booleans, numbers, dates or times that are features; a cross with a missing part is missing. Weights, if there are any,
 /// count in what is frequent. **Output**: the columns stay; behind the last column of a cross comes the new one, text, called
-/// `origin×dest`, for an encoder to take on. A `×` within a category is written twice, so that no two crosses look alike.
+/// `origin×dest`, for an encoder to take on. A `×` or `\` within a category has a `\`
+/// before it, so that no two crosses look alike.
 ///
 /// **Errors**: [`MissingColumn`](mlsys_core::ErrorKind::MissingColumn), [`ColumnType`](mlsys_core::ErrorKind::ColumnType),
 /// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter), [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) past `max_distinct`,
@@ -160,7 +161,7 @@ fn name_of(cross: &[String]) -> String {
 
 /// The codes of each row's cross, and what it is called: `None` where a part is missing.
 fn crossed(cross: &[String], batch: &RecordBatch) -> Result<(Vec<u32>, Vec<String>)> {
-    let written = |value: &Category| value.to_string().replace('×', "××");
+    let written = |value: &Category| value.to_string().replace('\\', r"\\").replace('×', r"\×");
     let mut codes: Vec<u32> = Vec::new();
     let mut names: Vec<String> = Vec::new();
     for (i, name) in cross.iter().enumerate() {

@@ -10,10 +10,10 @@ pub use mlsys_core::{
 };
 #[cfg(feature = "encoding")]
 pub use mlsys_encoding::{
-    BinaryEncoder, CalendarEncoder, CountEncoder, CyclicalEncoder, FeatureHasher, LeaveOneOutEncoder,
-    MaxAbsScaler, MinMaxScaler, MissingAs, MissingTarget, OneHotEncoder, OrderedTargetEncoder,
-    OrdinalEncoder, PolynomialFeatures, RareGrouper, RobustScaler, SplineTransformer, StandardScaler,
-    TargetEncoder, Unseen, UnseenTarget, WoeEncoder,
+    BinaryEncoder, CalendarEncoder, CategoryCross, CountEncoder, CyclicalEncoder, FeatureHasher,
+    LeaveOneOutEncoder, MaxAbsScaler, MinMaxScaler, MissingAs, MissingTarget, OneHotEncoder,
+    OrderedTargetEncoder, OrdinalEncoder, PolynomialFeatures, RareGrouper, RobustScaler, SplineTransformer,
+    StandardScaler, TargetEncoder, TimeSince, Unseen, UnseenTarget, WoeEncoder,
 };
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values::{

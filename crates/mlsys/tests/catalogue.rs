@@ -22,6 +22,7 @@ use mlsys::encoding::{
     CalendarEncoder, CalendarPart, Code, Contrast, ContrastEncoder, CyclicalEncoder, Period,
     PolynomialFeatures, RareGrouper, Sign, SplineTransformer,
 };
+use mlsys::encoding::{CategoryCross, Kept, Since, TimeSince};
 use mlsys::prelude::*;
 use proptest::prelude::*;
 use serde_json::json;
@@ -70,7 +71,11 @@ where
     known.insert(name);
     let (catalogue, train) = (mlsys::catalogue(), train(table(500)));
     // Times are ignored but by what is for them.
-    let train = if name == "CalendarEncoder" { train.with_role("at", Role::Feature).unwrap() } else { train };
+    let train = if ["CalendarEncoder", "TimeSince"].contains(&name) {
+        train.with_role("at", Role::Feature).unwrap()
+    } else {
+        train
+    };
     let expected = artifact::to_bytes(&typed.fit(&train).unwrap()).unwrap();
     let loaded = catalogue.load_recipe(name, &parameters).unwrap_or_else(|e| panic!("{name}: {e}"));
     let fitted = artifact::to_bytes(&loaded.fit(&train).unwrap()).unwrap();
@@ -106,6 +111,9 @@ fn recipes_are_those_of_their_types() {
         json!({ "period": { "of": 24.0 } }),
         CyclicalEncoder::new(Period::Of(24.0)),
     );
+    let crosses = CategoryCross::new([["word", "n"]]).kept(Kept::Buckets(8));
+    same(known, "CategoryCross", json!({ "crosses": [["word", "n"]], "kept": { "buckets": 8 } }), crosses);
+    same(known, "TimeSince", json!({ "since": { "instant": 7 } }), TimeSince::new(Since::Instant(7)));
     same(known, "PolynomialFeatures", json!({ "degree": 3 }), PolynomialFeatures::new().degree(3));
     same(known, "RareGrouper", json!({ "label": "rare" }), RareGrouper::new().label("rare"));
     same(known, "SplineTransformer", json!({ "knots": 4 }), SplineTransformer::new().knots(4));

@@ -428,6 +428,10 @@ fn changed_states_of_recipes_fit_or_are_errors() {
     for name in catalogue.recipes() {
         let parameters = match name {
             "ConstantImputer" => serde_json::json!({ "value": { "int": 0 } }),
+            "CategoryCross" => {
+                serde_json::json!({ "crosses": [["word", "flag"]], "kept": { "frequent": { "count": 2 } } })
+            }
+            "TimeSince" => serde_json::json!({ "since": { "instant": 0 } }),
             "CyclicalEncoder" => serde_json::json!({ "period": { "of": 7.0 } }),
             "ContrastEncoder" => serde_json::json!({ "contrast": "sum" }),
             _ => serde_json::json!({}),

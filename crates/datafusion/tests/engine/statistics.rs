@@ -12,6 +12,7 @@ use mlsys_core::statistic::{summarize, summarize_by};
 use mlsys_core::{NamedStatistic, Result, Statistic};
 use mlsys_datafusion::datafusion::prelude::lit;
 use mlsys_datafusion::{Frame, ks_on, profile_by_on, profile_on, psi_on, sample_on};
+use mlsys_encoding::CrossCounts;
 use mlsys_encoding::text::TokenCounts;
 use mlsys_sampling::sample::{BottomK, RowReservoir};
 use mlsys_stats::distance::{ks_from, psi_from};
@@ -188,6 +189,7 @@ fn every_statistic_equals_itself_in_memory() -> Result<()> {
             "mlsys.Missing" show: Missing::new().over(ALL), Missing::new().over(ALL).weight(Some("weight"));
             "mlsys.Moments" show_moments: Moments::new().over(NUMBERS), Moments::new().over(NUMBERS).weight(Some("weight"));
             "mlsys.Quantiles" show: Quantiles::new().over(NUMBERS), Quantiles::new().over(NUMBERS).weight(Some("weight"));
+            "mlsys.CrossCounts" show: CrossCounts::new(vec![vec!["word".into(), "team".into()]], 1_000).weight(Some("weight"));
             "mlsys.TokenCounts" show: TokenCounts::new().over(["word"]);
             "mlsys.TargetByCategory" show: TargetByCategory::new(["word", "team"], "value"),
                 TargetByCategory::new(["word", "team"], "kind").target_as(TargetAs::Classes).weight(Some("weight"));

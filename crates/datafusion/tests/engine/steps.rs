@@ -14,9 +14,9 @@ use mlsys_core::{
 use mlsys_datafusion::{Frame, fit_on, predict_on, predict_proba_on, transform_on};
 use mlsys_encoding::text::{CountVectorizer, HashingVectorizer, TfidfVectorizer};
 use mlsys_encoding::{
-    BinaryEncoder, CalendarEncoder, Contrast, ContrastEncoder, CountEncoder, CyclicalEncoder, FeatureHasher,
-    MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, Period, PolynomialFeatures, RareGrouper,
-    RobustScaler, SplineTransformer, StandardScaler,
+    BinaryEncoder, CalendarEncoder, CategoryCross, Contrast, ContrastEncoder, CountEncoder, CyclicalEncoder,
+    FeatureHasher, Kept, MaxAbsScaler, MinFrequency, MinMaxScaler, OneHotEncoder, OrdinalEncoder, Period,
+    PolynomialFeatures, RareGrouper, RobustScaler, Since, SplineTransformer, StandardScaler, TimeSince,
 };
 use mlsys_missing_values::{ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer};
 use mlsys_models::{LogisticRegression, Rule};
@@ -116,6 +116,7 @@ fn every_recipe_equals_itself_in_memory() -> Result<()> {
             BinaryEncoder true: BinaryEncoder::new();
             CalendarEncoder true: CalendarEncoder::new();
             ConstantImputer true: ConstantImputer::new(-1.0);
+            CategoryCross true: CategoryCross::new([["word", "team"]]).kept(Kept::Frequent(MinFrequency::Count(20)));
             ContrastEncoder true: ContrastEncoder::new(Contrast::Helmert);
             CountEncoder true: CountEncoder::new();
             CountVectorizer true: CountVectorizer::new();
@@ -134,6 +135,7 @@ fn every_recipe_equals_itself_in_memory() -> Result<()> {
             RobustScaler true: RobustScaler::new(), RobustScaler::new().between(0.05, 0.95).center(false);
             SplineTransformer true: SplineTransformer::new();
             StandardScaler false: StandardScaler::new();
+            TimeSince true: TimeSince::new(Since::Instant(0));
             TfidfVectorizer true: TfidfVectorizer::new();
         }
         assert!(left.is_empty(), "not fitted on the engine: {left:?}");

@@ -8,6 +8,7 @@ use mlsys::arrow::array::{
     TimestampSecondArray, UInt64Array,
 };
 use mlsys::core::portable::PortableStatistic;
+use mlsys::encoding::CrossCounts;
 use mlsys::encoding::text::{TokenCounts, TokenCountsSummary};
 use mlsys::prelude::*;
 use mlsys::sampling::sample::{BottomK, RowReservoir, RowSample};
@@ -160,6 +161,10 @@ pub fn all(visit: &mut impl Visit) {
     let by_word = by_word.target_as(TargetAs::Classes);
     visit.visit("TargetByCategory, classes", by_word.clone().weight(w), targets);
     visit.visit("TargetByCategory, classes given up", by_word.cap(3), targets);
+    let crosses = vec![vec!["word".to_owned(), "flag".to_owned()], vec!["day".to_owned(), "n".to_owned()]];
+    visit.visit("CrossCounts", CrossCounts::new(crosses, 1_000).weight(w), |found| {
+        found.iter().for_each(counts)
+    });
     visit.visit("TokenCounts", TokenCounts::new().over(["word"]), |found| each(found, tokens));
     visit.visit("TokenCounts, given up", TokenCounts::new().cap(2).over(["word"]), |found| {
         each(found, tokens)
