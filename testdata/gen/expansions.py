@@ -120,4 +120,13 @@ for name, x in words.items():
         parts = {"2": grouped(min_frequency=2), "4": grouped(min_frequency=4), "at most 3": grouped(min_frequency=1, max_categories=3)}
         cases.append(case(f"rare {name} {label}".strip(), "the same", {"x": x, "weights": w}, {"RareGrouper": parts},
                           ties=repeated(x), tool="scikit-learn" + ("" if w is None else ", to rows repeated")))
+places = {"one and two": np.array([1.0, 2.0]), "many": np.round(rng.normal(size=25) * 50, 1),
+          "nulls": np.where(rng.random(20) < 0.3, nan, rng.integers(0, 500, 20))}
+for name, x in places.items():
+    def waves(d, base):
+        angles = x[:, None] / base ** (2 * (np.arange(d) // 2) / d)
+        return np.where(np.arange(d) % 2 == 0, np.sin(angles), np.cos(angles))
+    cases.append(case(f"places {name}", "angles are rounded: a sine of a large one loses what the angle loses", {"x": x},
+                      {"PositionEncoder": {"4": waves(4, 10_000.0), "16": waves(16, 10_000.0), "6 of base 50": waves(6, 50.0)}},
+                      ties=repeated(x), tool="numpy", version=np.__version__, atol=1e-14))
 write("expansions.json", cases)

@@ -7,8 +7,9 @@ use mlsys_stats::PerColumn;
 use crate::text::{CountVectorizer, HashingVectorizer, TfidfVectorizer, TokenCounts};
 use crate::{
     BinaryEncoder, CalendarEncoder, CategoryCross, ContrastEncoder, CountEncoder, CrossCounts,
-    CyclicalEncoder, FeatureHasher, MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder,
-    PolynomialFeatures, RareGrouper, RobustScaler, SplineTransformer, StandardScaler, TimeSince,
+    CyclicalEncoder, FeatureHasher, FourierFeatures, LshEncoder, MaxAbsScaler, MinHashEncoder, MinMaxScaler,
+    OneHotEncoder, OrdinalEncoder, PolynomialFeatures, PositionEncoder, RareGrouper, RobustScaler,
+    SplineTransformer, StandardScaler, TimeSince,
 };
 
 /// The one-pass recipes and the statistics of this crate.
@@ -22,12 +23,16 @@ pub fn catalogue() -> Catalogue {
         .recipe::<CountVectorizer>("CountVectorizer")
         .recipe::<CyclicalEncoder>("CyclicalEncoder")
         .recipe::<FeatureHasher>("FeatureHasher")
+        .recipe::<FourierFeatures>("FourierFeatures")
         .recipe::<HashingVectorizer>("HashingVectorizer")
+        .recipe::<LshEncoder>("LshEncoder")
         .recipe::<MaxAbsScaler>("MaxAbsScaler")
+        .recipe::<MinHashEncoder>("MinHashEncoder")
         .recipe::<MinMaxScaler>("MinMaxScaler")
         .recipe::<OneHotEncoder>("OneHotEncoder")
         .recipe::<OrdinalEncoder>("OrdinalEncoder")
         .recipe::<PolynomialFeatures>("PolynomialFeatures")
+        .recipe::<PositionEncoder>("PositionEncoder")
         .recipe::<RareGrouper>("RareGrouper")
         .recipe::<RobustScaler>("RobustScaler")
         .recipe::<SplineTransformer>("SplineTransformer")

@@ -194,9 +194,9 @@ impl Transform for FittedFourierFeatures {
         let shifts: Vec<f64> = (0..n).map(|_| TAU * seed::uniform(&mut rng)).collect();
         let wave = |k: usize| -> Vec<ArrayRef> {
             let direction: Vec<f64> = along.iter().map(|of_column| of_column[k]).collect();
-            let angles = points.chunks_exact(p.max(1)).map(|point| {
-                point.iter().zip(&direction).map(|(x, w)| x * w).sum::<f64>()
-            });
+            let angles = points
+                .chunks_exact(p.max(1))
+                .map(|point| point.iter().zip(&direction).map(|(x, w)| x * w).sum::<f64>());
             match self.features.waves {
                 Waves::Kernel { .. } => {
                     let scale = (2.0 / n as f64).sqrt();

@@ -193,9 +193,6 @@ impl FitByStatistic for MinHashEncoder {
     }
 
     fn fitted(&self, layout: &Layout, _: Vec<(String, MissingSummary)>) -> Result<FittedMinHashEncoder> {
-        Ok(FittedMinHashEncoder {
-            columns: InputColumn::all(layout, self.columns(layout)?)?,
-            encoder: *self,
-        })
+        Ok(FittedMinHashEncoder { columns: InputColumn::all(layout, self.columns(layout)?)?, encoder: *self })
     }
 }

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use mlsys_core::arrow::array::{ArrayRef, Float64Array, RecordBatch};
 use mlsys_core::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use mlsys_core::input::{NewColumn, Replacement, Replacements, replace_columns, replace_fields};
-use mlsys_core::{
-    Error, FitByStatistic, InputColumn, Kind, Layout, Result, Transform, column, first_error,
-};
+use mlsys_core::{Error, FitByStatistic, InputColumn, Kind, Layout, Result, Transform, column, first_error};
 use mlsys_stats::{ColumnStatistic, Infinite, MinMax, MinMaxSummary, PerColumn};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};

@@ -5,9 +5,9 @@ use mlsys_core::Registry;
 use crate::text::{FittedHashingVectorizer, FittedVectorizer};
 use crate::{
     FittedCalendarEncoder, FittedCategoryCross, FittedCategoryEncoder, FittedCyclicalEncoder,
-    FittedFeatureHasher, FittedOneHotEncoder, FittedOrdinalEncoder, FittedPolynomialFeatures,
-    FittedRareGrouper, FittedScaler, FittedSplineTransformer, FittedStandardScaler, FittedTargetEncoder,
-    FittedTimeSince,
+    FittedFeatureHasher, FittedFourierFeatures, FittedLshEncoder, FittedMinHashEncoder, FittedOneHotEncoder,
+    FittedOrdinalEncoder, FittedPolynomialFeatures, FittedPositionEncoder, FittedRareGrouper, FittedScaler,
+    FittedSplineTransformer, FittedStandardScaler, FittedTargetEncoder, FittedTimeSince,
 };
 
 /// Adds the fitted types of this crate to a registry.
@@ -17,6 +17,10 @@ pub fn register(registry: Registry) -> Registry {
         .transform::<FittedScaler>()
         .transform::<FittedCalendarEncoder>()
         .transform::<FittedCategoryCross>()
+        .transform::<FittedFourierFeatures>()
+        .transform::<FittedLshEncoder>()
+        .transform::<FittedMinHashEncoder>()
+        .transform::<FittedPositionEncoder>()
         .transform::<FittedCategoryEncoder>()
         .transform::<FittedTimeSince>()
         .transform::<FittedCyclicalEncoder>()

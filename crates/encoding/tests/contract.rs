@@ -4,12 +4,13 @@ use mlsys_core::{Fit, Role};
 use mlsys_encoding::text::{Analyzer, CountVectorizer, HashingVectorizer, TfidfVectorizer, Unit};
 use mlsys_encoding::{
     Beyond, BinaryEncoder, CalendarEncoder, CalendarPart, CategoryCross, Center, Code, Contrast,
-    ContrastEncoder, CountAs, CountEncoder, CrossFit, CyclicalEncoder, FeatureHasher, Kept, Knots,
-    LeaveOneOutEncoder, MaxAbsScaler, MinFrequency, MinMaxScaler, MissingAs, OneHotEncoder, OneHotOutput,
-    OrderedTargetEncoder, OrdinalEncoder, Period, PolynomialFeatures, RareGrouper, RobustScaler, RowOrder,
-    Scale, Sign, Since, Smoothing, SplineTransformer, StandardScaler, TargetEncoder, Terms, TimeSince,
-    Unseen, UnseenAs, UnseenCode, WoeEncoder,
+    ContrastEncoder, CountAs, CountEncoder, CrossFit, CyclicalEncoder, FeatureHasher, FourierFeatures, Hash,
+    Kept, Knots, LeaveOneOutEncoder, LshEncoder, MaxAbsScaler, MinFrequency, MinHashEncoder, MinMaxScaler,
+    MissingAs, OneHotEncoder, OneHotOutput, OrderedTargetEncoder, OrdinalEncoder, Period, PolynomialFeatures,
+    PositionEncoder, RareGrouper, RobustScaler, RowOrder, Scale, Sign, Since, Smoothing, SplineTransformer,
+    StandardScaler, TargetEncoder, Terms, TimeSince, Unseen, UnseenAs, UnseenCode, Waves, WoeEncoder,
 };
+use mlsys_neighbors::lsh::{PStableHash, SimHash};
 use mlsys_stats::Quantiles;
 use mlsys_stats::TargetAs;
 use mlsys_testkit::{Contract, Features, Target, streamed_fit, table};
@@ -261,10 +262,50 @@ fn calendars_and_cycles() {
 }
 
 #[test]
+fn hashes_and_waves() {
+    let hashes = MinHashEncoder::new().components(5);
+    Contract::new("MinHashEncoder", hashes)
+        .features(Features::Text)
+        .bad("components", hashes.components(0))
+        .bad("components", hashes.components(4_097))
+        .bad("n_grams", hashes.analyzer(Analyzer::new().n_grams(2, 1)))
+        .transform();
+    let places = PositionEncoder::new();
+    Contract::new("PositionEncoder", places)
+        .bad("dimensions", places.dimensions(3))
+        .bad("dimensions", places.dimensions(0))
+        .bad("base", places.base(1.0))
+        .bad("base", places.base(f64::INFINITY))
+        .transform();
+    let kernel = |gamma| FourierFeatures::new(Waves::Kernel { gamma }).components(7);
+    let gaussian = |sigma| FourierFeatures::new(Waves::Gaussian { sigma }).components(6).name("of");
+    Contract::new("FourierFeatures", kernel(0.5))
+        .bad("gamma", kernel(0.0))
+        .bad("sigma", gaussian(f64::NAN))
+        .bad("components", kernel(1.0).components(0))
+        .bad("components", gaussian(1.0).components(7))
+        .transform();
+    Contract::new("FourierFeatures, Gaussian", gaussian(0.1)).transform();
+    let by_angle = |bands, rows| LshEncoder::new(Hash::Angle(SimHash::new(bands, rows)));
+    let by_distance = |width| LshEncoder::new(Hash::Distance(PStableHash::new(2, 3, width)));
+    Contract::new("LshEncoder", by_angle(3, 4))
+        .bad("bands", by_angle(0, 4))
+        .bad("rows", by_angle(4, 0))
+        .bad("hash", by_angle(1 << 20, 1))
+        .bad("width", by_distance(0.0))
+        .transform();
+    Contract::new("LshEncoder by distance", by_distance(4.0).name("near")).transform();
+}
+
+#[test]
 fn streams() {
     let batch = table::mixed(140_003, true);
     let roles = [("label", Role::Target), ("weight", Role::Weight)];
     streamed_fit("StandardScaler", &StandardScaler::new(), &batch, &roles);
+    streamed_fit("FourierFeatures", &FourierFeatures::new(Waves::Kernel { gamma: 1.0 }), &batch, &roles);
+    streamed_fit("LshEncoder", &LshEncoder::new(Hash::Angle(SimHash::new(2, 2))), &batch, &roles);
+    streamed_fit("MinHashEncoder", &MinHashEncoder::new(), &batch, &roles);
+    streamed_fit("PositionEncoder", &PositionEncoder::new(), &batch, &roles);
     streamed_fit("MinMaxScaler", &MinMaxScaler::new(), &batch, &roles);
     streamed_fit("MaxAbsScaler", &MaxAbsScaler::new(), &batch, &roles);
     streamed_fit("RobustScaler", &RobustScaler::new(), &batch, &roles);

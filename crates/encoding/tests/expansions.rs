@@ -9,8 +9,8 @@ use mlsys_core::arrow::array::{
 use mlsys_core::arrow::datatypes::Float64Type;
 use mlsys_core::{Dataset, ErrorKind, Fit, Result, Train, Transform, column};
 use mlsys_encoding::{
-    Beyond, CalendarEncoder, CalendarPart, CyclicalEncoder, Knots, Period, PolynomialFeatures, RareGrouper,
-    Since, Source, SplineTransformer, Terms, TimeSince, TimeUnit, UnseenGroup,
+    Beyond, CalendarEncoder, CalendarPart, CyclicalEncoder, Knots, Period, PolynomialFeatures,
+    PositionEncoder, RareGrouper, Since, Source, SplineTransformer, Terms, TimeSince, TimeUnit, UnseenGroup,
 };
 use mlsys_testkit::golden::load;
 use proptest::prelude::*;
@@ -166,6 +166,25 @@ fn rare(part: &str, case: &Value, expected: &Value) {
     assert_eq!(out["x"].as_string::<i32>(), &words(expected), "{} {part}", case["name"]);
 }
 
+fn places(part: &str, case: &Value, expected: &Value) {
+    let train = train(vec![("x", array(&case["input"]["x"]))], &Value::Null);
+    let recipe = PositionEncoder::new();
+    let recipe = match part {
+        "4" => recipe.dimensions(4),
+        "16" => recipe,
+        "6 of base 50" => recipe.dimensions(6).base(50.0),
+        part => panic!("{part} is not checked"),
+    };
+    let fitted = recipe.fit(&train).unwrap();
+    let out = fitted.transform(train.batch()).unwrap();
+    for (i, column) in out.columns().iter().enumerate() {
+        let expected: Vec<Value> = list(expected).iter().map(|row| row[i].clone()).collect();
+        compare(part, case, column, &expected);
+        assert_eq!(fitted.source(&format!("x#{i}")), Some("x"));
+    }
+    assert_eq!(out.num_columns(), list(&expected[0]).len());
+}
+
 #[test]
 fn reference_numbers() {
     let path = format!("{}/../../testdata/golden/expansions.json", env!("CARGO_MANIFEST_DIR"));
@@ -184,6 +203,7 @@ fn reference_numbers() {
                     "PolynomialFeatures" => products(part, case, expected),
                     "SplineTransformer" => splines(part, case, expected),
                     "RareGrouper" => rare(part, case, expected),
+                    "PositionEncoder" => places(part, case, expected),
                     item => panic!("{item} is not checked"),
                 }
             }

@@ -23,6 +23,8 @@ use mlsys::encoding::{
     PolynomialFeatures, RareGrouper, Sign, SplineTransformer,
 };
 use mlsys::encoding::{CategoryCross, Kept, Since, TimeSince};
+use mlsys::encoding::{FourierFeatures, Hash, LshEncoder, MinHashEncoder, PositionEncoder, Waves};
+use mlsys::neighbors::lsh::SimHash;
 use mlsys::prelude::*;
 use proptest::prelude::*;
 use serde_json::json;
@@ -114,6 +116,12 @@ fn recipes_are_those_of_their_types() {
     let crosses = CategoryCross::new([["word", "n"]]).kept(Kept::Buckets(8));
     same(known, "CategoryCross", json!({ "crosses": [["word", "n"]], "kept": { "buckets": 8 } }), crosses);
     same(known, "TimeSince", json!({ "since": { "instant": 7 } }), TimeSince::new(Since::Instant(7)));
+    let kernel = FourierFeatures::new(Waves::Kernel { gamma: 0.5 });
+    same(known, "FourierFeatures", json!({ "waves": { "kernel": { "gamma": 0.5 } } }), kernel);
+    let near = LshEncoder::new(Hash::Angle(SimHash::new(2, 3)));
+    same(known, "LshEncoder", json!({ "hash": { "angle": { "bands": 2, "rows": 3 } } }), near);
+    same(known, "MinHashEncoder", json!({ "components": 3 }), MinHashEncoder::new().components(3));
+    same(known, "PositionEncoder", json!({ "dimensions": 4 }), PositionEncoder::new().dimensions(4));
     same(known, "PolynomialFeatures", json!({ "degree": 3 }), PolynomialFeatures::new().degree(3));
     same(known, "RareGrouper", json!({ "label": "rare" }), RareGrouper::new().label("rare"));
     same(known, "SplineTransformer", json!({ "knots": 4 }), SplineTransformer::new().knots(4));

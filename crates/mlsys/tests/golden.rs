@@ -54,6 +54,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("FeatureHasher", &["ties", "nulls"]),
     ("HashingVectorizer", &["ties"]),
     ("PolynomialFeatures", &["ties", "nulls"]),
+    ("PositionEncoder", &["ties", "nulls"]),
     ("RareGrouper", &["ties", "nulls", "weights"]),
     ("SplineTransformer", &["ties", "nulls", "weights"]),
     ("TfidfVectorizer", &["ties"]),
@@ -144,14 +145,17 @@ const ITEMS: &[(&str, &[&str])] = &[
 ];
 
 /// Random, the caller's own, or a search of our own: there is nothing to compare these with.
-const WITHOUT_REFERENCE: [&str; 13] = [
+const WITHOUT_REFERENCE: [&str; 16] = [
     "BootstrapFolds",
     "BottomK",
     "CombinedFolds",
     "CombinedSplit",
     "ExistingPrediction",
+    "FourierFeatures",
     "GroupSplit",
     "GroupTimeSplit",
+    "LshEncoder",
+    "MinHashEncoder",
     "MultilabelSplit",
     "PredefinedSplit",
     "RandomGuess",

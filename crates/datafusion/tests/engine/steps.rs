@@ -15,11 +15,13 @@ use mlsys_datafusion::{Frame, fit_on, predict_on, predict_proba_on, transform_on
 use mlsys_encoding::text::{CountVectorizer, HashingVectorizer, TfidfVectorizer};
 use mlsys_encoding::{
     BinaryEncoder, CalendarEncoder, CategoryCross, Contrast, ContrastEncoder, CountEncoder, CyclicalEncoder,
-    FeatureHasher, Kept, MaxAbsScaler, MinFrequency, MinMaxScaler, OneHotEncoder, OrdinalEncoder, Period,
-    PolynomialFeatures, RareGrouper, RobustScaler, Since, SplineTransformer, StandardScaler, TimeSince,
+    FeatureHasher, FourierFeatures, Hash, Kept, LshEncoder, MaxAbsScaler, MinFrequency, MinHashEncoder,
+    MinMaxScaler, OneHotEncoder, OrdinalEncoder, Period, PolynomialFeatures, PositionEncoder, RareGrouper,
+    RobustScaler, Since, SplineTransformer, StandardScaler, TimeSince, Waves,
 };
 use mlsys_missing_values::{ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer};
 use mlsys_models::{LogisticRegression, Rule};
+use mlsys_neighbors::lsh::SimHash;
 
 use crate::table::{PARTITIONS, Table, run};
 
@@ -122,15 +124,19 @@ fn every_recipe_equals_itself_in_memory() -> Result<()> {
             CountVectorizer true: CountVectorizer::new();
             CyclicalEncoder true: CyclicalEncoder::new(Period::Of(24.0)), CyclicalEncoder::new(Period::Week);
             FeatureHasher true: FeatureHasher::new(), FeatureHasher::new().n_features(8).on(Columns::named(["word", "number"]));
+            FourierFeatures true: FourierFeatures::new(Waves::Kernel { gamma: 0.1 }).components(4).on(Columns::named(["number", "count"]));
             HashingVectorizer true: HashingVectorizer::new();
             MeanImputer false: MeanImputer::new(), MeanImputer::new().indicators(Indicators::WhereMissing);
             MedianImputer true: MedianImputer::new(), MedianImputer::new().on(Columns::named(["number", "count"]));
             MostFrequentImputer true: MostFrequentImputer::new();
             MaxAbsScaler true: MaxAbsScaler::new();
+            LshEncoder true: LshEncoder::new(Hash::Angle(SimHash::new(2, 3))).on(Columns::named(["number", "count"]));
+            MinHashEncoder true: MinHashEncoder::new().components(3);
             MinMaxScaler true: MinMaxScaler::new(), MinMaxScaler::new().range(-1.0, 3.0).clip(true);
             OneHotEncoder true: OneHotEncoder::new(), OneHotEncoder::new().on(Columns::named(["word", "team"]));
             OrdinalEncoder true: OrdinalEncoder::new();
             PolynomialFeatures true: PolynomialFeatures::new();
+            PositionEncoder true: PositionEncoder::new().dimensions(4);
             RareGrouper true: RareGrouper::new();
             RobustScaler true: RobustScaler::new(), RobustScaler::new().between(0.05, 0.95).center(false);
             SplineTransformer true: SplineTransformer::new();

@@ -71,7 +71,7 @@ impl Analyzer {
         self
     }
 
-    pub(super) fn check(&self, estimator: &str) -> Result<()> {
+    pub(crate) fn check(&self, estimator: &str) -> Result<()> {
         let (shortest, longest) = self.n_grams;
         if (1..=100).contains(&shortest) && (shortest..=100).contains(&longest) {
             return Ok(());

@@ -61,6 +61,16 @@ impl PStableHash {
         self
     }
 
+    /// The number of bands.
+    pub fn bands(&self) -> usize {
+        self.bands
+    }
+
+    /// The number of hashes a band.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// The probability that points at this distance share a bucket.
     pub fn candidate_probability(&self, distance: f64) -> f64 {
         if distance == 0.0 {

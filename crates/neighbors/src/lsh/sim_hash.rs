@@ -57,6 +57,16 @@ impl SimHash {
         self
     }
 
+    /// The number of bands.
+    pub fn bands(&self) -> usize {
+        self.bands
+    }
+
+    /// The number of bits a band.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// The probability that vectors with this angle between them, in radians, share a bucket.
     pub fn candidate_probability(&self, angle: f64) -> f64 {
         some_band(1.0 - angle / std::f64::consts::PI, self.bands, self.rows)
