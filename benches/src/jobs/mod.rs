@@ -16,7 +16,7 @@ mod weighted_sample;
 use mlsys::arrow::array::{ArrayRef, RecordBatch};
 use mlsys::arrow::datatypes::FieldRef;
 use mlsys::core::{Error, Result};
-use mlsys::encoding::{RobustScaler, StandardScaler};
+use mlsys::encoding::{QuantileTransformer, RobustScaler, StandardScaler};
 use mlsys::missing_values::MedianImputer;
 use numeric::Numeric;
 
@@ -34,6 +34,7 @@ pub fn load(name: &str, data: &str) -> Result<Box<dyn Job>> {
         "profile" => Box::new(profile::Profiling::load(data)?),
         "profile_3m" => Box::new(profile_3m::ProfilingFile::load(data)?),
         "standard_scaler" => Box::new(Numeric::load(StandardScaler::new(), data)?),
+        "quantile_transformer" => Box::new(Numeric::load(QuantileTransformer::new(), data)?),
         "robust_scaler" => Box::new(Numeric::load(RobustScaler::new(), data)?),
         "one_hot" => Box::new(one_hot::OneHot::load(data)?),
         "median_imputer" | "median_imputer_polars" => Box::new(Numeric::load(MedianImputer::new(), data)?),

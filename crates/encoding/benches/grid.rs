@@ -5,7 +5,8 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use mlsys_core::{Dataset, Fit, Transform};
 use mlsys_encoding::{
-    MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler,
+    MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, QuantileTransformer, RobustScaler,
+    StandardScaler,
 };
 use mlsys_testkit::bench::{Grid, Point, numbers, words};
 
@@ -33,6 +34,7 @@ fn encoders(criterion: &mut Criterion) {
     both(criterion, "min_max_scaler", &MinMaxScaler::new(), numbers);
     both(criterion, "max_abs_scaler", &MaxAbsScaler::new(), numbers);
     both(criterion, "robust_scaler", &RobustScaler::new(), numbers);
+    both(criterion, "quantile_transformer", &QuantileTransformer::new(), numbers);
     both(criterion, "one_hot_encoder", &OneHotEncoder::new(), words);
     both(criterion, "ordinal_encoder", &OrdinalEncoder::new(), words);
 }

@@ -2,7 +2,10 @@
 
 use mlsys_core::Catalogue;
 
-use crate::{MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler};
+use crate::{
+    MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, QuantileTransformer, RobustScaler,
+    StandardScaler,
+};
 
 /// The one-pass recipes of this crate.
 pub fn catalogue() -> Catalogue {
@@ -11,6 +14,7 @@ pub fn catalogue() -> Catalogue {
         .recipe::<MinMaxScaler>("MinMaxScaler")
         .recipe::<OneHotEncoder>("OneHotEncoder")
         .recipe::<OrdinalEncoder>("OrdinalEncoder")
+        .recipe::<QuantileTransformer>("QuantileTransformer")
         .recipe::<RobustScaler>("RobustScaler")
         .recipe::<StandardScaler>("StandardScaler")
 }

@@ -2,13 +2,16 @@
 
 use mlsys_core::Registry;
 
-use crate::{FittedOneHotEncoder, FittedOrdinalEncoder, FittedScaler, FittedStandardScaler};
+use crate::{
+    FittedOneHotEncoder, FittedOrdinalEncoder, FittedQuantileTransformer, FittedScaler, FittedStandardScaler,
+};
 
 /// Adds the fitted types of this crate to a registry.
 pub fn register(registry: Registry) -> Registry {
     registry
         .transform::<FittedStandardScaler>()
         .transform::<FittedScaler>()
+        .transform::<FittedQuantileTransformer>()
         .transform::<FittedOrdinalEncoder>()
         .transform::<FittedOneHotEncoder>()
 }

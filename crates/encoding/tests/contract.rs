@@ -2,8 +2,8 @@
 
 use mlsys_core::{Fit, Role};
 use mlsys_encoding::{
-    Center, MaxAbsScaler, MinMaxScaler, MissingAs, OneHotEncoder, OrdinalEncoder, RobustScaler, Scale,
-    StandardScaler, Unseen, UnseenCode,
+    Center, MaxAbsScaler, MinMaxScaler, MissingAs, OneHotEncoder, OrdinalEncoder, OutputDistribution,
+    QuantileTransformer, RobustScaler, Scale, StandardScaler, Unseen, UnseenCode,
 };
 use mlsys_stats::Quantiles;
 use mlsys_testkit::{Contract, Features, streamed_fit, table};
@@ -49,6 +49,18 @@ fn robust_scaler() {
 }
 
 #[test]
+fn quantile_transformer() {
+    let recipe = QuantileTransformer::new();
+    Contract::new("QuantileTransformer", recipe)
+        .bad("n_quantiles", recipe.n_quantiles(1))
+        .bad("n_quantiles", recipe.n_quantiles(1_000_001))
+        .bad("exact_up_to", recipe.quantiles(Quantiles::new().exact_up_to(0)))
+        .transform();
+    let normal = recipe.n_quantiles(20).output(OutputDistribution::Normal);
+    Contract::new("QuantileTransformer, normal", normal).transform();
+}
+
+#[test]
 fn ordinal_encoder() {
     let recipe = OrdinalEncoder::new();
     let bad = recipe.max_distinct(0);
@@ -82,6 +94,7 @@ fn streams() {
     streamed_fit("MinMaxScaler", &MinMaxScaler::new(), &batch, &roles);
     streamed_fit("MaxAbsScaler", &MaxAbsScaler::new(), &batch, &roles);
     streamed_fit("RobustScaler", &RobustScaler::new(), &batch, &roles);
+    streamed_fit("QuantileTransformer", &QuantileTransformer::new(), &batch, &roles);
     streamed_fit("OrdinalEncoder", &OrdinalEncoder::new(), &batch, &roles);
     streamed_fit("OneHotEncoder", &OneHotEncoder::new(), &batch, &roles);
 }

@@ -93,6 +93,8 @@ fn recipes_are_those_of_their_types() {
     same(known, "MinMaxScaler", wide, MinMaxScaler::new().range(-1.0, 1.0).clip(true));
     let wide = json!({ "between": [0.1, 0.9], "center": false });
     same(known, "RobustScaler", wide, RobustScaler::new().between(0.1, 0.9).center(false));
+    let nine = json!({ "n_quantiles": 9 });
+    same(known, "QuantileTransformer", nine, QuantileTransformer::new().n_quantiles(9));
     let constant = |value| json!({ "value": value });
     same(known, "ConstantImputer", constant(json!({ "int": 3 })), ConstantImputer::new(3));
     same(known, "ConstantImputer", constant(json!({ "text": "?" })), ConstantImputer::new("?"));

@@ -41,6 +41,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("MinMaxScaler", &["ties", "nulls", "weights"]),
     ("MaxAbsScaler", &["ties", "nulls", "weights"]),
     ("RobustScaler", &["ties", "nulls", "weights"]),
+    ("QuantileTransformer", &["ties", "nulls", "weights"]),
     ("OneHotEncoder", &["ties", "nulls", "weights"]),
     ("OrdinalEncoder", &["ties", "nulls", "weights"]),
     ("ConstantImputer", &["ties", "nulls", "weights"]),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ascending;
 use crate::counted::few_distinct;
-use crate::{Column, ColumnStatistic, Infinite, Kll};
+use crate::{Column, ColumnStatistic, Distribution, Infinite, Kll};
 
 /// Quantiles of a numeric column, mergeable: exact up to a number of distinct values, then a [`Kll`] sketch.
 ///
@@ -234,6 +234,11 @@ impl QuantilesSummary {
     /// The values kept, ascending, and the weight up to each.
     pub(crate) fn steps(&self) -> (&[f64], &[f64]) {
         (&self.values, &self.upto)
+    }
+
+    /// The values kept as a distribution: all distinct values, or the items of a sketch.
+    pub fn distribution(&self) -> Distribution<'_> {
+        Distribution::new(&self.values, &self.upto, self.whole)
     }
 
     /// The standard deviation of a rank, and the largest share of the rows that one item of a sketch stands for; 0

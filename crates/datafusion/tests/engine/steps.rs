@@ -13,7 +13,8 @@ use mlsys_core::{
 };
 use mlsys_datafusion::{Frame, fit_on, predict_on, predict_proba_on, transform_on};
 use mlsys_encoding::{
-    MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler,
+    MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, OutputDistribution, QuantileTransformer,
+    RobustScaler, StandardScaler,
 };
 use mlsys_missing_values::{ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer};
 use mlsys_models::{LogisticRegression, Rule};
@@ -118,6 +119,7 @@ fn every_recipe_equals_itself_in_memory() -> Result<()> {
             MinMaxScaler true: MinMaxScaler::new(), MinMaxScaler::new().range(-1.0, 3.0).clip(true);
             OneHotEncoder true: OneHotEncoder::new(), OneHotEncoder::new().on(Columns::named(["word", "team"]));
             OrdinalEncoder true: OrdinalEncoder::new();
+            QuantileTransformer true: QuantileTransformer::new(), QuantileTransformer::new().n_quantiles(9).output(OutputDistribution::Normal);
             RobustScaler true: RobustScaler::new(), RobustScaler::new().between(0.05, 0.95).center(false);
             StandardScaler false: StandardScaler::new();
         }

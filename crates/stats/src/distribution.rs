@@ -1,0 +1,162 @@
+//! A sample as a distribution: its distinct values and the weight up to each.
+
+use std::ops::Range;
+
+/// The distinct values of a sample, ascending, and the weight up to each. Given by
+/// [`QuantilesSummary::distribution`](crate::QuantilesSummary::distribution).
+///
+/// ```
+/// use mlsys_core::arrow::array::{ArrayRef, Float64Array};
+/// use mlsys_stats::{ColumnStatistic, Quantiles};
+/// use std::sync::Arc;
+///
+/// let x: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.0, 2.0, 9.0]));
+/// let summary = Quantiles::new().of("x", &x, None)?;
+/// let distribution = summary.distribution();
+/// assert_eq!(distribution.values(), [1.0, 2.0, 9.0]);
+/// assert_eq!(distribution.weights().collect::<Vec<_>>(), [1.0, 2.0, 1.0]);
+/// assert_eq!(distribution.linear(2, 3), Some(2.0));
+/// assert_eq!(distribution.averaged(3, 4), Some(5.5));
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Distribution<'a> {
+    values: &'a [f64],
+    upto: &'a [f64],
+    /// The weight of what is left out before the first value.
+    before: f64,
+    whole: bool,
+}
+
+impl<'a> Distribution<'a> {
+    pub(crate) fn new(values: &'a [f64], upto: &'a [f64], whole: bool) -> Self {
+        Self { values, upto, before: 0.0, whole }
+    }
+
+    /// The distinct values, ascending.
+    pub fn values(&self) -> &'a [f64] {
+        self.values
+    }
+
+    /// The weight of each value.
+    pub fn weights(&self) -> impl Iterator<Item = f64> + 'a {
+        let mut before = self.before;
+        self.upto.iter().map(move |&upto| upto - std::mem::replace(&mut before, upto))
+    }
+
+    /// The weight of all of them.
+    pub fn weight(&self) -> f64 {
+        self.upto.last().map_or(0.0, |upto| upto - self.before)
+    }
+
+    /// Whether the weights are whole numbers of rows.
+    pub fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// The weight of the values in a range of places.
+    pub fn weight_of(&self, places: Range<usize>) -> f64 {
+        self.part(places).weight()
+    }
+
+    /// The distribution of the values in a range of places alone.
+    pub fn part(&self, places: Range<usize>) -> Self {
+        let end = places.end.min(self.values.len());
+        let start = places.start.min(end);
+        let before = if start == 0 { self.before } else { self.upto[start - 1] };
+        Self { values: &self.values[start..end], upto: &self.upto[start..end], before, whole: self.whole }
+    }
+
+    /// The quantile of `i / of` between the two values next to it: type 7 of Hyndman and Fan, as
+    /// [`Quantiles`](crate::Quantiles) takes it, and with its rule for weights that are not whole. Ranks are exact: no
+    /// rounding of a share takes a quantile off a value. `None` without values.
+    pub fn linear(&self, i: u64, of: u64) -> Option<f64> {
+        let last = *self.values.last()?;
+        if !self.whole {
+            return self.averaged(i, of);
+        }
+        let of = u128::from(of.max(1));
+        let rank = (self.weight() as u128).saturating_sub(1) * u128::from(i).min(of);
+        let at = |rank: u128| {
+            let place = self.upto.partition_point(|&upto| upto - self.before <= rank as f64);
+            self.values.get(place).copied().unwrap_or(last)
+        };
+        let (floor, share) = (rank / of, (rank % of) as f64 / of as f64);
+        let low = at(floor);
+        if share == 0.0 {
+            return Some(low);
+        }
+        Some(between(low, at(floor + 1), share))
+    }
+
+    /// The first value with at least `i / of` of the weight up to it; the middle between it and the next where it is just
+    /// that (`averaged_inverted_cdf` of numpy and scikit-learn, type 2 of Hyndman and Fan). `None` without values.
+    pub fn averaged(&self, i: u64, of: u64) -> Option<f64> {
+        let (of, i) = (of.max(1), i.min(of.max(1)));
+        let compare = |upto: f64| {
+            let upto = upto - self.before;
+            if self.whole {
+                (upto as u128 * u128::from(of)).cmp(&(self.weight() as u128 * u128::from(i)))
+            } else {
+                (upto * of as f64).total_cmp(&(self.weight() * i as f64))
+            }
+        };
+        let place =
+            self.upto.partition_point(|&upto| compare(upto).is_lt()).min(self.values.len().max(1) - 1);
+        let value = *self.values.get(place)?;
+        match self.values.get(place + 1) {
+            Some(next) if compare(self.upto[place]).is_eq() => Some(value / 2.0 + next / 2.0),
+            _ => Some(value),
+        }
+    }
+}
+
+/// The value a share of the way from `low` to `high`.
+fn between(low: f64, high: f64, share: f64) -> f64 {
+    // Two huge values of opposite sign must not overflow.
+    let step = high - low;
+    if step.is_finite() { low + share * step } else { low * (1.0 - share) + high * share }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_distributions_of_their_own() {
+        let (values, upto) = ([1.0, 2.0, 5.0, 7.0], [3.0, 4.0, 6.0, 10.0]);
+        let all = Distribution::new(&values, &upto, true);
+        let part = all.part(1..3);
+        assert_eq!((part.values(), part.weight()), (&values[1..3], 3.0));
+        assert_eq!(part.weights().collect::<Vec<_>>(), [1.0, 2.0]);
+        assert_eq!(
+            (part.averaged(1, 3), part.averaged(2, 3), part.averaged(3, 3)),
+            (Some(3.5), Some(5.0), Some(5.0))
+        );
+        assert_eq!(
+            (part.linear(0, 4), part.linear(1, 4), part.linear(1, 2)),
+            (Some(2.0), Some(3.5), Some(5.0))
+        );
+        assert_eq!((all.part(2..2).linear(1, 2), all.part(9..12).averaged(0, 1)), (None, None));
+        assert_eq!(all.weight_of(0..2), 4.0);
+    }
+
+    #[test]
+    fn fractions_have_no_scale() {
+        let values = [1.0, 2.0, 4.0];
+        for scale in [1.0, 0.25, 0.7] {
+            let upto = [scale, 2.0 * scale, 4.0 * scale];
+            let of = Distribution::new(&values, &upto, false);
+            assert_eq!(
+                (of.averaged(1, 4), of.linear(1, 2), of.averaged(3, 4)),
+                (Some(1.5), Some(3.0), Some(4.0))
+            );
+        }
+    }
+
+    #[test]
+    fn huge_values_do_not_overflow() {
+        let of = Distribution::new(&[-1.5e308, 1.5e308], &[1.0, 2.0], true);
+        assert_eq!((of.linear(1, 2), of.averaged(1, 2)), (Some(0.0), Some(0.0)));
+    }
+}

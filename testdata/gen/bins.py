@@ -1,0 +1,67 @@
+"""Golden numbers of quantile transforms, bins and power transforms: scikit-learn.
+
+Run with the versions in requirements.txt: python testdata/gen/bins.py
+"""
+
+import warnings
+from fractions import Fraction
+
+import numpy as np
+from sklearn.preprocessing import QuantileTransformer
+
+from golden import case, repeated, rows_repeated, write
+
+rng = np.random.default_rng(23)
+nan = np.nan
+warnings.simplefilter("ignore")
+
+columns = {
+    "nine values": np.array([-2, -1.5, -1, 0, 0.3, 1, 1.5, 3, 10]),
+    "ties": np.array([1.0, 2.0, 2.0, 2.0, nan, 5.0, 5.0, -3.0, nan, 0.0]),
+    "offset": np.where(rng.random(200) < 0.2, nan, rng.normal(size=200) + 1e9),
+    "skewed": np.where(rng.random(301) < 0.1, nan, np.exp(2 * rng.normal(size=301))),
+    "whole": np.where(rng.random(500) < 0.1, nan, np.floor(rng.gamma(2.0, 3.0, 500))),
+    "small": np.array([1e-5 * v for v in [1, 2, 4, 8, 16, 3, 3, 5]]),
+}
+
+
+def weightings(x):
+    return [("", None), ("weighted", np.append(rng.integers(0, 4, len(x) - 1), 1).astype(float))]
+
+
+def cases_of():
+    """Each column, without weights and with whole ones, and the rows that these stand for, without the missing ones."""
+    for name, x in columns.items():
+        for label, w in weightings(x):
+            rows = rows_repeated(x, w)
+            tool = {} if w is None else dict(tool="scikit-learn, to rows repeated")
+            yield f"{name} {label}".strip(), x, w, rows[~np.isnan(rows)], tool
+
+
+def exact_quantiles(rows, n):
+    """numpy's ranks are off by a rounding, which takes a quantile off a tied value and moves all its ties by a landmark."""
+    x = [Fraction(float(v)) for v in sorted(rows)]
+    ranks = [Fraction(i * (len(x) - 1), max(n - 1, 1)) for i in range(n)]
+    at = lambda i: x[min(i, len(x) - 1)]
+    return np.array([float(at(int(h)) + (h - int(h)) * (at(int(h) + 1) - at(int(h)))) for h in ranks])
+
+
+transformed = []
+for name, x, w, rows, tool in cases_of():
+    low, high = rows.min(), rows.max()
+    new = np.concatenate([[low - 1, high + 1, nan], low + (high - low) * rng.random(12)])
+    expected = {}
+    for part, output, n in [("uniform", "uniform", 1000), ("normal", "normal", 1000), ("five", "uniform", 5)]:
+        fitted = QuantileTransformer(n_quantiles=n, output_distribution=output, subsample=None).fit(rows[:, None])
+        exact = exact_quantiles(rows, fitted.n_quantiles_)
+        assert np.allclose(fitted.quantiles_[:, 0], exact, rtol=1e-14)
+        fitted.quantiles_ = exact[:, None]
+        places = np.linspace(0, 1, 17) if output == "uniform" else np.linspace(-6, 6, 17)
+        expected |= {
+            part: fitted.transform(x[:, None])[:, 0], f"{part} new": fitted.transform(new[:, None])[:, 0],
+            f"{part} inverse": fitted.inverse_transform(places[:, None])[:, 0],
+        }
+    transformed.append(case(
+        name, "from exact quantiles, since rounded ones move ties; fitted without the missing values, whose rows count as landmarks there",
+        {"x": x, "weights": w, "new": new}, {"QuantileTransformer": expected}, ties=repeated(x), atol=1e-14, **tool))
+write("quantile_transformer.json", transformed)
