@@ -7,7 +7,8 @@ import warnings
 from fractions import Fraction
 
 import numpy as np
-from sklearn.preprocessing import QuantileTransformer
+from sklearn.cluster import KMeans
+from sklearn.preprocessing import KBinsDiscretizer, QuantileTransformer
 
 from golden import case, repeated, rows_repeated, write
 
@@ -65,3 +66,51 @@ for name, x, w, rows, tool in cases_of():
         name, "from exact quantiles, since rounded ones move ties; fitted without the missing values, whose rows count as landmarks there",
         {"x": x, "weights": w, "new": new}, {"QuantileTransformer": expected}, ties=repeated(x), atol=1e-14, **tool))
 write("quantile_transformer.json", transformed)
+
+
+def k_means_edges(rows, k):
+    """As KBinsDiscretizer, whose k-means is not run to its end."""
+    ends = np.linspace(rows.min(), rows.max(), k + 1)
+    init = ((ends[1:] + ends[:-1]) * 0.5)[:, None]
+    distances = np.abs(rows[:, None] - init.T)
+    empty = k - len(set(distances.argmin(axis=1)))
+    furthest = np.sort(distances.min(axis=1))[-empty - 1:]
+    nearest = np.sort(distances, axis=1)
+    if empty and (repeated(rows) or np.diff(furthest).min() < 1e-9) or (nearest[:, 1] - nearest[:, 0]).min() < 1e-9:
+        return None  # Which of equally far values or centres is taken is left to rounding there.
+    fitted = KMeans(n_clusters=k, init=init, n_init=1, tol=0, max_iter=10_000).fit(rows[:, None])
+    centres = np.sort(fitted.cluster_centers_[:, 0])
+    return np.r_[rows.min(), (centres[1:] + centres[:-1]) * 0.5, rows.max()]
+
+
+binned = []
+for name, x, w, rows, tool in cases_of():
+    for k in [3, 4, 7]:
+        new = np.concatenate([[rows.min() - 1, rows.max() + 1], rng.uniform(rows.min(), rows.max(), 12)])
+        expected = {}
+        for part, options in {
+            "EqualWidth": dict(strategy="uniform"), "Averaged": dict(quantile_method="averaged_inverted_cdf"),
+            "Linear": dict(quantile_method="linear"), "KMeans": dict(strategy="kmeans"),
+        }.items():
+            fitted = KBinsDiscretizer(k, encode="ordinal", subsample=None, **options).fit(rows[:, None])
+            if part == "KMeans":
+                if len(np.unique(rows)) < k:
+                    continue
+                edges = k_means_edges(rows, k)
+                if edges is None:
+                    continue
+                fitted.bin_edges_[0] = edges
+            edges = fitted.bin_edges_[0]
+            empty = np.histogram(rows, edges)[0] == 0
+            if part in ("Averaged", "Linear") and (len(edges) != k + 1 or empty.any()):
+                continue  # The rule for repeated edges is mlsys's own.
+            present = np.where(np.isnan(x), 0, x)
+            codes = fitted.transform(present[:, None])[:, 0]
+            expected[part] = {
+                "edges": edges, "codes": np.where(np.isnan(x), nan, codes), "new": fitted.transform(new[:, None])[:, 0],
+                "centres": fitted.inverse_transform(np.arange(len(edges) - 1.0)[:, None])[:, 0],
+            }
+        binned.append(case(
+            f"{name} {k} bins", "sums in another order; k-means with tol=0",
+            {"x": x, "weights": w, "new": new, "options": {"bins": k}}, {"Binner": expected}, ties=repeated(x), atol=1e-14, **tool))
+write("bins.json", binned)

@@ -1,6 +1,7 @@
 //! A file per job, named as the job.
 
 mod chi_square;
+mod kbins_quantile;
 mod ks_2samp;
 mod logistic_regression;
 mod mutual_information;
@@ -34,6 +35,7 @@ pub fn load(name: &str, data: &str) -> Result<Box<dyn Job>> {
         "profile" => Box::new(profile::Profiling::load(data)?),
         "profile_3m" => Box::new(profile_3m::ProfilingFile::load(data)?),
         "standard_scaler" => Box::new(Numeric::load(StandardScaler::new(), data)?),
+        "kbins_quantile" => Box::new(kbins_quantile::Binning::load(data)?),
         "quantile_transformer" => Box::new(Numeric::load(QuantileTransformer::new(), data)?),
         "robust_scaler" => Box::new(Numeric::load(RobustScaler::new(), data)?),
         "one_hot" => Box::new(one_hot::OneHot::load(data)?),

@@ -13,7 +13,11 @@ pub struct Numeric<R> {
 
 impl<R> Numeric<R> {
     pub fn load(recipe: R, directory: &str) -> Result<Self> {
-        let train = Dataset::new(data::numeric(directory)?)?.into_train_all();
+        Self::of(recipe, data::numeric(directory)?)
+    }
+
+    pub fn of(recipe: R, batch: RecordBatch) -> Result<Self> {
+        let train = Dataset::new(batch)?.into_train_all();
         Ok(Self { recipe, train, output: None })
     }
 }

@@ -5,7 +5,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use mlsys_core::{Dataset, Fit, Transform};
 use mlsys_encoding::{
-    MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, QuantileTransformer, RobustScaler,
+    Binner, MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, QuantileTransformer, RobustScaler,
     StandardScaler,
 };
 use mlsys_testkit::bench::{Grid, Point, numbers, words};
@@ -35,6 +35,7 @@ fn encoders(criterion: &mut Criterion) {
     both(criterion, "max_abs_scaler", &MaxAbsScaler::new(), numbers);
     both(criterion, "robust_scaler", &RobustScaler::new(), numbers);
     both(criterion, "quantile_transformer", &QuantileTransformer::new(), numbers);
+    both(criterion, "binner", &Binner::new(), numbers);
     both(criterion, "one_hot_encoder", &OneHotEncoder::new(), words);
     both(criterion, "ordinal_encoder", &OrdinalEncoder::new(), words);
 }

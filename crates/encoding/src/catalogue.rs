@@ -3,13 +3,14 @@
 use mlsys_core::Catalogue;
 
 use crate::{
-    MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, QuantileTransformer, RobustScaler,
+    Binner, MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, QuantileTransformer, RobustScaler,
     StandardScaler,
 };
 
 /// The one-pass recipes of this crate.
 pub fn catalogue() -> Catalogue {
     Catalogue::new()
+        .recipe::<Binner>("Binner")
         .recipe::<MaxAbsScaler>("MaxAbsScaler")
         .recipe::<MinMaxScaler>("MinMaxScaler")
         .recipe::<OneHotEncoder>("OneHotEncoder")

@@ -1,6 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod bin_names;
+mod binner;
 mod catalogue;
+mod equal_frequency;
+mod fitted_binner;
 mod fitted_scaler;
 mod max_abs_scaler;
 mod memo;
@@ -13,7 +17,9 @@ mod robust_scaler;
 mod standard_scaler;
 mod vocabulary;
 
+pub use binner::{BinBy, Binner, QuantileRule};
 pub use catalogue::catalogue;
+pub use fitted_binner::{BinOutput, FittedBinner, MissingBin};
 pub use fitted_scaler::FittedScaler;
 pub use max_abs_scaler::MaxAbsScaler;
 pub use min_max_scaler::MinMaxScaler;

@@ -3,7 +3,8 @@
 use mlsys_core::Registry;
 
 use crate::{
-    FittedOneHotEncoder, FittedOrdinalEncoder, FittedQuantileTransformer, FittedScaler, FittedStandardScaler,
+    FittedBinner, FittedOneHotEncoder, FittedOrdinalEncoder, FittedQuantileTransformer, FittedScaler,
+    FittedStandardScaler,
 };
 
 /// Adds the fitted types of this crate to a registry.
@@ -11,6 +12,7 @@ pub fn register(registry: Registry) -> Registry {
     registry
         .transform::<FittedStandardScaler>()
         .transform::<FittedScaler>()
+        .transform::<FittedBinner>()
         .transform::<FittedQuantileTransformer>()
         .transform::<FittedOrdinalEncoder>()
         .transform::<FittedOneHotEncoder>()

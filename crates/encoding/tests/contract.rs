@@ -2,8 +2,9 @@
 
 use mlsys_core::{Fit, Role};
 use mlsys_encoding::{
-    Center, MaxAbsScaler, MinMaxScaler, MissingAs, OneHotEncoder, OrdinalEncoder, OutputDistribution,
-    QuantileTransformer, RobustScaler, Scale, StandardScaler, Unseen, UnseenCode,
+    BinBy, BinOutput, Binner, Center, MaxAbsScaler, MinMaxScaler, MissingAs, MissingBin, OneHotEncoder,
+    OrdinalEncoder, OutputDistribution, QuantileRule, QuantileTransformer, RobustScaler, Scale,
+    StandardScaler, Unseen, UnseenCode,
 };
 use mlsys_stats::Quantiles;
 use mlsys_testkit::{Contract, Features, streamed_fit, table};
@@ -61,6 +62,28 @@ fn quantile_transformer() {
 }
 
 #[test]
+fn binner() {
+    let recipe = Binner::new();
+    let edges = |edges: &[f64]| Binner::new().by(BinBy::Edges(edges.to_vec()));
+    Contract::new("Binner", recipe.clone())
+        .bad("bins", recipe.clone().bins(1))
+        .bad("bins", recipe.clone().bins(10_001))
+        .bad("by", edges(&[1.0]))
+        .bad("by", edges(&[1.0, 1.0]))
+        .bad("by", edges(&[1.0, f64::NAN]))
+        .bad("by", edges(&[0.0, f64::INFINITY]))
+        .bad("k", recipe.clone().quantiles(Quantiles::new().k(3)))
+        .transform();
+    let linear = recipe.clone().quantile_rule(QuantileRule::Linear).bins(40).missing(MissingBin::Own);
+    Contract::new("Binner, linear", linear).transform();
+    let columns = recipe.clone().output(BinOutput::Columns).by(BinBy::KMeans).bins(7);
+    Contract::new("Binner, k-means", columns).transform();
+    let width = recipe.by(BinBy::EqualWidth).missing(MissingBin::Keep).output(BinOutput::Columns);
+    Contract::new("Binner, equal width", width).transform();
+    Contract::new("Binner, edges", edges(&[-9.5, -1.0, 0.0, 30.0])).transform();
+}
+
+#[test]
 fn ordinal_encoder() {
     let recipe = OrdinalEncoder::new();
     let bad = recipe.max_distinct(0);
@@ -95,6 +118,8 @@ fn streams() {
     streamed_fit("MaxAbsScaler", &MaxAbsScaler::new(), &batch, &roles);
     streamed_fit("RobustScaler", &RobustScaler::new(), &batch, &roles);
     streamed_fit("QuantileTransformer", &QuantileTransformer::new(), &batch, &roles);
+    streamed_fit("Binner", &Binner::new(), &batch, &roles);
+    streamed_fit("Binner", &Binner::new().by(BinBy::EqualWidth), &batch, &roles);
     streamed_fit("OrdinalEncoder", &OrdinalEncoder::new(), &batch, &roles);
     streamed_fit("OneHotEncoder", &OneHotEncoder::new(), &batch, &roles);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mlsys_core::arrow::array::{ArrayRef, Float64Array, RecordBatch};
 use mlsys_core::{Dataset, Fit, Train, Transform, column};
-use mlsys_encoding::{OutputDistribution, QuantileTransformer};
+use mlsys_encoding::{BinBy, Binner, OutputDistribution, QuantileRule, QuantileTransformer};
 use mlsys_testkit::golden::load;
 use serde_json::Value;
 
@@ -80,4 +80,52 @@ fn quantile_transformer() {
             assert_equal(case, part, &found(&output), &numbers(expected));
         }
     }
+}
+
+#[test]
+fn binner() {
+    for case in &cases("bins.json") {
+        let items = case["expected"].as_object().unwrap();
+        assert_eq!(items.keys().collect::<Vec<_>>(), ["Binner"]);
+        let bins = case["input"]["options"]["bins"].as_u64().unwrap() as usize;
+        for (part, expected) in items["Binner"].as_object().unwrap() {
+            let recipe = match part.as_str() {
+                "EqualWidth" => Binner::new().by(BinBy::EqualWidth),
+                "Averaged" => Binner::new(),
+                "Linear" => Binner::new().quantile_rule(QuantileRule::Linear),
+                "KMeans" => Binner::new().by(BinBy::KMeans),
+                other => panic!("{other} is not checked"),
+            };
+            let train = train(case);
+            let fitted = recipe.bins(bins).fit(&train).unwrap();
+            assert_equal(case, part, fitted.edges("x").unwrap(), &numbers(&expected["edges"]));
+            let codes = found(&fitted.transform(train.batch()).unwrap());
+            assert_equal(case, part, &codes, &numbers(&expected["codes"]));
+            let new = found(&fitted.transform(&batch(&numbers(&case["input"]["new"]))).unwrap());
+            assert_equal(case, part, &new, &numbers(&expected["new"]));
+            let codes: Vec<f64> = (0..fitted.bin_names("x").unwrap().len()).map(|code| code as f64).collect();
+            let centres = found(&fitted.inverse_transform(&batch(&codes)).unwrap());
+            assert_equal(case, part, &centres, &numbers(&expected["centres"]));
+        }
+    }
+}
+
+/// What one can count: scikit-learn issue #19433, where eight zeros, 1 and 2 are one bin.
+#[test]
+fn heavy_values_have_bins_of_their_own() {
+    let edges = |x: &[f64], bins: usize| {
+        let train = Dataset::new(batch(x)).unwrap().into_train_all();
+        Binner::new().bins(bins).fit(&train).unwrap().edges("x").unwrap().to_vec()
+    };
+    let mut x = [0.0; 10];
+    x[8..].copy_from_slice(&[1.0, 2.0]);
+    assert_eq!(edges(&x, 3), [0.0, 1.0, 1.5, 2.0]);
+    // Two bins are left for two values below a heavy one at the end, which closes its bin alone.
+    assert_eq!(edges(&[1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0], 3), [1.0, 1.5, 5.0, 5.0]);
+    // Heavy in the middle; six rows around it share three bins, the longer run has two.
+    let middle = [1.0, 2.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 4.0, 5.0, 6.0, 7.0];
+    assert_eq!(edges(&middle, 4), [1.0, 3.0, 4.0, 5.5, 7.0]);
+    // As many values as bins, a value and a constant.
+    assert_eq!(edges(&[1.0, 1.0, 1.0, 2.0, 3.0], 3), [1.0, 2.0, 2.5, 3.0]);
+    assert_eq!(edges(&[7.0, 7.0], 3), [7.0, 7.0]);
 }

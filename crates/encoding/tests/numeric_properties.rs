@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
-use mlsys_core::arrow::array::{ArrayRef, Float64Array, RecordBatch};
+use mlsys_core::arrow::array::{Array, ArrayRef, Float64Array, RecordBatch};
 use mlsys_core::{Dataset, ErrorKind, Fit, Train, Transform, column};
-use mlsys_encoding::{OutputDistribution, QuantileTransformer};
+use mlsys_encoding::{
+    BinBy, BinOutput, Binner, MissingBin, OutputDistribution, QuantileRule, QuantileTransformer,
+};
 use proptest::prelude::*;
 
 fn batch(values: &[Option<f64>]) -> RecordBatch {
@@ -97,4 +99,98 @@ fn infinities_are_refused_while_fitting_and_go_to_the_ends_after() {
     assert_eq!(of(&places), [0.0, 0.0, 0.5, 1.0, 1.0]);
     let error = QuantileTransformer::new().fit(&train(&[None, None])).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::AllMissing { .. }), "{error}");
+}
+
+fn recipes() -> impl Strategy<Value = Binner> {
+    let by = prop_oneof![Just(BinBy::EqualWidth), Just(BinBy::EqualFrequency), Just(BinBy::KMeans)];
+    let rule = prop_oneof![Just(QuantileRule::Averaged), Just(QuantileRule::Linear)];
+    (by, rule, 2..12usize).prop_map(|(by, rule, bins)| Binner::new().by(by).quantile_rule(rule).bins(bins))
+}
+
+/// `[low, high)`, the last one closed, one by one.
+fn naive_code(edges: &[f64], x: f64) -> f64 {
+    let last = edges.len() - 2;
+    let inside = |i: usize| edges[i] <= x && (x < edges[i + 1] || i == last);
+    match (0..=last).find(|&i| inside(i)) {
+        Some(code) => code as f64,
+        None if x < edges[0] => 0.0,
+        None => last as f64,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn bins_cover_every_value_once(values in values(), recipe in recipes(), extra in prop::collection::vec(-9.0..9.0f64, 9)) {
+        let train = train(&values);
+        let fitted = recipe.fit(&train).unwrap();
+        let edges = fitted.edges("x").unwrap().to_vec();
+        prop_assert!(edges.len() <= 13 && edges[..edges.len() - 1].windows(2).all(|pair| pair[0] < pair[1]));
+        let present: Vec<f64> = values.iter().flatten().copied().collect();
+        let least = present.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = present.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        prop_assert_eq!((edges[0], edges[edges.len() - 1]), (least, most));
+        let points: Vec<f64> = present.iter().copied().chain(extra).collect();
+        for (x, code) in points.iter().zip(of(&fitted.transform(&rows(&points)).unwrap())) {
+            prop_assert_eq!(code, naive_code(&edges, *x), "{} in {:?}", x, edges);
+        }
+        let codes = of(&fitted.transform(train.batch()).unwrap());
+        prop_assert!(codes.iter().zip(&values).all(|(code, x)| code.is_nan() == x.is_none()));
+        // A middle is in its own bin.
+        let codes: Vec<f64> = (0..edges.len() - 1).map(|code| code as f64).collect();
+        let middles = fitted.inverse_transform(&rows(&codes)).unwrap();
+        prop_assert_eq!(of(&fitted.transform(&middles).unwrap()), codes);
+        // Columns say what codes say, and come back as the same middles.
+        let hot = recipe.output(BinOutput::Columns).fit(&train).unwrap();
+        let columns = hot.transform(train.batch()).unwrap();
+        prop_assert_eq!(columns.num_columns(), edges.len());
+        let back = hot.inverse_transform(&columns).unwrap();
+        let expected = fitted.inverse_transform(&fitted.transform(train.batch()).unwrap()).unwrap();
+        prop_assert_eq!(back, expected);
+    }
+
+    #[test]
+    fn bins_of_equal_frequency_are_useful(values in values(), bins in 2..12usize) {
+        let train = train(&values);
+        let fitted = Binner::new().bins(bins).fit(&train).unwrap();
+        let codes = of(&fitted.transform(train.batch()).unwrap());
+        let edges = fitted.edges("x").unwrap();
+        let mut present: Vec<f64> = values.iter().flatten().copied().collect();
+        present.sort_by(f64::total_cmp);
+        let rows_in = |code: usize| codes.iter().filter(|c| **c == code as f64).count();
+        let counts: Vec<usize> = (0..edges.len() - 1).map(rows_in).collect();
+        prop_assert!(counts.iter().all(|&n| n > 0), "{counts:?} {edges:?}");
+        // A bin of several values holds at most a share, a row and one value that is not heavy by itself.
+        let mut distinct = present.clone();
+        distinct.dedup();
+        prop_assert!(distinct.len() < bins || counts.len() > 1);
+        for (code, &count) in counts.iter().enumerate() {
+            let inside: Vec<f64> = distinct.iter().copied().filter(|&x| naive_code(edges, x) == code as f64).collect();
+            let heaviest = inside.iter().map(|x| present.iter().filter(|y| *y == x).count()).max().unwrap();
+            prop_assert!(count <= present.len() / bins + heaviest + 1, "{counts:?} {edges:?}");
+        }
+    }
+}
+
+#[test]
+fn edges_of_your_own_take_everything() {
+    let train = train(&[Some(f64::INFINITY), Some(3.0), None, Some(-7.0)]);
+    let by = BinBy::Edges(vec![-1.0, 0.0, 3.0, 10.0]);
+    let fitted = Binner::new().by(by.clone()).fit(&train).unwrap();
+    assert_eq!(fitted.bin_names("x").unwrap(), ["x=[-1, 0)", "x=[0, 3)", "x=[3, 10]"]);
+    let codes = fitted.transform(train.batch()).unwrap();
+    assert_eq!(of(&codes)[..2], [2.0, 2.0]);
+    assert_eq!((of(&codes)[3], codes["x"].null_count()), (0.0, 1));
+    assert_eq!(of(&fitted.inverse_transform(&rows(&[0.0, 1.0, 2.0])).unwrap()), [-0.5, 1.5, 6.5]);
+    let error = fitted.inverse_transform(&rows(&[0.0, 3.0])).unwrap_err();
+    assert_eq!(error.to_string(), "column `x` has 3 in row 1; expected codes from 0 to 2");
+    let own = Binner::new().by(by).missing(MissingBin::Own);
+    let codes = own.fit(&train).unwrap().transform(train.batch()).unwrap();
+    assert_eq!(of(&codes), [2.0, 2.0, 3.0, 0.0]);
+    let columns =
+        own.clone().output(BinOutput::Columns).fit(&train).unwrap().transform(train.batch()).unwrap();
+    assert_eq!(columns.schema().field(3).name(), "x=<missing>");
+    let refused = own.missing(MissingBin::Error).fit(&train).unwrap().transform(train.batch()).unwrap_err();
+    assert!(matches!(refused.kind(), ErrorKind::MissingValues { count: 1, .. }), "{refused}");
 }

@@ -95,6 +95,9 @@ fn recipes_are_those_of_their_types() {
     same(known, "RobustScaler", wide, RobustScaler::new().between(0.1, 0.9).center(false));
     let nine = json!({ "n_quantiles": 9 });
     same(known, "QuantileTransformer", nine, QuantileTransformer::new().n_quantiles(9));
+    let width = json!({ "by": "equal_width", "bins": 4 });
+    same(known, "Binner", width, Binner::new().by(BinBy::EqualWidth).bins(4));
+    same(known, "Binner", json!({}), Binner::new());
     let constant = |value| json!({ "value": value });
     same(known, "ConstantImputer", constant(json!({ "int": 3 })), ConstantImputer::new(3));
     same(known, "ConstantImputer", constant(json!({ "text": "?" })), ConstantImputer::new("?"));

@@ -42,6 +42,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("MaxAbsScaler", &["ties", "nulls", "weights"]),
     ("RobustScaler", &["ties", "nulls", "weights"]),
     ("QuantileTransformer", &["ties", "nulls", "weights"]),
+    ("Binner", &["ties", "nulls", "weights"]),
     ("OneHotEncoder", &["ties", "nulls", "weights"]),
     ("OrdinalEncoder", &["ties", "nulls", "weights"]),
     ("ConstantImputer", &["ties", "nulls", "weights"]),

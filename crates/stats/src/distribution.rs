@@ -16,7 +16,7 @@ use std::ops::Range;
 /// assert_eq!(distribution.values(), [1.0, 2.0, 9.0]);
 /// assert_eq!(distribution.weights().collect::<Vec<_>>(), [1.0, 2.0, 1.0]);
 /// assert_eq!(distribution.linear(2, 3), Some(2.0));
-/// assert_eq!(distribution.averaged(3, 4), Some(5.5));
+/// assert_eq!(distribution.averaged(0.75), Some(5.5));
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,55 +67,64 @@ impl<'a> Distribution<'a> {
         Self { values: &self.values[start..end], upto: &self.upto[start..end], before, whole: self.whole }
     }
 
-    /// The quantile of `i / of` between the two values next to it: type 7 of Hyndman and Fan, as
-    /// [`Quantiles`](crate::Quantiles) takes it, and with its rule for weights that are not whole. Ranks are exact: no
-    /// rounding of a share takes a quantile off a value. `None` without values.
+    /// The quantile of a share in 0 to 1, as [`Quantiles`](crate::Quantiles) says: linear between two values, or
+    /// [`averaged`](Self::averaged) for weights that are not whole. `None` without values, or for another share.
+    pub fn quantile(&self, share: f64) -> Option<f64> {
+        if !(0.0..=1.0).contains(&share) || !self.whole {
+            return self.averaged(share);
+        }
+        let rank = ((self.weight() - 1.0) * share).max(0.0);
+        self.at_rank(rank.floor(), rank - rank.floor())
+    }
+
+    /// The quantile of `i / of` as [`quantile`](Self::quantile) gives it, but of the exact rank: no rounding of a share
+    /// takes it off a value.
     pub fn linear(&self, i: u64, of: u64) -> Option<f64> {
-        let last = *self.values.last()?;
         if !self.whole {
-            return self.averaged(i, of);
+            return self.averaged(i as f64 / of.max(1) as f64);
         }
         let of = u128::from(of.max(1));
         let rank = (self.weight() as u128).saturating_sub(1) * u128::from(i).min(of);
-        let at = |rank: u128| {
-            let place = self.upto.partition_point(|&upto| upto - self.before <= rank as f64);
+        self.at_rank((rank / of) as f64, (rank % of) as f64 / of as f64)
+    }
+
+    /// The value a share of the way from the one at a rank, counted from 0, to the next.
+    fn at_rank(&self, rank: f64, share: f64) -> Option<f64> {
+        let last = *self.values.last()?;
+        let at = |rank: f64| {
+            let place = self.upto.partition_point(|&upto| upto - self.before <= rank);
             self.values.get(place).copied().unwrap_or(last)
         };
-        let (floor, share) = (rank / of, (rank % of) as f64 / of as f64);
-        let low = at(floor);
+        let low = at(rank);
         if share == 0.0 {
             return Some(low);
         }
-        Some(between(low, at(floor + 1), share))
+        let high = at(rank + 1.0);
+        // Written so that two huge values of opposite sign do not overflow.
+        let step = high - low;
+        Some(match low == high {
+            true => low,
+            false if step.is_finite() => low + share * step,
+            false => low * (1.0 - share) + high * share,
+        })
     }
 
-    /// The first value with at least `i / of` of the weight up to it; the middle between it and the next where it is just
-    /// that (`averaged_inverted_cdf` of numpy and scikit-learn, type 2 of Hyndman and Fan). `None` without values.
-    pub fn averaged(&self, i: u64, of: u64) -> Option<f64> {
-        let (of, i) = (of.max(1), i.min(of.max(1)));
-        let compare = |upto: f64| {
-            let upto = upto - self.before;
-            if self.whole {
-                (upto as u128 * u128::from(of)).cmp(&(self.weight() as u128 * u128::from(i)))
-            } else {
-                (upto * of as f64).total_cmp(&(self.weight() * i as f64))
-            }
-        };
-        let place =
-            self.upto.partition_point(|&upto| compare(upto).is_lt()).min(self.values.len().max(1) - 1);
-        let value = *self.values.get(place)?;
+    /// The first value with at least this share of the weight up to it; the middle between it and the next where it is just
+    /// that (`averaged_inverted_cdf` of numpy and scikit-learn, type 2 of Hyndman and Fan). `None` without values, or for a
+    /// share not in 0 to 1.
+    pub fn averaged(&self, share: f64) -> Option<f64> {
+        if !(0.0..=1.0).contains(&share) {
+            return None;
+        }
+        let target = self.weight() * share;
+        let last = self.values.len().checked_sub(1)?;
+        let place = self.upto.partition_point(|&upto| upto - self.before < target).min(last);
+        let value = self.values[place];
         match self.values.get(place + 1) {
-            Some(next) if compare(self.upto[place]).is_eq() => Some(value / 2.0 + next / 2.0),
+            Some(next) if self.upto[place] - self.before == target => Some(value / 2.0 + next / 2.0),
             _ => Some(value),
         }
     }
-}
-
-/// The value a share of the way from `low` to `high`.
-fn between(low: f64, high: f64, share: f64) -> f64 {
-    // Two huge values of opposite sign must not overflow.
-    let step = high - low;
-    if step.is_finite() { low + share * step } else { low * (1.0 - share) + high * share }
 }
 
 #[cfg(test)]
@@ -130,14 +139,14 @@ mod tests {
         assert_eq!((part.values(), part.weight()), (&values[1..3], 3.0));
         assert_eq!(part.weights().collect::<Vec<_>>(), [1.0, 2.0]);
         assert_eq!(
-            (part.averaged(1, 3), part.averaged(2, 3), part.averaged(3, 3)),
+            (part.averaged(1.0 / 3.0), part.averaged(2.0 / 3.0), part.averaged(3.0 / 3.0)),
             (Some(3.5), Some(5.0), Some(5.0))
         );
         assert_eq!(
             (part.linear(0, 4), part.linear(1, 4), part.linear(1, 2)),
             (Some(2.0), Some(3.5), Some(5.0))
         );
-        assert_eq!((all.part(2..2).linear(1, 2), all.part(9..12).averaged(0, 1)), (None, None));
+        assert_eq!((all.part(2..2).linear(1, 2), all.part(9..12).averaged(0.0 / 1.0)), (None, None));
         assert_eq!(all.weight_of(0..2), 4.0);
     }
 
@@ -148,7 +157,7 @@ mod tests {
             let upto = [scale, 2.0 * scale, 4.0 * scale];
             let of = Distribution::new(&values, &upto, false);
             assert_eq!(
-                (of.averaged(1, 4), of.linear(1, 2), of.averaged(3, 4)),
+                (of.averaged(1.0 / 4.0), of.linear(1, 2), of.averaged(3.0 / 4.0)),
                 (Some(1.5), Some(3.0), Some(4.0))
             );
         }
@@ -157,6 +166,6 @@ mod tests {
     #[test]
     fn huge_values_do_not_overflow() {
         let of = Distribution::new(&[-1.5e308, 1.5e308], &[1.0, 2.0], true);
-        assert_eq!((of.linear(1, 2), of.averaged(1, 2)), (Some(0.0), Some(0.0)));
+        assert_eq!((of.linear(1, 2), of.averaged(1.0 / 2.0)), (Some(0.0), Some(0.0)));
     }
 }

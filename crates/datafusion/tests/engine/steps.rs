@@ -13,8 +13,8 @@ use mlsys_core::{
 };
 use mlsys_datafusion::{Frame, fit_on, predict_on, predict_proba_on, transform_on};
 use mlsys_encoding::{
-    MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, OutputDistribution, QuantileTransformer,
-    RobustScaler, StandardScaler,
+    BinBy, BinOutput, Binner, MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, OutputDistribution,
+    QuantileTransformer, RobustScaler, StandardScaler,
 };
 use mlsys_missing_values::{ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer};
 use mlsys_models::{LogisticRegression, Rule};
@@ -111,6 +111,7 @@ fn every_recipe_equals_itself_in_memory() -> Result<()> {
             )+};
         }
         each! {
+            Binner true: Binner::new().output(BinOutput::Columns), Binner::new().by(BinBy::EqualWidth);
             ConstantImputer true: ConstantImputer::new(-1.0);
             MeanImputer false: MeanImputer::new(), MeanImputer::new().indicators(Indicators::WhereMissing);
             MedianImputer true: MedianImputer::new(), MedianImputer::new().on(Columns::named(["number", "count"]));
