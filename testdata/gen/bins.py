@@ -1,14 +1,16 @@
-"""Golden numbers of quantile transforms, bins and power transforms: scikit-learn.
+"""Golden numbers of quantile transforms, bins, caps, rows of length 1, logarithms and powers: scikit-learn and numpy.
 
 Run with the versions in requirements.txt: python testdata/gen/bins.py
 """
 
 import warnings
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
+import scipy.stats
 from sklearn.cluster import KMeans
-from sklearn.preprocessing import KBinsDiscretizer, QuantileTransformer
+from sklearn.preprocessing import KBinsDiscretizer, QuantileTransformer, normalize
 
 from golden import case, repeated, rows_repeated, write
 
@@ -114,3 +116,65 @@ for name, x, w, rows, tool in cases_of():
             f"{name} {k} bins", "sums in another order; k-means with tol=0",
             {"x": x, "weights": w, "new": new, "options": {"bins": k}}, {"Binner": expected}, ties=repeated(x), atol=1e-14, **tool))
 write("bins.json", binned)
+
+
+def caps(rows):
+    """As feature-engine's Winsorizer, with deviations divided by n, and MADs of a normal column."""
+    q1, median, q3 = np.quantile(rows, [0.25, 0.5, 0.75])
+    mad = np.median(np.abs(rows - median)) / scipy.stats.norm.ppf(0.75)
+    mean, deviation = np.mean(rows), np.std(rows)
+    around = lambda centre, below, above, spread: [centre - below, centre + above] if spread else [-np.inf, np.inf]
+    return {
+        "Quantiles": np.quantile(rows, [0.05, 0.95]), "Iqr": [q1 - 1.5 * (q3 - q1), q3 + 1.5 * (q3 - q1)] if q3 > q1 else [-np.inf, np.inf],
+        "Gaussian": around(mean, 1.5 * deviation, 1.5 * deviation, deviation), "Mad": around(median, 3.5 * mad, 3.5 * mad, mad),
+    }
+
+
+capped = []
+for name, x, w, rows, _ in cases_of():
+    expected = {}
+    for part, (low, high) in caps(rows).items():
+        if name.startswith("offset") and part == "Gaussian":
+            # numpy's mean loses digits at an offset.
+            exact = [Fraction(float(v)) for v in rows]
+            mean = sum(exact) / len(exact)
+            deviation = float(sum((v - mean) ** 2 for v in exact) / len(exact)) ** 0.5
+            low, high = float(mean) - 1.5 * deviation, float(mean) + 1.5 * deviation
+        expected[part] = {"both": np.clip(x, low, high), "low": np.maximum(x, low), "high": np.minimum(x, high)}
+    capped.append(case(
+        name, "sums in another order", {"x": x, "weights": w}, {"Winsorizer": expected}, ties=repeated(x), atol=1e-14,
+        tool="numpy", version=np.__version__))
+write("winsorizer.json", capped)
+
+tables = {
+    "plain": rng.normal(size=(7, 3)), "gaps": np.where(rng.random((9, 4)) < 0.2, nan, rng.normal(size=(9, 4)) * 1e3),
+    "zeros": np.array([[0.0, 0.0], [0.0, 2.0], [nan, 0.0], [nan, nan], [-3.0, 4.0]]), "huge": np.array([[1e200, -1e200], [3e-200, 4e-200]]),
+}
+rows_of_one = []
+for name, x in tables.items():
+    full = np.where(np.isnan(x), 0, x)
+    expected = {}
+    for norm in ["l1", "l2", "max"]:
+        if name == "huge":
+            # Squares overflow and small lengths count as zero there.
+            length = {
+                "l1": lambda r: sum(map(abs, r)), "l2": lambda r: sum(v * v for v in r).sqrt(), "max": lambda r: max(map(abs, r)),
+            }[norm]
+            exact = [[Decimal(float(v)) for v in row] for row in full]
+            scaled = np.array([[float(v / length(row)) for v in row] for row in exact])
+        else:
+            scaled = normalize(full, norm)
+        expected[norm] = np.where(np.isnan(x), nan, scaled)
+    rows_of_one.append(case(
+        name, "sums in another order; a missing value counts as 0", {"rows": x}, {"Normalizer": expected}, ties=repeated(x.ravel()),
+        atol=1e-14, **(dict(tool="decimal", version="Python 3.11") if name == "huge" else {})))
+write("normalizer.json", rows_of_one)
+
+logs = []
+for name, x in columns.items():
+    signed = np.sign(x) * np.log1p(np.abs(x))
+    expected = {"Signed": signed} | ({"OnePlus": np.log1p(x)} if np.nanmin(x) > -1 else {})
+    logs.append(case(
+        name, "another implementation of log1p", {"x": x, "weights": None}, {"LogTransformer": expected}, ties=repeated(x), atol=1e-14,
+        tool="numpy", version=np.__version__))
+write("log_transformer.json", logs)

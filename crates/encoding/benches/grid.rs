@@ -5,8 +5,8 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use mlsys_core::{Dataset, Fit, Transform};
 use mlsys_encoding::{
-    Binner, MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, QuantileTransformer, RobustScaler,
-    StandardScaler,
+    Binner, Log, LogTransformer, MaxAbsScaler, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder,
+    QuantileTransformer, RobustScaler, StandardScaler, Winsorizer,
 };
 use mlsys_testkit::bench::{Grid, Point, numbers, words};
 
@@ -36,6 +36,9 @@ fn encoders(criterion: &mut Criterion) {
     both(criterion, "robust_scaler", &RobustScaler::new(), numbers);
     both(criterion, "quantile_transformer", &QuantileTransformer::new(), numbers);
     both(criterion, "binner", &Binner::new(), numbers);
+    both(criterion, "winsorizer", &Winsorizer::new(), numbers);
+    both(criterion, "normalizer", &Normalizer::new(), numbers);
+    both(criterion, "log_transformer", &LogTransformer::new().log(Log::Signed), numbers);
     both(criterion, "one_hot_encoder", &OneHotEncoder::new(), words);
     both(criterion, "ordinal_encoder", &OrdinalEncoder::new(), words);
 }

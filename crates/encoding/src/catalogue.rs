@@ -3,8 +3,8 @@
 use mlsys_core::Catalogue;
 
 use crate::{
-    Binner, MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, QuantileTransformer, RobustScaler,
-    StandardScaler,
+    Binner, MaxAbsScaler, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder, QuantileTransformer,
+    RobustScaler, StandardScaler, Winsorizer,
 };
 
 /// The one-pass recipes of this crate.
@@ -13,9 +13,11 @@ pub fn catalogue() -> Catalogue {
         .recipe::<Binner>("Binner")
         .recipe::<MaxAbsScaler>("MaxAbsScaler")
         .recipe::<MinMaxScaler>("MinMaxScaler")
+        .recipe::<Normalizer>("Normalizer")
         .recipe::<OneHotEncoder>("OneHotEncoder")
         .recipe::<OrdinalEncoder>("OrdinalEncoder")
         .recipe::<QuantileTransformer>("QuantileTransformer")
         .recipe::<RobustScaler>("RobustScaler")
         .recipe::<StandardScaler>("StandardScaler")
+        .recipe::<Winsorizer>("Winsorizer")
 }

@@ -3,8 +3,8 @@
 use mlsys_core::Registry;
 
 use crate::{
-    FittedBinner, FittedOneHotEncoder, FittedOrdinalEncoder, FittedQuantileTransformer, FittedScaler,
-    FittedStandardScaler,
+    FittedBinner, FittedLogTransformer, FittedNormalizer, FittedOneHotEncoder, FittedOrdinalEncoder,
+    FittedQuantileTransformer, FittedScaler, FittedStandardScaler, FittedWinsorizer,
 };
 
 /// Adds the fitted types of this crate to a registry.
@@ -13,6 +13,9 @@ pub fn register(registry: Registry) -> Registry {
         .transform::<FittedStandardScaler>()
         .transform::<FittedScaler>()
         .transform::<FittedBinner>()
+        .transform::<FittedLogTransformer>()
+        .transform::<FittedNormalizer>()
+        .transform::<FittedWinsorizer>()
         .transform::<FittedQuantileTransformer>()
         .transform::<FittedOrdinalEncoder>()
         .transform::<FittedOneHotEncoder>()

@@ -2,9 +2,9 @@
 
 use mlsys_core::{Fit, Role};
 use mlsys_encoding::{
-    BinBy, BinOutput, Binner, Center, MaxAbsScaler, MinMaxScaler, MissingAs, MissingBin, OneHotEncoder,
-    OrdinalEncoder, OutputDistribution, QuantileRule, QuantileTransformer, RobustScaler, Scale,
-    StandardScaler, Unseen, UnseenCode,
+    BinBy, BinOutput, Binner, CapBy, Center, Log, LogTransformer, MaxAbsScaler, MinMaxScaler, MissingAs,
+    MissingBin, Norm, Normalizer, OneHotEncoder, OrdinalEncoder, OutputDistribution, QuantileRule,
+    QuantileTransformer, RobustScaler, Scale, StandardScaler, Tails, Unseen, UnseenCode, Winsorizer,
 };
 use mlsys_stats::Quantiles;
 use mlsys_testkit::{Contract, Features, streamed_fit, table};
@@ -84,6 +84,40 @@ fn binner() {
 }
 
 #[test]
+fn winsorizer() {
+    let recipe = Winsorizer::new();
+    Contract::new("Winsorizer", recipe)
+        .bad("by", recipe.by(CapBy::Quantiles(0.5)))
+        .bad("by", recipe.by(CapBy::Quantiles(-0.1)))
+        .bad("by", recipe.by(CapBy::Gaussian(0.0)))
+        .bad("by", recipe.by(CapBy::Iqr(f64::NAN)))
+        .bad("by", recipe.by(CapBy::Mad(f64::INFINITY)))
+        .bad("exact_up_to", recipe.quantiles(Quantiles::new().exact_up_to(0)))
+        .transform();
+    for (by, tails) in
+        [(CapBy::Gaussian(1.0), Tails::Low), (CapBy::Iqr(0.1), Tails::High), (CapBy::Mad(1.0), Tails::Both)]
+    {
+        Contract::new("Winsorizer, otherwise", recipe.by(by).tails(tails)).transform();
+    }
+}
+
+#[test]
+fn normalizer() {
+    for norm in [Norm::L1, Norm::L2, Norm::Max] {
+        Contract::new("Normalizer", Normalizer::new().norm(norm)).transform();
+    }
+    let any = Normalizer::new().on(["flag", "count", "number"]);
+    Contract::new("Normalizer on three", any).features(Features::Any).transform();
+}
+
+#[test]
+fn log_transformer() {
+    Contract::new("LogTransformer, signed", LogTransformer::new().log(Log::Signed)).transform();
+    let counts = LogTransformer::new().on(["count", "größe 量"]);
+    Contract::new("LogTransformer on two", counts).features(Features::Any).transform();
+}
+
+#[test]
 fn ordinal_encoder() {
     let recipe = OrdinalEncoder::new();
     let bad = recipe.max_distinct(0);
@@ -120,6 +154,9 @@ fn streams() {
     streamed_fit("QuantileTransformer", &QuantileTransformer::new(), &batch, &roles);
     streamed_fit("Binner", &Binner::new(), &batch, &roles);
     streamed_fit("Binner", &Binner::new().by(BinBy::EqualWidth), &batch, &roles);
+    streamed_fit("Winsorizer", &Winsorizer::new().by(CapBy::Mad(1.0)), &batch, &roles);
+    streamed_fit("Winsorizer", &Winsorizer::new().by(CapBy::Gaussian(1.0)), &batch, &roles);
+    streamed_fit("Normalizer", &Normalizer::new(), &batch, &roles);
     streamed_fit("OrdinalEncoder", &OrdinalEncoder::new(), &batch, &roles);
     streamed_fit("OneHotEncoder", &OneHotEncoder::new(), &batch, &roles);
 }

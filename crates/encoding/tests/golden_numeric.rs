@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use mlsys_core::arrow::array::{ArrayRef, Float64Array, RecordBatch};
 use mlsys_core::{Dataset, Fit, Train, Transform, column};
-use mlsys_encoding::{BinBy, Binner, OutputDistribution, QuantileRule, QuantileTransformer};
+use mlsys_encoding::{
+    BinBy, Binner, CapBy, Log, LogTransformer, Norm, Normalizer, OutputDistribution, QuantileRule,
+    QuantileTransformer, Tails, Winsorizer,
+};
 use mlsys_testkit::golden::load;
 use serde_json::Value;
 
@@ -128,4 +131,80 @@ fn heavy_values_have_bins_of_their_own() {
     // As many values as bins, a value and a constant.
     assert_eq!(edges(&[1.0, 1.0, 1.0, 2.0, 3.0], 3), [1.0, 2.0, 2.5, 3.0]);
     assert_eq!(edges(&[7.0, 7.0], 3), [7.0, 7.0]);
+}
+
+#[test]
+fn winsorizer() {
+    for case in &cases("winsorizer.json") {
+        let items = case["expected"].as_object().unwrap();
+        assert_eq!(items.keys().collect::<Vec<_>>(), ["Winsorizer"]);
+        for (part, expected) in items["Winsorizer"].as_object().unwrap() {
+            let recipe = Winsorizer::new().by(match part.as_str() {
+                "Quantiles" => CapBy::Quantiles(0.05),
+                "Gaussian" => CapBy::Gaussian(1.5),
+                "Iqr" => CapBy::Iqr(1.5),
+                "Mad" => CapBy::Mad(3.5),
+                other => panic!("{other} is not checked"),
+            });
+            let train = train(case);
+            for (tails, name) in [(Tails::Both, "both"), (Tails::Low, "low"), (Tails::High, "high")] {
+                let output = recipe.tails(tails).fit(&train).unwrap().transform(train.batch()).unwrap();
+                assert_equal(case, &format!("{part} {name}"), &found(&output), &numbers(&expected[name]));
+            }
+        }
+    }
+}
+
+#[test]
+fn normalizer() {
+    for case in &cases("normalizer.json") {
+        let items = case["expected"].as_object().unwrap();
+        assert_eq!(items.keys().collect::<Vec<_>>(), ["Normalizer"]);
+        let column = |rows: &Value, i: usize| -> Vec<f64> {
+            rows.as_array().unwrap().iter().map(|row| numbers(row)[i]).collect()
+        };
+        let rows = &case["input"]["rows"];
+        let width = rows[0].as_array().unwrap().len();
+        let columns = (0..width).map(|i| (format!("x{i}"), array(&column(rows, i)), true));
+        let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+        let train = Dataset::new(batch).unwrap().into_train_all();
+        for (part, expected) in items["Normalizer"].as_object().unwrap() {
+            let norm = match part.as_str() {
+                "l1" => Norm::L1,
+                "l2" => Norm::L2,
+                "max" => Norm::Max,
+                other => panic!("{other} is not checked"),
+            };
+            let output = Normalizer::new().norm(norm).fit(&train).unwrap().transform(train.batch()).unwrap();
+            for i in 0..width {
+                let found = column::floats("x", output.column(i)).unwrap();
+                assert_equal(case, part, &found, &column(expected, i));
+            }
+        }
+    }
+}
+
+#[test]
+fn log_transformer() {
+    for case in &cases("log_transformer.json") {
+        let items = case["expected"].as_object().unwrap();
+        assert_eq!(items.keys().collect::<Vec<_>>(), ["LogTransformer"]);
+        let train = train(case);
+        let parts = items["LogTransformer"].as_object().unwrap();
+        for (part, expected) in parts {
+            let log = match part.as_str() {
+                "Signed" => Log::Signed,
+                "OnePlus" => Log::OnePlus,
+                other => panic!("{other} is not checked"),
+            };
+            let fitted = LogTransformer::new().log(log).fit(&train).unwrap();
+            let output = fitted.transform(train.batch()).unwrap();
+            assert_equal(case, part, &found(&output), &numbers(expected));
+            let back = found(&fitted.inverse_transform(&output).unwrap());
+            let x = found(train.batch());
+            assert!(back.iter().zip(&x).all(|(back, x)| x.is_nan() || (back - x).abs() <= 1e-13 * x.abs()));
+        }
+        let refused = LogTransformer::new().fit(&train);
+        assert_eq!(refused.is_err(), !parts.contains_key("OnePlus"), "{}", case["name"]);
+    }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use mlsys_core::arrow::array::{Array, ArrayRef, Float64Array, RecordBatch};
 use mlsys_core::{Dataset, ErrorKind, Fit, Train, Transform, column};
 use mlsys_encoding::{
-    BinBy, BinOutput, Binner, MissingBin, OutputDistribution, QuantileRule, QuantileTransformer,
+    BinBy, BinOutput, Binner, CapBy, LogTransformer, MissingBin, Norm, Normalizer, OutputDistribution,
+    QuantileRule, QuantileTransformer, Tails, Winsorizer,
 };
 use proptest::prelude::*;
 
@@ -193,4 +194,70 @@ fn edges_of_your_own_take_everything() {
     assert_eq!(columns.schema().field(3).name(), "x=<missing>");
     let refused = own.missing(MissingBin::Error).fit(&train).unwrap().transform(train.batch()).unwrap_err();
     assert!(matches!(refused.kind(), ErrorKind::MissingValues { count: 1, .. }), "{refused}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn caps_hold_and_leave_the_rest(values in values(), k in 0.1..3.0f64, which in 0..4usize, tails in 0..3usize) {
+        let by = [CapBy::Quantiles(k / 10.0), CapBy::Gaussian(k), CapBy::Iqr(k), CapBy::Mad(k)][which];
+        let tails = [Tails::Both, Tails::Low, Tails::High][tails];
+        let train = train(&values);
+        let fitted = Winsorizer::new().by(by).tails(tails).fit(&train).unwrap();
+        let (low, high) = (fitted.low("x"), fitted.high("x"));
+        prop_assert!(tails != Tails::High || low.is_none());
+        prop_assert!(tails != Tails::Low || high.is_none());
+        let capped = fitted.transform(train.batch()).unwrap();
+        for (x, capped) in of(train.batch()).into_iter().zip(of(&capped)) {
+            let expected = x.max(low.unwrap_or(f64::NEG_INFINITY)).min(high.unwrap_or(f64::INFINITY));
+            prop_assert!(capped == expected || x.is_nan() && capped.is_nan());
+        }
+        prop_assert_eq!(fitted.transform(&capped).unwrap(), capped);
+    }
+
+    #[test]
+    fn rows_have_length_one(a in values(), exponent in -300..300i32) {
+        let b: Vec<Option<f64>> = a.iter().rev().map(|x| x.map(|x| x * 10f64.powi(exponent))).collect();
+        let both = [("a", batch(&a)["x"].clone(), true), ("b", batch(&b)["x"].clone(), true)];
+        let train = Dataset::new(RecordBatch::try_from_iter_with_nullable(both).unwrap()).unwrap().into_train_all();
+        for norm in [Norm::L1, Norm::L2, Norm::Max] {
+            let scaled = Normalizer::new().norm(norm).fit(&train).unwrap().transform(train.batch()).unwrap();
+            let (a2, b2) = (column::floats("a", &scaled["a"]).unwrap(), column::floats("b", &scaled["b"]).unwrap());
+            for row in 0..a.len() {
+                prop_assert_eq!((a[row].is_none(), b[row].is_none()), (a2[row].is_nan(), b2[row].is_nan()));
+                let (x, y) = (if a2[row].is_nan() { 0.0 } else { a2[row].abs() }, if b2[row].is_nan() { 0.0 } else { b2[row].abs() });
+                let length = match norm { Norm::L1 => x + y, Norm::L2 => (x * x + y * y).sqrt(), Norm::Max => x.max(y) };
+                let zero = a[row].unwrap_or(0.0) == 0.0 && b[row].unwrap_or(0.0) == 0.0;
+                prop_assert!((length - f64::from(u8::from(!zero))).abs() < 1e-12, "{norm:?} {length}");
+            }
+        }
+    }
+}
+
+#[test]
+fn spreadless_columns_have_no_caps_and_bad_logarithms_are_named() {
+    let mostly = train(&[Some(1.0), Some(1.0), Some(1.0), Some(1.0), Some(9.0)]);
+    for by in [CapBy::Iqr(1.5), CapBy::Mad(3.5)] {
+        let fitted = Winsorizer::new().by(by).fit(&mostly).unwrap();
+        assert_eq!((fitted.low("x"), fitted.high("x")), (None, None));
+    }
+    let error = Winsorizer::new().by(CapBy::Iqr(2.0)).fit(&train(&[Some(-1e308), Some(1e308)])).unwrap_err();
+    assert!(error.to_string().contains("which overflow"), "{error}");
+    let fitted = LogTransformer::new().fit(&mostly).unwrap();
+    let logs = of(&fitted.transform(&rows(&[-2.0, -1.0, 0.0, f64::INFINITY])).unwrap());
+    assert!(logs[0].is_nan() && logs[1].is_nan());
+    assert_eq!(logs[2..], [0.0, f64::INFINITY]);
+    let error = LogTransformer::new().fit(&train(&[None, Some(0.0), Some(-1.0)])).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::InvalidValue { row: Some(2), .. }), "{error}");
+    let columns = [
+        ("x", batch(&[Some(-5.0), Some(1.0)])["x"].clone()),
+        ("w", batch(&[Some(0.0), Some(2.0)])["x"].clone()),
+    ];
+    let weighted = Dataset::new(RecordBatch::try_from_iter(columns).unwrap())
+        .unwrap()
+        .weight("w")
+        .unwrap()
+        .into_train_all();
+    assert!(LogTransformer::new().fit(&weighted).is_ok(), "rows of weight zero do not count");
 }

@@ -109,6 +109,22 @@ impl<'a> Distribution<'a> {
         })
     }
 
+    /// The median of the distances from the median. `None` without values.
+    pub fn median_deviation(&self) -> Option<f64> {
+        let median = self.quantile(0.5)?;
+        let mut apart: Vec<(f64, f64)> =
+            self.values.iter().map(|x| (x - median).abs()).zip(self.weights()).collect();
+        apart.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut sum = 0.0;
+        let cumulated = apart.iter().map(|(_, w)| {
+            sum += w;
+            sum
+        });
+        let upto: Vec<f64> = cumulated.collect();
+        let values: Vec<f64> = apart.iter().map(|pair| pair.0).collect();
+        Distribution::new(&values, &upto, self.whole).quantile(0.5)
+    }
+
     /// The first value with at least this share of the weight up to it; the middle between it and the next where it is just
     /// that (`averaged_inverted_cdf` of numpy and scikit-learn, type 2 of Hyndman and Fan). `None` without values, or for a
     /// share not in 0 to 1.
@@ -161,6 +177,14 @@ mod tests {
                 (Some(1.5), Some(3.0), Some(4.0))
             );
         }
+    }
+
+    #[test]
+    fn median_deviations_weigh_as_values_do() {
+        // 1, 2, 2, 4, 9: distances 1, 0, 0, 2, 7 from 2.
+        let of = Distribution::new(&[1.0, 2.0, 4.0, 9.0], &[1.0, 3.0, 4.0, 5.0], true);
+        assert_eq!(of.median_deviation(), Some(1.0));
+        assert_eq!(of.part(0..0).median_deviation(), None);
     }
 
     #[test]

@@ -13,8 +13,8 @@ use mlsys_core::{
 };
 use mlsys_datafusion::{Frame, fit_on, predict_on, predict_proba_on, transform_on};
 use mlsys_encoding::{
-    BinBy, BinOutput, Binner, MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, OutputDistribution,
-    QuantileTransformer, RobustScaler, StandardScaler,
+    BinBy, BinOutput, Binner, CapBy, MaxAbsScaler, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder,
+    OutputDistribution, QuantileTransformer, RobustScaler, StandardScaler, Winsorizer,
 };
 use mlsys_missing_values::{ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer};
 use mlsys_models::{LogisticRegression, Rule};
@@ -118,11 +118,13 @@ fn every_recipe_equals_itself_in_memory() -> Result<()> {
             MostFrequentImputer true: MostFrequentImputer::new();
             MaxAbsScaler true: MaxAbsScaler::new();
             MinMaxScaler true: MinMaxScaler::new(), MinMaxScaler::new().range(-1.0, 3.0).clip(true);
+            Normalizer true: Normalizer::new();
             OneHotEncoder true: OneHotEncoder::new(), OneHotEncoder::new().on(Columns::named(["word", "team"]));
             OrdinalEncoder true: OrdinalEncoder::new();
             QuantileTransformer true: QuantileTransformer::new(), QuantileTransformer::new().n_quantiles(9).output(OutputDistribution::Normal);
             RobustScaler true: RobustScaler::new(), RobustScaler::new().between(0.05, 0.95).center(false);
             StandardScaler false: StandardScaler::new();
+            Winsorizer false: Winsorizer::new(), Winsorizer::new().by(CapBy::Gaussian(1.0));
         }
         assert!(left.is_empty(), "not fitted on the engine: {left:?}");
         let chain = MedianImputer::new()
