@@ -6,7 +6,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use mlsys_core::{Dataset, Fit, Transform};
 use mlsys_encoding::{
     Binner, Log, LogTransformer, MaxAbsScaler, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder,
-    QuantileTransformer, RobustScaler, StandardScaler, Winsorizer,
+    PowerTransformer, QuantileTransformer, RobustScaler, StandardScaler, Winsorizer,
 };
 use mlsys_testkit::bench::{Grid, Point, numbers, words};
 
@@ -39,6 +39,7 @@ fn encoders(criterion: &mut Criterion) {
     both(criterion, "winsorizer", &Winsorizer::new(), numbers);
     both(criterion, "normalizer", &Normalizer::new(), numbers);
     both(criterion, "log_transformer", &LogTransformer::new().log(Log::Signed), numbers);
+    both(criterion, "power_transformer", &PowerTransformer::new(), numbers);
     both(criterion, "one_hot_encoder", &OneHotEncoder::new(), words);
     both(criterion, "ordinal_encoder", &OrdinalEncoder::new(), words);
 }

@@ -3,8 +3,8 @@
 use mlsys_core::Catalogue;
 
 use crate::{
-    Binner, MaxAbsScaler, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder, QuantileTransformer,
-    RobustScaler, StandardScaler, Winsorizer,
+    Binner, MaxAbsScaler, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder, PowerTransformer,
+    QuantileTransformer, RobustScaler, StandardScaler, Winsorizer,
 };
 
 /// The one-pass recipes of this crate.
@@ -16,6 +16,7 @@ pub fn catalogue() -> Catalogue {
         .recipe::<Normalizer>("Normalizer")
         .recipe::<OneHotEncoder>("OneHotEncoder")
         .recipe::<OrdinalEncoder>("OrdinalEncoder")
+        .recipe::<PowerTransformer>("PowerTransformer")
         .recipe::<QuantileTransformer>("QuantileTransformer")
         .recipe::<RobustScaler>("RobustScaler")
         .recipe::<StandardScaler>("StandardScaler")

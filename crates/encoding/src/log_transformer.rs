@@ -45,7 +45,8 @@ use crate::fitted_scaler::{Values, map_columns, scaled_schema};
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads** where 1 is large: `ln(1 + x)` of numbers far below 1 is `x`. Scale them first. As numpy's `log1p` and `expm1`.
+/// **Misleads** where 1 is large: `ln(1 + x)` of numbers far below 1 is `x`. Scale them first, or use
+/// [`PowerTransformer`](crate::PowerTransformer), which finds how much to bend. As numpy's `log1p` and `expm1`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[must_use = "a recipe does nothing until it is fitted"]

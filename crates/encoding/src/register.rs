@@ -4,7 +4,7 @@ use mlsys_core::Registry;
 
 use crate::{
     FittedBinner, FittedLogTransformer, FittedNormalizer, FittedOneHotEncoder, FittedOrdinalEncoder,
-    FittedQuantileTransformer, FittedScaler, FittedStandardScaler, FittedWinsorizer,
+    FittedPowerTransformer, FittedQuantileTransformer, FittedScaler, FittedStandardScaler, FittedWinsorizer,
 };
 
 /// Adds the fitted types of this crate to a registry.
@@ -16,6 +16,7 @@ pub fn register(registry: Registry) -> Registry {
         .transform::<FittedLogTransformer>()
         .transform::<FittedNormalizer>()
         .transform::<FittedWinsorizer>()
+        .transform::<FittedPowerTransformer>()
         .transform::<FittedQuantileTransformer>()
         .transform::<FittedOrdinalEncoder>()
         .transform::<FittedOneHotEncoder>()

@@ -3,8 +3,9 @@
 use mlsys_core::{Fit, Role};
 use mlsys_encoding::{
     BinBy, BinOutput, Binner, CapBy, Center, Log, LogTransformer, MaxAbsScaler, MinMaxScaler, MissingAs,
-    MissingBin, Norm, Normalizer, OneHotEncoder, OrdinalEncoder, OutputDistribution, QuantileRule,
-    QuantileTransformer, RobustScaler, Scale, StandardScaler, Tails, Unseen, UnseenCode, Winsorizer,
+    MissingBin, Norm, Normalizer, OneHotEncoder, OrdinalEncoder, OutputDistribution, PowerMethod,
+    PowerTransformer, QuantileRule, QuantileTransformer, RobustScaler, Scale, StandardScaler, Tails, Unseen,
+    UnseenCode, Winsorizer,
 };
 use mlsys_stats::Quantiles;
 use mlsys_testkit::{Contract, Features, streamed_fit, table};
@@ -118,6 +119,16 @@ fn log_transformer() {
 }
 
 #[test]
+fn power_transformer() {
+    let recipe = PowerTransformer::new();
+    Contract::new("PowerTransformer", recipe).transform();
+    Contract::new("PowerTransformer, plain", recipe.standardize(false)).transform();
+    let positive = recipe.method(PowerMethod::BoxCox);
+    let shifted = MinMaxScaler::new().range(1.0, 2.0).then(positive);
+    Contract::new("PowerTransformer, Box-Cox", shifted).transform();
+}
+
+#[test]
 fn ordinal_encoder() {
     let recipe = OrdinalEncoder::new();
     let bad = recipe.max_distinct(0);
@@ -157,6 +168,7 @@ fn streams() {
     streamed_fit("Winsorizer", &Winsorizer::new().by(CapBy::Mad(1.0)), &batch, &roles);
     streamed_fit("Winsorizer", &Winsorizer::new().by(CapBy::Gaussian(1.0)), &batch, &roles);
     streamed_fit("Normalizer", &Normalizer::new(), &batch, &roles);
+    streamed_fit("PowerTransformer", &PowerTransformer::new(), &batch, &roles);
     streamed_fit("OrdinalEncoder", &OrdinalEncoder::new(), &batch, &roles);
     streamed_fit("OneHotEncoder", &OneHotEncoder::new(), &batch, &roles);
 }

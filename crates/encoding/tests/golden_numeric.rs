@@ -6,8 +6,8 @@ use std::sync::Arc;
 use mlsys_core::arrow::array::{ArrayRef, Float64Array, RecordBatch};
 use mlsys_core::{Dataset, Fit, Train, Transform, column};
 use mlsys_encoding::{
-    BinBy, Binner, CapBy, Log, LogTransformer, Norm, Normalizer, OutputDistribution, QuantileRule,
-    QuantileTransformer, Tails, Winsorizer,
+    BinBy, Binner, CapBy, Log, LogTransformer, Norm, Normalizer, OutputDistribution, PowerMethod,
+    PowerTransformer, QuantileRule, QuantileTransformer, Tails, Winsorizer,
 };
 use mlsys_testkit::golden::load;
 use serde_json::Value;
@@ -206,5 +206,41 @@ fn log_transformer() {
         }
         let refused = LogTransformer::new().fit(&train);
         assert_eq!(refused.is_err(), !parts.contains_key("OnePlus"), "{}", case["name"]);
+    }
+}
+
+#[test]
+fn power_transformer() {
+    for case in &cases("power_transformer.json") {
+        let items = case["expected"].as_object().unwrap();
+        assert_eq!(items.keys().collect::<Vec<_>>(), ["PowerTransformer"]);
+        for (part, expected) in items["PowerTransformer"].as_object().unwrap() {
+            let method = match part.as_str() {
+                "YeoJohnson" => PowerMethod::YeoJohnson,
+                "BoxCox" => PowerMethod::BoxCox,
+                other => panic!("{other} is not checked"),
+            };
+            let shift = expected["shift"].as_f64().unwrap();
+            let mut shifted = case.clone();
+            for x in shifted["input"]["x"].as_array_mut().unwrap() {
+                *x = x.as_f64().map_or(Value::Null, |x| (x - shift).into());
+            }
+            let train = train(&shifted);
+            let recipe = PowerTransformer::new().method(method);
+            for (name, recipe) in [("plain", recipe.standardize(false)), ("standardized", recipe)] {
+                let fitted = recipe.fit(&train).unwrap();
+                let (lambda, what) = (fitted.lambda("x").unwrap(), format!("{part} {name}"));
+                assert_equal(case, &what, &[lambda], &[expected["lambda"].as_f64().unwrap()]);
+                let output = fitted.transform(train.batch()).unwrap();
+                assert_equal(case, &what, &found(&output), &numbers(&expected[name]));
+                let back = found(&fitted.inverse_transform(&output).unwrap());
+                for (back, x) in back.iter().zip(found(train.batch())) {
+                    assert!(
+                        x.is_nan() || (back - x).abs() <= 1e-9 * (1.0 + x.abs()),
+                        "{what}: {back} for {x}"
+                    );
+                }
+            }
+        }
     }
 }

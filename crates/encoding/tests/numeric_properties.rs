@@ -7,7 +7,7 @@ use mlsys_core::arrow::array::{Array, ArrayRef, Float64Array, RecordBatch};
 use mlsys_core::{Dataset, ErrorKind, Fit, Train, Transform, column};
 use mlsys_encoding::{
     BinBy, BinOutput, Binner, CapBy, LogTransformer, MissingBin, Norm, Normalizer, OutputDistribution,
-    QuantileRule, QuantileTransformer, Tails, Winsorizer,
+    PowerMethod, PowerTransformer, QuantileRule, QuantileTransformer, Tails, Winsorizer,
 };
 use proptest::prelude::*;
 
@@ -260,4 +260,63 @@ fn spreadless_columns_have_no_caps_and_bad_logarithms_are_named() {
         .unwrap()
         .into_train_all();
     assert!(LogTransformer::new().fit(&weighted).is_ok(), "rows of weight zero do not count");
+}
+
+/// The likelihood of Yeo and Johnson's power, as written.
+fn naive_likelihood(values: &[f64], lambda: f64) -> f64 {
+    let bend = |log: f64, p: f64| if p.abs() < 1e-9 { log } else { ((p * log).exp() - 1.0) / p };
+    let power =
+        |x: f64| if x < 0.0 { -bend((1.0 - x).ln(), 2.0 - lambda) } else { bend((1.0 + x).ln(), lambda) };
+    let n = values.len() as f64;
+    let y: Vec<f64> = values.iter().map(|&x| power(x)).collect();
+    let mean = y.iter().sum::<f64>() / n;
+    let variance = y.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / n;
+    let logs: f64 = values.iter().map(|x| x.signum() * (1.0 + x.abs()).ln()).sum();
+    -n / 2.0 * variance.ln() + (lambda - 1.0) * logs
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_power_is_likelier(values in values(), step in 0.01..1.0f64, factor in 0.01..1e4f64) {
+        let mut present: Vec<f64> = values.iter().flatten().copied().collect();
+        present.sort_by(f64::total_cmp);
+        prop_assume!(present[0] < present[present.len() - 1] - 1e-3);
+        let train_of = |values: &[f64]| train(&values.iter().map(|&x| Some(x)).collect::<Vec<_>>());
+        let fitted = PowerTransformer::new().fit(&train(&values)).unwrap();
+        let lambda = fitted.lambda("x").unwrap();
+        let best = naive_likelihood(&present, lambda);
+        for other in [lambda - step, lambda + step, lambda - step / 1e3, lambda + step / 1e3] {
+            let other = naive_likelihood(&present, other);
+            prop_assert!(other.is_nan() || other <= best + 1e-9 * best.abs().max(1.0), "{lambda}: {best} {other}");
+        }
+        let z = of(&fitted.transform(&rows(&present)).unwrap());
+        prop_assert!(z.windows(2).all(|pair| pair[0] <= pair[1]));
+        let mean = z.iter().sum::<f64>() / z.len() as f64;
+        prop_assert!(mean.abs() < 1e-6, "{mean}");
+        // A power of a multiple is a multiple of the power.
+        let positive: Vec<f64> = present.iter().map(|x| x + 9.0).collect();
+        let boxed = PowerTransformer::new().method(PowerMethod::BoxCox);
+        let lambda = boxed.fit(&train_of(&positive)).unwrap().lambda("x").unwrap();
+        let multiple: Vec<f64> = positive.iter().map(|x| x * factor).collect();
+        let same = boxed.fit(&train_of(&multiple)).unwrap().lambda("x").unwrap();
+        prop_assert!(lambda.abs() > 30.0 || (lambda - same).abs() <= 1e-7 * (1.0 + lambda.abs()), "{lambda} {same}");
+    }
+}
+
+#[test]
+fn powers_of_what_has_none() {
+    let constant = PowerTransformer::new().fit(&train(&[Some(3.0), None, Some(3.0)])).unwrap();
+    assert_eq!(constant.lambda("x"), Some(1.0));
+    let moved = of(&constant.transform(&rows(&[3.0, 4.0])).unwrap());
+    assert!(moved[0] == 0.0 && (moved[1] - 1.0).abs() < 1e-14);
+    let boxed = PowerTransformer::new().method(PowerMethod::BoxCox);
+    let error = boxed.fit(&train(&[Some(1.0), Some(0.0)])).unwrap_err();
+    assert_eq!(error.to_string(), "`x` must be above 0 for Box-Cox (Yeo-Johnson takes any number), got 0");
+    let fitted = boxed.fit(&train(&[Some(1.0), Some(2.0), Some(4.0)])).unwrap();
+    assert!(fitted.lambda("x").unwrap().abs() < 1e-12, "equal ratios are logarithms");
+    assert!(of(&fitted.transform(&rows(&[0.0, -1.0])).unwrap()).iter().all(|z| z.is_nan()));
+    let error = PowerTransformer::new().fit(&train(&[Some(-1e300), Some(1e300)])).unwrap_err();
+    assert!(error.to_string().contains("whose powers overflow"), "{error}");
 }

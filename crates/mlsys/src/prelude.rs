@@ -11,7 +11,8 @@ pub use mlsys_core::{
 #[cfg(feature = "encoding")]
 pub use mlsys_encoding::{
     BinBy, BinOutput, Binner, LogTransformer, MaxAbsScaler, MinMaxScaler, MissingAs, Normalizer,
-    OneHotEncoder, OrdinalEncoder, QuantileTransformer, RobustScaler, StandardScaler, Unseen, Winsorizer,
+    OneHotEncoder, OrdinalEncoder, PowerTransformer, QuantileTransformer, RobustScaler, StandardScaler,
+    Unseen, Winsorizer,
 };
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values::{

@@ -102,6 +102,8 @@ fn recipes_are_those_of_their_types() {
     let gaussian = Winsorizer::new().by(mlsys::encoding::CapBy::Gaussian(2.0));
     same(known, "Winsorizer", json!({ "by": { "gaussian": 2.0 } }), gaussian);
     same(known, "Winsorizer", json!({}), Winsorizer::new());
+    let plain = json!({ "standardize": false });
+    same(known, "PowerTransformer", plain, PowerTransformer::new().standardize(false));
     let constant = |value| json!({ "value": value });
     same(known, "ConstantImputer", constant(json!({ "int": 3 })), ConstantImputer::new(3));
     same(known, "ConstantImputer", constant(json!({ "text": "?" })), ConstantImputer::new("?"));

@@ -46,6 +46,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("Winsorizer", &["ties", "nulls", "weights"]),
     ("Normalizer", &["ties", "nulls"]),
     ("LogTransformer", &["ties", "nulls"]),
+    ("PowerTransformer", &["ties", "nulls", "weights"]),
     ("OneHotEncoder", &["ties", "nulls", "weights"]),
     ("OrdinalEncoder", &["ties", "nulls", "weights"]),
     ("ConstantImputer", &["ties", "nulls", "weights"]),

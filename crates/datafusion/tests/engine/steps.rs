@@ -14,7 +14,7 @@ use mlsys_core::{
 use mlsys_datafusion::{Frame, fit_on, predict_on, predict_proba_on, transform_on};
 use mlsys_encoding::{
     BinBy, BinOutput, Binner, CapBy, MaxAbsScaler, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder,
-    OutputDistribution, QuantileTransformer, RobustScaler, StandardScaler, Winsorizer,
+    OutputDistribution, PowerTransformer, QuantileTransformer, RobustScaler, StandardScaler, Winsorizer,
 };
 use mlsys_missing_values::{ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer};
 use mlsys_models::{LogisticRegression, Rule};
@@ -121,6 +121,7 @@ fn every_recipe_equals_itself_in_memory() -> Result<()> {
             Normalizer true: Normalizer::new();
             OneHotEncoder true: OneHotEncoder::new(), OneHotEncoder::new().on(Columns::named(["word", "team"]));
             OrdinalEncoder true: OrdinalEncoder::new();
+            PowerTransformer true: PowerTransformer::new(), PowerTransformer::new().standardize(false);
             QuantileTransformer true: QuantileTransformer::new(), QuantileTransformer::new().n_quantiles(9).output(OutputDistribution::Normal);
             RobustScaler true: RobustScaler::new(), RobustScaler::new().between(0.05, 0.95).center(false);
             StandardScaler false: StandardScaler::new();
