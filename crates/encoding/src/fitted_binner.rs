@@ -92,7 +92,7 @@ impl Bins {
     }
 }
 
-/// Bins of columns. Made by [`Binner`](crate::Binner).
+/// Bins of columns. Made by [`Binner`](crate::Binner) and [`MdlpBinner`](crate::MdlpBinner).
 ///
 /// Transforms a batch of any length; what lies outside the edges goes to the first or the last bin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

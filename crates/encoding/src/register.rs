@@ -5,6 +5,7 @@ use mlsys_core::Registry;
 use crate::{
     FittedBinner, FittedLogTransformer, FittedNormalizer, FittedOneHotEncoder, FittedOrdinalEncoder,
     FittedPowerTransformer, FittedQuantileTransformer, FittedScaler, FittedStandardScaler, FittedWinsorizer,
+    FittedWoeBinner,
 };
 
 /// Adds the fitted types of this crate to a registry.
@@ -16,6 +17,7 @@ pub fn register(registry: Registry) -> Registry {
         .transform::<FittedLogTransformer>()
         .transform::<FittedNormalizer>()
         .transform::<FittedWinsorizer>()
+        .transform::<FittedWoeBinner>()
         .transform::<FittedPowerTransformer>()
         .transform::<FittedQuantileTransformer>()
         .transform::<FittedOrdinalEncoder>()
