@@ -241,3 +241,91 @@ for name, x, w, rows, tool in cases_of():
         name, "the power to the last digits in long doubles, what it makes by scikit-learn", {"x": x, "weights": w},
         {"PowerTransformer": expected}, ties=repeated(x), atol=1e-14, **tool))
 write("power_transformer.json", powers)
+
+
+def entropy(y):
+    shares = np.unique(y, return_counts=True)[1] / len(y)
+    return -(shares * np.log2(shares)).sum()
+
+
+def mdlp(x, y):
+    """Fayyad and Irani's cuts, as written: every place between two values is tried."""
+    best = None
+    for low, high in zip(np.unique(x)[:-1], np.unique(x)[1:]):
+        cut = (low + high) / 2
+        left, right = y[x < cut], y[x >= cut]
+        rest = (len(left) * entropy(left) + len(right) * entropy(right)) / len(y)
+        if best is None or rest < best[0] - 1e-12:
+            best = rest, cut, left, right
+    if best is None:
+        return []
+    rest, cut, left, right = best
+    k, k1, k2 = (len(set(part)) for part in (y, left, right))
+    delta = np.log2(3.0**k - 2) - (k * entropy(y) - k1 * entropy(left) - k2 * entropy(right))
+    if entropy(y) - rest <= (np.log2(len(y) - 1) + delta) / len(y):
+        return []
+    return sorted(mdlp(x[x < cut], left) + [cut] + mdlp(x[x >= cut], right))
+
+
+def woe_bins(x, y, starts, rising, min_share):
+    """Pools of rows, each with where it starts: violators are pooled one pair at a time, small ones joined."""
+    code = np.searchsorted(starts, x, side="right") - 1
+    pools = [[start, int((y[code == i] == 1).sum()), int((y[code == i] == 0).sum())] for i, start in enumerate(starts)]
+    rate = lambda pool: Fraction(pool[1], pool[1] + pool[2])
+    join = lambda i: pools.__setitem__(slice(i, i + 2), [[pools[i][0], pools[i][1] + pools[i + 1][1], pools[i][2] + pools[i + 1][2]]])
+    in_order = lambda a, b: rate(a) < rate(b) if rising else rate(a) > rate(b)
+    while violators := [i for i in range(len(pools) - 1) if not in_order(pools[i], pools[i + 1])]:
+        join(violators[0])
+    while len(pools) > 1:
+        i = min(range(len(pools)), key=lambda i: sum(pools[i][1:]))
+        if sum(pools[i][1:]) >= min_share * len(x):
+            break
+        beside = [j for j in (i - 1, i + 1) if 0 <= j < len(pools)]
+        join(min(i, min(beside, key=lambda j: abs(rate(pools[j]) - rate(pools[i])))))
+    return pools
+
+
+def woe(pools, missing):
+    """Weight of evidence of the bins and of missing values, and the information value; half a row more where a cell is empty."""
+    table = np.array([pool[1:] for pool in pools] + ([missing] if sum(missing) else []), dtype=float)
+    totals = table.sum(axis=0)
+    table[(table == 0).any(axis=1)] += 0.5
+    shares = table / totals
+    evidence = np.log(shares[:, 0] / shares[:, 1])
+    return evidence, float(((shares[:, 0] - shares[:, 1]) * evidence).sum())
+
+
+supervised = []
+for name, n, ties, gaps in [("few", 30, True, False), ("ties and gaps", 300, True, True), ("real", 400, False, True), ("noise", 200, False, False)]:
+    x = rng.normal(size=n) * 2
+    noisy = x + (rng.normal(size=n) if name != "noise" else 1e3 * rng.normal(size=n))
+    x = np.round(x) if ties else x
+    if gaps:
+        x[rng.random(n) < 0.1] = nan
+    three, two = np.digitize(noisy, [-1.5, 1.5]), (noisy > 1).astype(int)
+    for label, w in [("", None), ("weighted", rng.integers(0, 3, n))]:
+        take = np.arange(n) if w is None else np.repeat(np.arange(n), w)
+        rows, y3, y2 = x[take], three[take], two[take]
+        full = ~np.isnan(rows)
+        least, most = rows[full].min(), rows[full].max()
+        missing = [int((y2[~full] == 1).sum()), int((y2[~full] == 0).sum())]
+        expected_woe = {}
+        for start in [10_000, 20]:
+            edges = np.unique(rows[full])
+            if start == 20:
+                if ties:
+                    continue
+                edges = KBinsDiscretizer(20, encode="ordinal", subsample=None).fit(rows[full][:, None]).bin_edges_[0][:-1]
+            for rising in [True, False]:
+                pools = woe_bins(rows[full], y2[full], edges, rising, 0.05)
+                evidence, value = woe(pools, missing)
+                expected_woe[f"{start} {'rising' if rising else 'falling'}"] = {
+                    "edges": [pool[0] for pool in pools] + [most], "woe": evidence[:len(pools)],
+                    "missing": evidence[len(pools)] if sum(missing) else 0.0, "value": value}
+        supervised.append(case(
+            f"{name} {label}".strip(), "logarithms of other quotients", {"x": x, "weights": w, "three": three, "two": two},
+            {
+                "MdlpBinner": {target: [least, *mdlp(rows[full], y[full]), most] for target, y in [("three", y3), ("two", y2)]},
+                "WoeBinner": expected_woe,
+            }, ties=ties, atol=1e-14, tool="numpy, fractions, by the definitions", version=f"{np.__version__}, Python 3.11"))
+write("supervised_bins.json", supervised)

@@ -265,8 +265,7 @@ fn monotone(fine: &[Pool], rising: bool) -> Vec<Pool> {
 /// Joins bins that weigh less than `least` with a neighbour.
 fn join(mut pools: Vec<Pool>, least: f64) -> Vec<Pool> {
     while pools.len() > 1 {
-        let lightest =
-            (0..pools.len()).rev().min_by(|&a, &b| pools[a].weight().total_cmp(&pools[b].weight()));
+        let lightest = (0..pools.len()).min_by(|&a, &b| pools[a].weight().total_cmp(&pools[b].weight()));
         let Some(i) = lightest.filter(|&i| pools[i].weight() < least) else { break };
         let far = |j: usize| (pools[j].rate() - pools[i].rate()).abs();
         let below = i + 1 == pools.len() || i > 0 && far(i - 1) <= far(i + 1);

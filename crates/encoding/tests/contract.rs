@@ -2,13 +2,13 @@
 
 use mlsys_core::{Fit, Role};
 use mlsys_encoding::{
-    BinBy, BinOutput, Binner, CapBy, Center, Log, LogTransformer, MaxAbsScaler, MinMaxScaler, MissingAs,
-    MissingBin, Norm, Normalizer, OneHotEncoder, OrdinalEncoder, OutputDistribution, PowerMethod,
-    PowerTransformer, QuantileRule, QuantileTransformer, RobustScaler, Scale, StandardScaler, Tails, Unseen,
-    UnseenCode, Winsorizer,
+    BinBy, BinOutput, Binner, CapBy, Center, Log, LogTransformer, MaxAbsScaler, MdlpBinner, MinMaxScaler,
+    MissingAs, MissingBin, Monotone, Norm, Normalizer, OneHotEncoder, OrdinalEncoder, OutputDistribution,
+    PowerMethod, PowerTransformer, QuantileRule, QuantileTransformer, RobustScaler, Scale, StandardScaler,
+    Tails, Unseen, UnseenCode, Winsorizer, WoeBinner,
 };
 use mlsys_stats::Quantiles;
-use mlsys_testkit::{Contract, Features, streamed_fit, table};
+use mlsys_testkit::{Contract, Features, Target, streamed_fit, table};
 
 #[test]
 fn standard_scaler() {
@@ -126,6 +126,26 @@ fn power_transformer() {
     let positive = recipe.method(PowerMethod::BoxCox);
     let shifted = MinMaxScaler::new().range(1.0, 2.0).then(positive);
     Contract::new("PowerTransformer, Box-Cox", shifted).transform();
+}
+
+#[test]
+fn mdlp_binner() {
+    Contract::new("MdlpBinner", MdlpBinner::new()).transform();
+    let columns = MdlpBinner::new().output(BinOutput::Columns).missing(MissingBin::Keep);
+    Contract::new("MdlpBinner, columns", columns).target(Target::Multiclass).transform();
+}
+
+#[test]
+fn woe_binner() {
+    let recipe = WoeBinner::new();
+    Contract::new("WoeBinner", recipe)
+        .bad("start", recipe.start(1))
+        .bad("start", recipe.start(10_001))
+        .bad("min_share", recipe.min_share(0.6))
+        .bad("min_share", recipe.min_share(f64::NAN))
+        .transform();
+    let falling = recipe.start(7).min_share(0.2).monotone(Monotone::Falling);
+    Contract::new("WoeBinner, falling", falling).transform();
 }
 
 #[test]

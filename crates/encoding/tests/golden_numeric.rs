@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use mlsys_core::arrow::array::{ArrayRef, Float64Array, RecordBatch};
+use mlsys_core::arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 use mlsys_core::{Dataset, Fit, Train, Transform, column};
 use mlsys_encoding::{
-    BinBy, Binner, CapBy, Log, LogTransformer, Norm, Normalizer, OutputDistribution, PowerMethod,
-    PowerTransformer, QuantileRule, QuantileTransformer, Tails, Winsorizer,
+    BinBy, Binner, CapBy, Log, LogTransformer, MdlpBinner, Monotone, Norm, Normalizer, OutputDistribution,
+    PowerMethod, PowerTransformer, QuantileRule, QuantileTransformer, Tails, Winsorizer, WoeBinner,
 };
 use mlsys_testkit::golden::load;
 use serde_json::Value;
@@ -239,6 +239,63 @@ fn power_transformer() {
                         x.is_nan() || (back - x).abs() <= 1e-9 * (1.0 + x.abs()),
                         "{what}: {back} for {x}"
                     );
+                }
+            }
+        }
+    }
+}
+
+/// The rows of a case with one of its targets.
+fn labelled(case: &Value, target: &str) -> Dataset<Train> {
+    let input = &case["input"];
+    let y: ArrayRef = Arc::new(Int64Array::from_iter_values(
+        input[target].as_array().unwrap().iter().map(|y| y.as_i64().unwrap()),
+    ));
+    let mut columns = vec![("x", array(&numbers(&input["x"])), true), ("y", y, false)];
+    if !input["weights"].is_null() {
+        columns.push(("w", Arc::new(Float64Array::from(numbers(&input["weights"]))), false));
+    }
+    let weighted = columns.len() == 3;
+    let data = Dataset::new(RecordBatch::try_from_iter_with_nullable(columns).unwrap())
+        .unwrap()
+        .target("y")
+        .unwrap();
+    if weighted { data.weight("w").unwrap().into_train_all() } else { data.into_train_all() }
+}
+
+#[test]
+fn supervised_binners() {
+    for case in &cases("supervised_bins.json") {
+        for (item, expected) in case["expected"].as_object().unwrap() {
+            for (part, expected) in expected.as_object().unwrap() {
+                match item.as_str() {
+                    "MdlpBinner" => {
+                        let fitted = MdlpBinner::new().on(["x"]).fit(&labelled(case, part)).unwrap();
+                        let edges = fitted.edges("x").unwrap();
+                        assert_equal(case, part, edges, &numbers(expected));
+                    }
+                    "WoeBinner" => {
+                        let (start, way) = part.split_once(' ').unwrap();
+                        let monotone = if way == "rising" { Monotone::Rising } else { Monotone::Falling };
+                        let recipe = WoeBinner::new().start(start.parse().unwrap());
+                        let train = labelled(case, "two");
+                        let fitted = recipe.monotone(monotone).fit(&train).unwrap();
+                        assert_equal(case, part, fitted.edges("x").unwrap(), &numbers(&expected["edges"]));
+                        let woe = fitted.weight_of_evidence("x").unwrap();
+                        assert_equal(case, part, woe, &numbers(&expected["woe"]));
+                        let of = |name: &str| expected[name].as_f64().unwrap();
+                        let missing = fitted.missing_weight_of_evidence("x").unwrap();
+                        assert_equal(case, part, &[missing], &[of("missing")]);
+                        let value = fitted.information_value("x").unwrap();
+                        assert_equal(case, part, &[value], &[of("value")]);
+                        let auto = recipe.fit(&train).unwrap().information_value("x").unwrap();
+                        assert!(auto >= value, "{} {part}", case["name"]);
+                        let output = found(&fitted.transform(train.batch()).unwrap());
+                        for (x, output) in found(train.batch()).iter().zip(output) {
+                            assert!(if x.is_nan() { output == missing } else { woe.contains(&output) });
+                        }
+                    }
+                    other => panic!("{other} is not checked"),
                 }
             }
         }

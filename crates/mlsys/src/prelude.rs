@@ -10,9 +10,9 @@ pub use mlsys_core::{
 };
 #[cfg(feature = "encoding")]
 pub use mlsys_encoding::{
-    BinBy, BinOutput, Binner, LogTransformer, MaxAbsScaler, MinMaxScaler, MissingAs, Normalizer,
+    BinBy, BinOutput, Binner, LogTransformer, MaxAbsScaler, MdlpBinner, MinMaxScaler, MissingAs, Normalizer,
     OneHotEncoder, OrdinalEncoder, PowerTransformer, QuantileTransformer, RobustScaler, StandardScaler,
-    Unseen, Winsorizer,
+    Unseen, Winsorizer, WoeBinner,
 };
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values::{

@@ -47,6 +47,8 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("Normalizer", &["ties", "nulls"]),
     ("LogTransformer", &["ties", "nulls"]),
     ("PowerTransformer", &["ties", "nulls", "weights"]),
+    ("MdlpBinner", &["ties", "nulls", "weights"]),
+    ("WoeBinner", &["ties", "nulls", "weights"]),
     ("OneHotEncoder", &["ties", "nulls", "weights"]),
     ("OrdinalEncoder", &["ties", "nulls", "weights"]),
     ("ConstantImputer", &["ties", "nulls", "weights"]),
