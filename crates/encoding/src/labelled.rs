@@ -30,3 +30,37 @@ impl Labels {
         Ok(labelled)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use mlsys_core::arrow::array::{ArrayRef, BooleanArray, Float64Array, RecordBatch};
+    use mlsys_core::{Dataset, Fit, Train};
+
+    use crate::{MdlpBinner, WoeBinner};
+
+    fn train(flipped: Option<usize>) -> Dataset<Train> {
+        let x = (0..60).map(|i| (i % 13 != 5).then_some(f64::from(i * 7 % 60)));
+        let y = (0..60).map(|i| ((i * 7 % 60) > 25) != (Some(i) == flipped));
+        let columns: [(&str, ArrayRef); 2] = [
+            ("x", Arc::new(Float64Array::from_iter(x))),
+            ("y", Arc::new(BooleanArray::from_iter(y.map(Some)))),
+        ];
+        let data = Dataset::new(RecordBatch::try_from_iter(columns).unwrap()).unwrap();
+        data.target("y").unwrap().into_train_all()
+    }
+
+    /// What out-of-fold transforms rest on.
+    #[test]
+    fn some_rows_alone_are_those_rows_taken() {
+        let rows: Vec<usize> = (0..60).filter(|row| row % 4 != 1).collect();
+        let (all, taken, flipped) = (train(None), train(None).take(&rows).unwrap(), train(Some(9)));
+        let mdlp = |data: &Dataset<Train>| MdlpBinner::new().fit_rows(data, &rows).unwrap();
+        assert_eq!(mdlp(&all), MdlpBinner::new().fit(&taken).unwrap());
+        assert_eq!(mdlp(&all), mdlp(&flipped), "a row that is left out has no say");
+        let woe = |data: &Dataset<Train>| WoeBinner::new().fit_rows(data, &rows).unwrap();
+        assert_eq!(woe(&all), WoeBinner::new().fit(&taken).unwrap());
+        assert_eq!(woe(&all), woe(&flipped), "a row that is left out has no say");
+    }
+}

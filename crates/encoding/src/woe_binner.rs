@@ -25,7 +25,7 @@ use crate::labelled::{Labelled, Labels};
 /// WOE = ln(share of the events in the bin / share of the others in the bin)      IV = Σ (difference of the shares) WOE
 /// ```
 /// From many bins of equal frequency, neighbours out of order are pooled until event rates are monotone; then the bin of the least
-/// weight, while it has less than `min_share`, joins the neighbour whose event rate is nearer. Events are rows of the last class.
+/// weight, the first of equals, while it has less than `min_share`, joins the neighbour whose event rate is nearer. Events are rows of the last class.
 /// Missing values are a bin of their own, outside the order; a bin without events or others counts half a row of each more.
 ///
 /// | parameter | default | range | effect |

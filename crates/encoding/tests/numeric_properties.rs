@@ -3,11 +3,14 @@
 
 use std::sync::Arc;
 
-use mlsys_core::arrow::array::{Array, ArrayRef, Float64Array, RecordBatch};
+use mlsys_core::arrow::array::{
+    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
+};
 use mlsys_core::{Dataset, ErrorKind, Fit, Train, Transform, column};
 use mlsys_encoding::{
-    BinBy, BinOutput, Binner, CapBy, LogTransformer, MissingBin, Norm, Normalizer, OutputDistribution,
-    PowerMethod, PowerTransformer, QuantileRule, QuantileTransformer, Tails, Winsorizer,
+    BinBy, BinOutput, Binner, CapBy, LogTransformer, MdlpBinner, MissingBin, Monotone, Norm, Normalizer,
+    OutputDistribution, PowerMethod, PowerTransformer, QuantileRule, QuantileTransformer, Tails, Winsorizer,
+    WoeBinner,
 };
 use proptest::prelude::*;
 
@@ -319,4 +322,74 @@ fn powers_of_what_has_none() {
     assert!(of(&fitted.transform(&rows(&[0.0, -1.0])).unwrap()).iter().all(|z| z.is_nan()));
     let error = PowerTransformer::new().fit(&train(&[Some(-1e300), Some(1e300)])).unwrap_err();
     assert!(error.to_string().contains("whose powers overflow"), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn evidence_is_monotone_and_bins_are_large(values in values(), seed in any::<u64>(), start in 2..60usize, share in 0.0..0.5f64) {
+        let events: Vec<Option<bool>> = (0..values.len()).map(|i| Some(i == 0 || i > 1 && (seed >> (i % 64)) & 1 == 1)).collect();
+        prop_assume!(values.len() > 1);
+        let y: ArrayRef = Arc::new(BooleanArray::from(events.clone()));
+        let columns = [("x", batch(&values)["x"].clone(), true), ("y", y, false)];
+        let data = Dataset::new(RecordBatch::try_from_iter_with_nullable(columns).unwrap()).unwrap();
+        let train = data.target("y").unwrap().into_train_all();
+        let recipe = WoeBinner::new().start(start).min_share(share);
+        for monotone in [Monotone::Rising, Monotone::Falling] {
+            let fitted = recipe.monotone(monotone).fit(&train).unwrap();
+            let (edges, woe) = (fitted.edges("x").unwrap(), fitted.weight_of_evidence("x").unwrap());
+            let codes: Vec<Option<f64>> = values.iter().map(|x| x.map(|x| naive_code(edges, x))).collect();
+            let present = codes.iter().flatten().count() as f64;
+            let mut rates = Vec::new();
+            for code in 0..woe.len() {
+                let inside = |i: &usize| codes[*i] == Some(code as f64);
+                let rows: Vec<usize> = (0..values.len()).filter(inside).collect();
+                prop_assert!(woe.len() == 1 || rows.len() as f64 >= share * present);
+                rates.push(rows.iter().filter(|&&i| events[i] == Some(true)).count() as f64 / rows.len() as f64);
+            }
+            let ordered = |pair: &[f64]| if monotone == Monotone::Rising { pair[0] < pair[1] } else { pair[0] > pair[1] };
+            prop_assert!(rates.windows(2).all(ordered), "{rates:?}");
+            prop_assert!(fitted.information_value("x").unwrap() >= -1e-12);
+            let output = of(&fitted.transform(train.batch()).unwrap());
+            for (code, output) in codes.iter().zip(output) {
+                let expected = code.map_or_else(|| fitted.missing_weight_of_evidence("x").unwrap(), |code| woe[code as usize]);
+                prop_assert_eq!(output, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn cuts_that_pay_do_not_depend_on_names_of_classes(values in values(), seed in any::<u64>()) {
+        let high = |i: usize| values[i].is_some_and(|x| x > 1.0) != ((seed >> (i % 64)) & 7 == 7);
+        let of_classes = |names: [&str; 2]| {
+            let y: ArrayRef = Arc::new(StringArray::from_iter_values((0..values.len()).map(|i| names[usize::from(high(i))])));
+            let columns = [("x", batch(&values)["x"].clone(), true), ("y", y, false)];
+            let data = Dataset::new(RecordBatch::try_from_iter_with_nullable(columns).unwrap()).unwrap();
+            MdlpBinner::new().on(["x"]).fit(&data.target("y").unwrap().into_train_all()).unwrap().edges("x").unwrap().to_vec()
+        };
+        let edges = of_classes(["a", "b"]);
+        prop_assert_eq!(&edges, &of_classes(["z", "b"]));
+        prop_assert!(edges.len() == 2 || edges.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+}
+
+#[test]
+fn evidence_needs_two_classes() {
+    let fit = |y: Vec<i64>| {
+        let columns: [(&str, ArrayRef); 2] = [
+            ("x", Arc::new(Float64Array::from_iter_values([1.0, 2.0, 3.0]))),
+            ("y", Arc::new(Int64Array::from(y))),
+        ];
+        let data = Dataset::new(RecordBatch::try_from_iter(columns).unwrap()).unwrap().target("y").unwrap();
+        WoeBinner::new().fit(&data.into_train_all())
+    };
+    assert!(matches!(fit(vec![1, 1, 1]).unwrap_err().kind(), ErrorKind::SingleClass { .. }));
+    assert_eq!(fit(vec![1, 2, 3]).unwrap_err().to_string(), "`y` must be two, got 3 classes");
+    let fitted = fit(vec![0, 0, 1]).unwrap();
+    // One event, two others: half a row each for the cells that are empty.
+    assert_eq!(fitted.edges("x").unwrap(), [1.0, 3.0, 3.0]);
+    let expected = [((0.5f64 / 1.0) / (2.5 / 2.0)).ln(), ((1.5f64 / 1.0) / (0.5 / 2.0)).ln()];
+    let woe = fitted.weight_of_evidence("x").unwrap();
+    assert!(woe.iter().zip(expected).all(|(woe, expected)| (woe - expected).abs() < 1e-14), "{woe:?}");
 }
