@@ -69,11 +69,15 @@ impl Bins {
             }
             return codes;
         }
-        // A block stays in the nearest cache while all edges are compared, without a branch.
-        for (codes, values) in codes.chunks_mut(1024).zip(values.chunks(1024)) {
+        // A block stays in the nearest cache while all edges are compared, without a branch, and counted as wide as the
+        // values are.
+        let mut wide = [0i64; 512];
+        for (codes, values) in codes.chunks_mut(wide.len()).zip(values.chunks(wide.len())) {
+            wide.fill(0);
             for &edge in inner {
-                codes.iter_mut().zip(values).for_each(|(code, &x)| *code += i32::from(x >= edge));
+                wide.iter_mut().zip(values).for_each(|(code, &x)| *code += i64::from(x >= edge));
             }
+            codes.iter_mut().zip(&wide).for_each(|(code, &wide)| *code = wide as i32);
         }
         codes
     }
