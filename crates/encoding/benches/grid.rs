@@ -5,10 +5,11 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use mlsys_core::{Dataset, Fit, Transform};
 use mlsys_encoding::{
-    Binner, Log, LogTransformer, MaxAbsScaler, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder,
-    PowerTransformer, QuantileTransformer, RobustScaler, StandardScaler, Winsorizer,
+    Binner, Log, LogTransformer, MaxAbsScaler, MdlpBinner, MinMaxScaler, Normalizer, OneHotEncoder,
+    OrdinalEncoder, PowerTransformer, QuantileTransformer, RobustScaler, StandardScaler, Winsorizer,
+    WoeBinner,
 };
-use mlsys_testkit::bench::{Grid, Point, numbers, words};
+use mlsys_testkit::bench::{Grid, Point, labelled, numbers, words};
 
 fn both<F: Fit<Fitted: Transform> + Sync>(
     criterion: &mut Criterion,
@@ -18,7 +19,11 @@ fn both<F: Fit<Fitted: Transform> + Sync>(
 ) where
     F::Fitted: Send,
 {
-    let train = |point: &Point| Dataset::new(table(point)).unwrap().into_train_all();
+    let train = |point: &Point| {
+        let data = Dataset::new(table(point)).unwrap();
+        let labelled = data.schema().field_with_name("label").is_ok();
+        if labelled { data.target("label").unwrap().into_train_all() } else { data.into_train_all() }
+    };
     Grid::table().measure(criterion, &format!("{name}/fit"), train, |train| recipe.fit(train).unwrap());
     let fitted = |point: &Point| {
         let train = train(point);
@@ -40,6 +45,8 @@ fn encoders(criterion: &mut Criterion) {
     both(criterion, "normalizer", &Normalizer::new(), numbers);
     both(criterion, "log_transformer", &LogTransformer::new().log(Log::Signed), numbers);
     both(criterion, "power_transformer", &PowerTransformer::new(), numbers);
+    both(criterion, "mdlp_binner", &MdlpBinner::new(), labelled);
+    both(criterion, "woe_binner", &WoeBinner::new(), labelled);
     both(criterion, "one_hot_encoder", &OneHotEncoder::new(), words);
     both(criterion, "ordinal_encoder", &OrdinalEncoder::new(), words);
 }
