@@ -121,7 +121,7 @@ for name, x in words.items():
         cases.append(case(f"rare {name} {label}".strip(), "the same", {"x": x, "weights": w}, {"RareGrouper": parts},
                           ties=repeated(x), tool="scikit-learn" + ("" if w is None else ", to rows repeated")))
 places = {"one and two": np.array([1.0, 2.0]), "many": np.round(rng.normal(size=25) * 50, 1),
-          "nulls": np.where(rng.random(20) < 0.3, nan, rng.integers(0, 500, 20))}
+          "nulls": np.where(rng.random(20) < 0.3, nan, rng.integers(0, 9, 20))}
 for name, x in places.items():
     def waves(d, base):
         angles = x[:, None] / base ** (2 * (np.arange(d) // 2) / d)

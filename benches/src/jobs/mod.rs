@@ -2,6 +2,7 @@
 
 mod chi_square;
 mod feature_hasher;
+mod kbins_quantile;
 mod ks_2samp;
 mod logistic_regression;
 mod mutual_information;
@@ -19,7 +20,7 @@ mod weighted_sample;
 use mlsys::arrow::array::{ArrayRef, RecordBatch};
 use mlsys::arrow::datatypes::FieldRef;
 use mlsys::core::{Error, Result};
-use mlsys::encoding::{RobustScaler, StandardScaler};
+use mlsys::encoding::{QuantileTransformer, RobustScaler, StandardScaler};
 use mlsys::missing_values::{KnnImputer, MedianImputer};
 use numeric::Numeric;
 
@@ -38,6 +39,8 @@ pub fn load(name: &str, data: &str) -> Result<Box<dyn Job>> {
         "profile" => Box::new(profile::Profiling::load(data)?),
         "profile_3m" => Box::new(profile_3m::ProfilingFile::load(data)?),
         "standard_scaler" => Box::new(Numeric::load(StandardScaler::new(), data)?),
+        "kbins_quantile" => Box::new(kbins_quantile::Binning::load(data)?),
+        "quantile_transformer" => Box::new(Numeric::load(QuantileTransformer::new(), data)?),
         "robust_scaler" => Box::new(Numeric::load(RobustScaler::new(), data)?),
         "feature_hasher" => Box::new(feature_hasher::Hashing::load(data)?),
         "one_hot_sparse" => Box::new(one_hot_sparse::OneHotSparse::load(data)?),

@@ -8,12 +8,13 @@ use mlsys_core::hash::hash_u64;
 use mlsys_core::{Dataset, Fit, FitTransform, Train, Transform};
 use mlsys_encoding::text::{CountVectorizer, HashingVectorizer, TfidfVectorizer};
 use mlsys_encoding::{
-    BinaryEncoder, Contrast, ContrastEncoder, CountEncoder, CyclicalEncoder, FeatureHasher,
-    LeaveOneOutEncoder, MaxAbsScaler, MinMaxScaler, OneHotEncoder, OneHotOutput, OrderedTargetEncoder,
-    OrdinalEncoder, Period, PolynomialFeatures, RareGrouper, RobustScaler, SplineTransformer, StandardScaler,
-    TargetEncoder, WoeEncoder,
+    BinaryEncoder, Binner, Contrast, ContrastEncoder, CountEncoder, CyclicalEncoder, FeatureHasher,
+    LeaveOneOutEncoder, Log, LogTransformer, MaxAbsScaler, MdlpBinner, MinMaxScaler, Normalizer,
+    OneHotEncoder, OneHotOutput, OrderedTargetEncoder, OrdinalEncoder, Period, PolynomialFeatures,
+    PowerTransformer, QuantileTransformer, RareGrouper, RobustScaler, SplineTransformer, StandardScaler,
+    TargetEncoder, Winsorizer, WoeBinner, WoeEncoder,
 };
-use mlsys_testkit::bench::{Grid, Point, numbers, words};
+use mlsys_testkit::bench::{Grid, Point, labelled, numbers, words};
 use std::sync::Arc;
 
 fn both<F: Fit<Fitted: Transform> + Sync>(
@@ -24,7 +25,11 @@ fn both<F: Fit<Fitted: Transform> + Sync>(
 ) where
     F::Fitted: Send,
 {
-    let train = |point: &Point| Dataset::new(table(point)).unwrap().into_train_all();
+    let train = |point: &Point| {
+        let data = Dataset::new(table(point)).unwrap();
+        let labelled = data.schema().field_with_name("label").is_ok();
+        if labelled { data.target("label").unwrap().into_train_all() } else { data.into_train_all() }
+    };
     Grid::table().measure(criterion, &format!("{name}/fit"), train, |train| recipe.fit(train).unwrap());
     let fitted = |point: &Point| {
         let train = train(point);
@@ -40,6 +45,14 @@ fn encoders(criterion: &mut Criterion) {
     both(criterion, "min_max_scaler", &MinMaxScaler::new(), numbers);
     both(criterion, "max_abs_scaler", &MaxAbsScaler::new(), numbers);
     both(criterion, "robust_scaler", &RobustScaler::new(), numbers);
+    both(criterion, "quantile_transformer", &QuantileTransformer::new(), numbers);
+    both(criterion, "binner", &Binner::new(), numbers);
+    both(criterion, "winsorizer", &Winsorizer::new(), numbers);
+    both(criterion, "normalizer", &Normalizer::new(), numbers);
+    both(criterion, "log_transformer", &LogTransformer::new().log(Log::Signed), numbers);
+    both(criterion, "power_transformer", &PowerTransformer::new(), numbers);
+    both(criterion, "mdlp_binner", &MdlpBinner::new(), labelled);
+    both(criterion, "woe_binner", &WoeBinner::new(), labelled);
     both(criterion, "one_hot_encoder", &OneHotEncoder::new(), words);
     both(criterion, "ordinal_encoder", &OrdinalEncoder::new(), words);
     both(criterion, "one_hot_encoder_sparse", &OneHotEncoder::new().output(OneHotOutput::Sparse), words);
@@ -57,7 +70,7 @@ fn encoders(criterion: &mut Criterion) {
 }
 
 /// Text columns and a target that has nothing to do with them.
-fn labelled(point: &Point) -> Dataset<Train> {
+fn labelled_words(point: &Point) -> Dataset<Train> {
     let batch = words(point);
     let label: BooleanArray =
         (0..batch.num_rows()).map(|row| Some(hash_u64(row as u64, 0).is_multiple_of(3))).collect();
@@ -73,8 +86,9 @@ fn by_target<F: FitTransform<Fitted: Transform + Send> + Sync>(
     name: &str,
     recipe: &F,
 ) {
-    Grid::table().measure(criterion, &format!("{name}/fit"), labelled, |train| recipe.fit(train).unwrap());
-    Grid::table().measure(criterion, &format!("{name}/fit_transform"), labelled, |train| {
+    Grid::table()
+        .measure(criterion, &format!("{name}/fit"), labelled_words, |train| recipe.fit(train).unwrap());
+    Grid::table().measure(criterion, &format!("{name}/fit_transform"), labelled_words, |train| {
         recipe.fit_transform(train.clone()).unwrap()
     });
 }

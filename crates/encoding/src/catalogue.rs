@@ -6,10 +6,10 @@ use mlsys_stats::PerColumn;
 
 use crate::text::{CountVectorizer, HashingVectorizer, TfidfVectorizer, TokenCounts};
 use crate::{
-    BinaryEncoder, CalendarEncoder, CategoryCross, ContrastEncoder, CountEncoder, CrossCounts,
+    BinaryEncoder, Binner, CalendarEncoder, CategoryCross, ContrastEncoder, CountEncoder, CrossCounts,
     CyclicalEncoder, FeatureHasher, FourierFeatures, LshEncoder, MaxAbsScaler, MinHashEncoder, MinMaxScaler,
-    OneHotEncoder, OrdinalEncoder, PolynomialFeatures, PositionEncoder, RareGrouper, RobustScaler,
-    SplineTransformer, StandardScaler, TimeSince,
+    Normalizer, OneHotEncoder, OrdinalEncoder, PolynomialFeatures, PositionEncoder, PowerTransformer,
+    QuantileTransformer, RareGrouper, RobustScaler, SplineTransformer, StandardScaler, TimeSince, Winsorizer,
 };
 
 /// The one-pass recipes and the statistics of this crate.
@@ -26,14 +26,18 @@ pub fn catalogue() -> Catalogue {
         .recipe::<FourierFeatures>("FourierFeatures")
         .recipe::<HashingVectorizer>("HashingVectorizer")
         .recipe::<LshEncoder>("LshEncoder")
+        .recipe::<Binner>("Binner")
         .recipe::<MaxAbsScaler>("MaxAbsScaler")
         .recipe::<MinHashEncoder>("MinHashEncoder")
         .recipe::<MinMaxScaler>("MinMaxScaler")
+        .recipe::<Normalizer>("Normalizer")
         .recipe::<OneHotEncoder>("OneHotEncoder")
         .recipe::<OrdinalEncoder>("OrdinalEncoder")
         .recipe::<PolynomialFeatures>("PolynomialFeatures")
         .recipe::<PositionEncoder>("PositionEncoder")
         .recipe::<RareGrouper>("RareGrouper")
+        .recipe::<PowerTransformer>("PowerTransformer")
+        .recipe::<QuantileTransformer>("QuantileTransformer")
         .recipe::<RobustScaler>("RobustScaler")
         .recipe::<SplineTransformer>("SplineTransformer")
         .recipe::<StandardScaler>("StandardScaler")
@@ -41,4 +45,5 @@ pub fn catalogue() -> Catalogue {
         .recipe::<TimeSince>("TimeSince")
         .statistic::<CrossCounts>(Exact)
         .statistic::<PerColumn<TokenCounts>>(Exact)
+        .recipe::<Winsorizer>("Winsorizer")
 }

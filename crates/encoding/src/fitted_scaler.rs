@@ -26,6 +26,17 @@ pub(crate) fn map_columns<C: Sync>(
     values: Values,
     map: impl Fn(f64, &C) -> f64 + Sync,
 ) -> Result<RecordBatch> {
+    map_columns_with(batch, columns, input, values, |c, _| |x| map(x, c))
+}
+
+/// As [`map_columns`], by what `map` makes for a column of so many rows.
+pub(crate) fn map_columns_with<'c, C: Sync, M: FnMut(f64) -> f64>(
+    batch: &RecordBatch,
+    columns: &'c [C],
+    input: impl Fn(&C) -> &InputColumn + Sync,
+    values: Values,
+    map: impl Fn(&'c C, usize) -> M + Sync,
+) -> Result<RecordBatch> {
     let done: Vec<Result<Replacement<'_, NewColumn>>> = columns
         .par_iter()
         .map(|c| {
@@ -40,14 +51,15 @@ pub(crate) fn map_columns<C: Sync>(
                 Some(raw) => raw.values().clone(),
                 None => column::floats(name, array)?,
             };
+            let mut map = map(c, batch.num_rows());
             let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
             let scaled: ArrayRef = match field.data_type() {
                 DataType::Float32 => {
-                    let values = values.iter().map(|&x| map(x, c) as f32).collect::<Vec<_>>();
+                    let values = values.iter().map(|&x| map(x) as f32).collect::<Vec<_>>();
                     Arc::new(Float32Array::new(values.into(), nulls))
                 }
                 _ => {
-                    let values = values.iter().map(|&x| map(x, c)).collect::<Vec<_>>();
+                    let values = values.iter().map(|&x| map(x)).collect::<Vec<_>>();
                     Arc::new(Float64Array::new(values.into(), nulls))
                 }
             };

@@ -4,10 +4,12 @@ use mlsys_core::Registry;
 
 use crate::text::{FittedHashingVectorizer, FittedVectorizer};
 use crate::{
-    FittedCalendarEncoder, FittedCategoryCross, FittedCategoryEncoder, FittedCyclicalEncoder,
-    FittedFeatureHasher, FittedFourierFeatures, FittedLshEncoder, FittedMinHashEncoder, FittedOneHotEncoder,
-    FittedOrdinalEncoder, FittedPolynomialFeatures, FittedPositionEncoder, FittedRareGrouper, FittedScaler,
-    FittedSplineTransformer, FittedStandardScaler, FittedTargetEncoder, FittedTimeSince,
+    FittedBinner, FittedCalendarEncoder, FittedCategoryCross, FittedCategoryEncoder, FittedCyclicalEncoder,
+    FittedFeatureHasher, FittedFourierFeatures, FittedLogTransformer, FittedLshEncoder, FittedMinHashEncoder,
+    FittedNormalizer, FittedOneHotEncoder, FittedOrdinalEncoder, FittedPolynomialFeatures,
+    FittedPositionEncoder, FittedPowerTransformer, FittedQuantileTransformer, FittedRareGrouper,
+    FittedScaler, FittedSplineTransformer, FittedStandardScaler, FittedTargetEncoder, FittedTimeSince,
+    FittedWinsorizer, FittedWoeBinner,
 };
 
 /// Adds the fitted types of this crate to a registry.
@@ -31,6 +33,13 @@ pub fn register(registry: Registry) -> Registry {
         .transform::<FittedHashingVectorizer>()
         .transform::<FittedVectorizer>()
         .transform::<FittedTargetEncoder>()
+        .transform::<FittedBinner>()
+        .transform::<FittedLogTransformer>()
+        .transform::<FittedNormalizer>()
+        .transform::<FittedWinsorizer>()
+        .transform::<FittedWoeBinner>()
+        .transform::<FittedPowerTransformer>()
+        .transform::<FittedQuantileTransformer>()
         .transform::<FittedOrdinalEncoder>()
         .transform::<FittedOneHotEncoder>()
 }

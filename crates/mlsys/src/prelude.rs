@@ -10,10 +10,11 @@ pub use mlsys_core::{
 };
 #[cfg(feature = "encoding")]
 pub use mlsys_encoding::{
-    BinaryEncoder, CalendarEncoder, CategoryCross, CountEncoder, CyclicalEncoder, FeatureHasher,
-    LeaveOneOutEncoder, MaxAbsScaler, MinMaxScaler, MissingAs, MissingTarget, OneHotEncoder,
-    OrderedTargetEncoder, OrdinalEncoder, PolynomialFeatures, RareGrouper, RobustScaler, SplineTransformer,
-    StandardScaler, TargetEncoder, TimeSince, Unseen, UnseenTarget, WoeEncoder,
+    BinBy, BinOutput, BinaryEncoder, Binner, CalendarEncoder, CategoryCross, CountEncoder, CyclicalEncoder,
+    FeatureHasher, LeaveOneOutEncoder, LogTransformer, MaxAbsScaler, MdlpBinner, MinMaxScaler, MissingAs,
+    MissingTarget, Normalizer, OneHotEncoder, OrderedTargetEncoder, OrdinalEncoder, PolynomialFeatures,
+    PowerTransformer, QuantileTransformer, RareGrouper, RobustScaler, SplineTransformer, StandardScaler,
+    TargetEncoder, TimeSince, Unseen, UnseenTarget, Winsorizer, WoeBinner, WoeEncoder,
 };
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values::{

@@ -148,6 +148,17 @@ fn recipes_are_those_of_their_types() {
     same(known, "MinMaxScaler", wide, MinMaxScaler::new().range(-1.0, 1.0).clip(true));
     let wide = json!({ "between": [0.1, 0.9], "center": false });
     same(known, "RobustScaler", wide, RobustScaler::new().between(0.1, 0.9).center(false));
+    let nine = json!({ "n_quantiles": 9 });
+    same(known, "QuantileTransformer", nine, QuantileTransformer::new().n_quantiles(9));
+    let width = json!({ "by": "equal_width", "bins": 4 });
+    same(known, "Binner", width, Binner::new().by(BinBy::EqualWidth).bins(4));
+    same(known, "Binner", json!({}), Binner::new());
+    same(known, "Normalizer", json!({ "norm": "l1" }), Normalizer::new().norm(mlsys::encoding::Norm::L1));
+    let gaussian = Winsorizer::new().by(mlsys::encoding::CapBy::Gaussian(2.0));
+    same(known, "Winsorizer", json!({ "by": { "gaussian": 2.0 } }), gaussian);
+    same(known, "Winsorizer", json!({}), Winsorizer::new());
+    let plain = json!({ "standardize": false });
+    same(known, "PowerTransformer", plain, PowerTransformer::new().standardize(false));
     let constant = |value| json!({ "value": value });
     same(known, "ConstantImputer", constant(json!({ "int": 3 })), ConstantImputer::new(3));
     same(known, "ConstantImputer", constant(json!({ "text": "?" })), ConstantImputer::new("?"));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ascending;
 use crate::counted::few_distinct;
-use crate::{Column, ColumnStatistic, Infinite, Kll};
+use crate::{Column, ColumnStatistic, Distribution, Infinite, Kll};
 
 /// Quantiles of a numeric column, mergeable: exact up to a number of distinct values, then a [`Kll`] sketch.
 ///
@@ -236,6 +236,11 @@ impl QuantilesSummary {
         (&self.values, &self.upto)
     }
 
+    /// The values kept as a distribution: all distinct values, or the items of a sketch.
+    pub fn distribution(&self) -> Distribution<'_> {
+        Distribution::new(&self.values, &self.upto, self.whole)
+    }
+
     /// The standard deviation of a rank, and the largest share of the rows that one item of a sketch stands for; 0
     /// where exact.
     pub(crate) fn rank_noise(&self) -> (f64, f64) {
@@ -259,29 +264,7 @@ impl QuantilesSummary {
 
     /// The quantile of a share `q` in 0 to 1; `None` without values, or for another `q`.
     pub fn quantile(&self, q: f64) -> Option<f64> {
-        let (total, last) = (*self.upto.last()?, *self.values.last()?);
-        if !(0.0..=1.0).contains(&q) {
-            return None;
-        }
-        if !self.whole {
-            let target = total * q;
-            let place = self.upto.partition_point(|&w| w <= target).min(self.values.len() - 1);
-            let between = place > 0 && self.upto[place - 1] == target && q < 1.0;
-            let low = if between { self.values[place - 1] } else { self.values[place] };
-            return Some(low / 2.0 + self.values[place] / 2.0);
-        }
-        let h = ((total - 1.0) * q).max(0.0);
-        let floor = h.floor();
-        // The value that stands at position p (from 0) is the first whose cumulated weight exceeds p.
-        let at = |p: f64| self.values.get(self.upto.partition_point(|&w| w <= p)).copied().unwrap_or(last);
-        let (low, high) = (at(floor), at((floor + 1.0).min(total - 1.0).max(0.0)));
-        let share = h - floor;
-        if share == 0.0 || low == high {
-            return Some(low);
-        }
-        // Written so that two huge values of opposite sign do not overflow.
-        let step = high - low;
-        Some(if step.is_finite() { low + share * step } else { low * (1.0 - share) + high * share })
+        self.distribution().quantile(q)
     }
 
     /// The quantile of one half.

@@ -14,10 +14,11 @@ use mlsys_core::{
 use mlsys_datafusion::{Frame, fit_on, predict_on, predict_proba_on, transform_on};
 use mlsys_encoding::text::{CountVectorizer, HashingVectorizer, TfidfVectorizer};
 use mlsys_encoding::{
-    BinaryEncoder, CalendarEncoder, CategoryCross, Contrast, ContrastEncoder, CountEncoder, CyclicalEncoder,
-    FeatureHasher, FourierFeatures, Hash, Kept, LshEncoder, MaxAbsScaler, MinFrequency, MinHashEncoder,
-    MinMaxScaler, OneHotEncoder, OrdinalEncoder, Period, PolynomialFeatures, PositionEncoder, RareGrouper,
-    RobustScaler, Since, SplineTransformer, StandardScaler, TimeSince, Waves,
+    BinBy, BinOutput, BinaryEncoder, Binner, CalendarEncoder, CapBy, CategoryCross, Contrast,
+    ContrastEncoder, CountEncoder, CyclicalEncoder, FeatureHasher, FourierFeatures, Hash, Kept, LshEncoder,
+    MaxAbsScaler, MinFrequency, MinHashEncoder, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder,
+    OutputDistribution, Period, PolynomialFeatures, PositionEncoder, PowerTransformer, QuantileTransformer,
+    RareGrouper, RobustScaler, Since, SplineTransformer, StandardScaler, TimeSince, Waves, Winsorizer,
 };
 use mlsys_missing_values::{ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer};
 use mlsys_models::{LogisticRegression, Rule};
@@ -117,6 +118,7 @@ fn every_recipe_equals_itself_in_memory() -> Result<()> {
         each! {
             BinaryEncoder true: BinaryEncoder::new();
             CalendarEncoder true: CalendarEncoder::new();
+            Binner true: Binner::new().output(BinOutput::Columns), Binner::new().by(BinBy::EqualWidth);
             ConstantImputer true: ConstantImputer::new(-1.0);
             CategoryCross true: CategoryCross::new([["word", "team"]]).kept(Kept::Frequent(MinFrequency::Count(20)));
             ContrastEncoder true: ContrastEncoder::new(Contrast::Helmert);
@@ -133,16 +135,20 @@ fn every_recipe_equals_itself_in_memory() -> Result<()> {
             LshEncoder true: LshEncoder::new(Hash::Angle(SimHash::new(2, 3))).on(Columns::named(["number", "count"]));
             MinHashEncoder true: MinHashEncoder::new().components(3);
             MinMaxScaler true: MinMaxScaler::new(), MinMaxScaler::new().range(-1.0, 3.0).clip(true);
+            Normalizer true: Normalizer::new();
             OneHotEncoder true: OneHotEncoder::new(), OneHotEncoder::new().on(Columns::named(["word", "team"]));
             OrdinalEncoder true: OrdinalEncoder::new();
             PolynomialFeatures true: PolynomialFeatures::new();
             PositionEncoder true: PositionEncoder::new().dimensions(4);
             RareGrouper true: RareGrouper::new();
+            PowerTransformer true: PowerTransformer::new(), PowerTransformer::new().standardize(false);
+            QuantileTransformer true: QuantileTransformer::new(), QuantileTransformer::new().n_quantiles(9).output(OutputDistribution::Normal);
             RobustScaler true: RobustScaler::new(), RobustScaler::new().between(0.05, 0.95).center(false);
             SplineTransformer true: SplineTransformer::new();
             StandardScaler false: StandardScaler::new();
             TimeSince true: TimeSince::new(Since::Instant(0));
             TfidfVectorizer true: TfidfVectorizer::new();
+            Winsorizer false: Winsorizer::new(), Winsorizer::new().by(CapBy::Gaussian(1.0));
         }
         assert!(left.is_empty(), "not fitted on the engine: {left:?}");
         let chain = MedianImputer::new()
