@@ -1,7 +1,9 @@
 //! Folds for encoding training rows out of fold: each by what the rows of the other folds say.
 
+use mlsys_core::arrow::array::{RecordBatch, UInt64Array};
+use mlsys_core::arrow::compute::{concat_batches, take_record_batch};
 use mlsys_core::hash::hash_u64;
-use mlsys_core::{Coded, Dataset, Error, Fold, Result, Train, seed};
+use mlsys_core::{Coded, Dataset, Error, Fold, Result, Train, Transform, first_error, seed};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +124,37 @@ impl CrossFit {
             return Err(too_few(estimator, 1));
         }
         Ok(fold_of_row)
+    }
+}
+
+impl CrossFit {
+    /// The training rows, each transformed by what `fit` makes of the rows of the other folds.
+    pub(crate) fn transform_out_of_fold<F: Transform>(
+        &self,
+        estimator: &str,
+        train: &Dataset<Train>,
+        fit: impl Fn(&[usize]) -> Result<F> + Sync,
+    ) -> Result<Dataset<Train>> {
+        let fold_of_row = self.fold_of_rows(estimator, train, || train.labels(estimator))?;
+        let rows_where = |keep: &dyn Fn(u32) -> bool| -> Vec<usize> {
+            (0..fold_of_row.len()).filter(|&row| keep(fold_of_row[row])).collect()
+        };
+        let one = |fold: usize| -> Result<Option<(Vec<usize>, RecordBatch)>> {
+            let own = rows_where(&|other| other as usize == fold);
+            if own.is_empty() {
+                return Ok(None);
+            }
+            let fitted = fit(&rows_where(&|other| other as usize != fold))?;
+            let rows = fitted.transform(train.take(&own)?.batch())?;
+            Ok(Some((own, rows)))
+        };
+        let folds: Vec<_> = first_error((0..self.folds).into_par_iter().map(one).collect())?;
+        let (rows, parts): (Vec<_>, Vec<_>) = folds.into_iter().flatten().unzip();
+        let together = concat_batches(&parts[0].schema(), &parts)?;
+        // Back to where each row stood.
+        let mut place = vec![0u64; fold_of_row.len()];
+        rows.into_iter().flatten().enumerate().for_each(|(at, row)| place[row] = at as u64);
+        train.with_batch(take_record_batch(&together, &UInt64Array::from(place))?)
     }
 }
 

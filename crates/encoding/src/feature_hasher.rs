@@ -47,7 +47,7 @@ use crate::murmur::place;
 /// let train = Dataset::new(RecordBatch::try_from_iter([("origin", x as _)])?)?.into_train_all();
 /// let hashed = FeatureHasher::new().n_features(8).fit(&train)?.transform(train.batch())?;
 /// let rows = SparseRows::read(hashed.schema().field(0), hashed.column(0))?;
-/// assert_eq!((rows.row(0), rows.row(1)), (([6].as_slice(), [-1.0].as_slice()), ([1].as_slice(), [-1.0].as_slice())));
+/// assert_eq!((rows.row(0), rows.row(1)), (([5].as_slice(), [-1.0].as_slice()), ([1].as_slice(), [1.0].as_slice())));
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///

@@ -1,9 +1,10 @@
 //! Bins that tell classes apart.
 
-use mlsys_core::{Dataset, Error, Fit, InputColumn, Kind, Result, Train, first_error};
+use mlsys_core::{Dataset, Error, Fit, FitTransform, InputColumn, Kind, Result, Train, first_error};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::cross_fit::CrossFit;
 use crate::fitted_binner::{BinOutput, Bins, FittedBinner, MissingBin};
 use crate::labelled::{Labelled, Labels};
 
@@ -20,6 +21,7 @@ use crate::labelled::{Labelled, Labels};
 /// |---|---|---|
 /// | `output` | `Codes` | Int32, or a UInt8 column per bin |
 /// | `missing` | `Keep` for codes, `Own` for columns | what becomes of missing values |
+/// | `cross_fit` | 5 folds by row id | how training rows are encoded for a next step: [`CrossFit`]; codes only |
 ///
 /// **Input**: the features that are numbers, or with `.on(..)` exactly those, booleans included; a target of classes, at most
 /// 1,000. Missing values do not count. Weights are used. **Output**: as [`Binner`](crate::Binner)'s; a column that says nothing about the target has
@@ -57,6 +59,7 @@ use crate::labelled::{Labelled, Labels};
 pub struct MdlpBinner {
     output: BinOutput,
     missing: Option<MissingBin>,
+    cross_fit: CrossFit,
 }
 
 const MOST_CLASSES: usize = 1_000;
@@ -79,8 +82,15 @@ impl MdlpBinner {
         self
     }
 
+    /// How training rows are encoded.
+    pub fn cross_fit(mut self, cross_fit: CrossFit) -> Self {
+        self.cross_fit = cross_fit;
+        self
+    }
+
     /// The bins by some of the rows alone.
     pub(crate) fn fit_rows(&self, train: &Dataset<Train>, rows: &[usize]) -> Result<FittedBinner> {
+        self.cross_fit.check("MdlpBinner")?;
         let layout = train.layout();
         let names = layout.features_for("MdlpBinner", Kind::is_number, Kind::is_numeric, "numeric")?;
         let labels = Labels::new(train, "MdlpBinner")?;
@@ -103,6 +113,19 @@ impl Fit for MdlpBinner {
 
     fn fit(&self, train: &Dataset<Train>) -> Result<FittedBinner> {
         self.fit_rows(train, &(0..train.n_rows()).collect::<Vec<_>>())
+    }
+}
+
+impl FitTransform for MdlpBinner {
+    fn fit_transform(&self, train: Dataset<Train>) -> Result<(FittedBinner, Dataset<Train>)> {
+        if self.output == BinOutput::Columns {
+            let expected = "codes, where training rows go on to another step: the bins of folds differ";
+            return Err(Error::invalid_parameter("MdlpBinner", "output", "columns", expected));
+        }
+        let fitted = self.fit(&train)?;
+        let by_others = |rows: &[usize]| self.fit_rows(&train, rows);
+        let encoded = self.cross_fit.transform_out_of_fold("MdlpBinner", &train, by_others)?;
+        Ok((fitted, encoded))
     }
 }
 

@@ -7,7 +7,8 @@ use mlsys_core::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef}
 use mlsys_core::input::{NewColumn, Replacement, Replacements, replace_columns, replace_fields};
 use mlsys_core::ndarray::Array2;
 use mlsys_core::{
-    Dataset, Error, ErrorKind, Fit, InputColumn, Kind, Result, Train, Transform, column, first_error,
+    Dataset, Error, ErrorKind, Fit, FitTransform, InputColumn, Kind, Result, Train, Transform, column,
+    first_error,
 };
 use mlsys_stats::association::information_value;
 use mlsys_stats::{ColumnStatistic, Quantiles};
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bin_names::names;
 use crate::binner::QuantileRule;
+use crate::cross_fit::CrossFit;
 use crate::equal_frequency;
 use crate::labelled::{Labelled, Labels};
 
@@ -33,6 +35,7 @@ use crate::labelled::{Labelled, Labels};
 /// | `start` | 50 | 2 to 10,000 | bins of equal frequency to begin with |
 /// | `min_share` | 0.05 | 0 to 0.5 | of the weight, in each bin |
 /// | `monotone` | `Auto` | | rates rise, fall, or whichever has the greater information value |
+/// | `cross_fit` | 5 folds by row id | see [`CrossFit`] | how training rows are encoded for a next step |
 ///
 /// **Input**: the features that are numbers, or with `.on(..)` exactly those, booleans included; a target of two classes. Weights are
 /// used. **Output**: Float64, never missing: a missing value has the evidence that missing ones had while fitting, or 0 if there were none. What
@@ -62,8 +65,8 @@ use crate::labelled::{Labelled, Labels};
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads**: where rates rise and fall again, a monotone bin hides it; and the evidence knows the targets of the rows that it was fitted
-/// to. An information value above 0.5 rather points to a leak.
+/// **Misleads**: where rates rise and fall again, a monotone bin hides it; and transformed as rows to come, training rows would know their own
+/// targets (a chain encodes them out of fold). An information value above 0.5 rather points to a leak.
 ///
 /// Miriam Ayer, H. D. Brunk, G. M. Ewing, W. T. Reid, Edward Silverman, *An Empirical Distribution Function for Sampling with
 /// Incomplete Information*, Annals of Mathematical Statistics 26, 1955 (pool adjacent violators); Naeem Siddiqi, *Credit Risk
@@ -75,6 +78,7 @@ pub struct WoeBinner {
     start: usize,
     min_share: f64,
     monotone: Monotone,
+    cross_fit: CrossFit,
 }
 
 /// Which way event rates go in [`WoeBinner`].
@@ -92,7 +96,7 @@ pub enum Monotone {
 
 impl Default for WoeBinner {
     fn default() -> Self {
-        Self { start: 50, min_share: 0.05, monotone: Monotone::Auto }
+        Self { start: 50, min_share: 0.05, monotone: Monotone::Auto, cross_fit: CrossFit::default() }
     }
 }
 
@@ -123,7 +127,14 @@ impl WoeBinner {
         self
     }
 
+    /// How training rows are encoded.
+    pub fn cross_fit(mut self, cross_fit: CrossFit) -> Self {
+        self.cross_fit = cross_fit;
+        self
+    }
+
     fn check(&self) -> Result<()> {
+        self.cross_fit.check("WoeBinner")?;
         if !(2..=10_000).contains(&self.start) {
             return Err(Error::invalid_parameter("WoeBinner", "start", self.start, "2 to 10000"));
         }
@@ -211,6 +222,15 @@ impl Fit for WoeBinner {
 
     fn fit(&self, train: &Dataset<Train>) -> Result<FittedWoeBinner> {
         self.fit_rows(train, &(0..train.n_rows()).collect::<Vec<_>>())
+    }
+}
+
+impl FitTransform for WoeBinner {
+    fn fit_transform(&self, train: Dataset<Train>) -> Result<(FittedWoeBinner, Dataset<Train>)> {
+        let fitted = self.fit(&train)?;
+        let by_others = |rows: &[usize]| self.fit_rows(&train, rows);
+        let encoded = self.cross_fit.transform_out_of_fold("WoeBinner", &train, by_others)?;
+        Ok((fitted, encoded))
     }
 }
 

@@ -14,8 +14,7 @@ use mlsys_encoding::{
     Waves, Winsorizer, WoeBinner, WoeEncoder,
 };
 use mlsys_neighbors::lsh::{PStableHash, SimHash};
-use mlsys_stats::Quantiles;
-use mlsys_stats::TargetAs;
+use mlsys_stats::{Quantiles, TargetAs};
 use mlsys_testkit::{Contract, Features, Target, streamed_fit, table};
 
 #[test]
@@ -138,7 +137,8 @@ fn power_transformer() {
 
 #[test]
 fn mdlp_binner() {
-    Contract::new("MdlpBinner", MdlpBinner::new()).transform();
+    let folds = MdlpBinner::new().cross_fit(CrossFit::new(1));
+    Contract::new("MdlpBinner", MdlpBinner::new()).bad("folds", folds).transform();
     let columns = MdlpBinner::new().output(BinOutput::Columns).missing(MissingBin::Keep);
     Contract::new("MdlpBinner, columns", columns).target(Target::Multiclass).transform();
 }

@@ -9,8 +9,9 @@ use mlsys_core::{
     Batches, Dataset, ErrorKind, Fit, FitTransform, Result, Role, Train, Transform, artifact, seed,
 };
 use mlsys_encoding::{
-    Alone, CrossFit, FittedTargetEncoder, FoldBy, LeaveOneOutEncoder, MissingTarget, OrderedTargetEncoder,
-    OrdinalEncoder, RowOrder, Smoothing, TargetEncoder, UnseenTarget, WoeEncoder,
+    Alone, BinOutput, CrossFit, FittedTargetEncoder, FoldBy, LeaveOneOutEncoder, MdlpBinner, MissingTarget,
+    OrderedTargetEncoder, OrdinalEncoder, RowOrder, Smoothing, TargetEncoder, UnseenTarget, WoeBinner,
+    WoeEncoder,
 };
 use mlsys_stats::TargetAs;
 use mlsys_testkit::golden::load;
@@ -258,6 +259,32 @@ proptest! {
         let train = |batch: &RecordBatch| Dataset::new(batch.clone()).unwrap().target("y").unwrap().into_train_all();
         let recipe = WoeEncoder::new().on(["x", "z"]);
         prop_assert_eq!(seen(&recipe, train(&batch), row), seen(&recipe, train(&other), row));
+    }
+
+    #[test]
+    fn bins_are_by_others_too(n in 30usize..80, seed in 0u64..1000, at in 0.0..1.0f64) {
+        let mut rng = seed::stream(seed, 3);
+        let mut draw = || seed::uniform(&mut rng);
+        let x = Float64Array::from_iter((0..n).map(|_| (draw() > 0.1).then(|| (draw() * 12.0).floor())));
+        // Classes that the number partly tells, both in several rows of each fold.
+        let y = x.iter().map(|x| if x.unwrap_or(5.0) + 8.0 * draw() > 9.0 { "yes" } else { "no" });
+        let y = StringArray::from_iter_values(y);
+        let batch = RecordBatch::try_from_iter([("x", Arc::new(x) as ArrayRef), ("y", Arc::new(y) as _)]).unwrap();
+        let row = ((n as f64 * at) as usize).min(n - 1);
+        let other = with_other_target(&batch, row);
+        let train = |batch: &RecordBatch| Dataset::new(batch.clone()).unwrap().target("y").unwrap().into_train_all();
+        let mdlp = MdlpBinner::new();
+        prop_assert_eq!(seen(&mdlp, train(&batch), row), seen(&mdlp, train(&other), row));
+        let woe = WoeBinner::new().start(8);
+        if [&batch, &other].iter().all(|batch| woe.fit_transform(train(batch)).is_ok()) {
+            prop_assert_eq!(seen(&woe, train(&batch), row), seen(&woe, train(&other), row));
+            let chain = woe.then(MdlpBinner::new());
+            let _ = chain.fit_transform(train(&batch)).unwrap();
+        }
+        let columns = MdlpBinner::new().output(BinOutput::Columns);
+        prop_assert!(columns.fit(&train(&batch)).is_ok());
+        let error = columns.fit_transform(train(&batch)).unwrap_err();
+        prop_assert!(matches!(error.kind(), ErrorKind::InvalidParameter { name, .. } if name == "output"), "{}", error);
     }
 
     /// Each training row's value, computed the long way round: the encoder fitted to the other folds.
