@@ -70,7 +70,7 @@ pub use fitted_target_encoder::{FittedTargetEncoder, MissingTarget, UnseenTarget
 pub use fourier_features::{FittedFourierFeatures, FourierFeatures, Waves};
 pub use leave_one_out_encoder::{Alone, LeaveOneOutEncoder};
 pub use log_transformer::{FittedLogTransformer, Log, LogTransformer};
-pub use lsh_encoder::{FittedLshEncoder, Hash, LshEncoder};
+pub use lsh_encoder::{FittedLshEncoder, LshEncoder, LshFamily};
 pub use max_abs_scaler::MaxAbsScaler;
 pub use mdlp_binner::MdlpBinner;
 pub use min_frequency::MinFrequency;

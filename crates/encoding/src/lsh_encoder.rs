@@ -16,7 +16,7 @@ use crate::joint_numbers::{self, Inputs};
 ///
 /// | parameter | default | range | effect |
 /// |---|---|---|---|
-/// | `hash` | required | [`Hash`] | by angle or by distance, and how finely |
+/// | `hash` | required | [`LshFamily`] | by angle or by distance, and how finely |
 /// | `name` | `bucket` | | what the new columns are called: `bucket#0`, `bucket#1`, .. |
 ///
 /// **Input**: the features that are numbers, or with `.on(..)` exactly those, booleans included; scale them first. A row with a missing or infinite
@@ -29,13 +29,13 @@ use crate::joint_numbers::{self, Inputs};
 ///
 /// ```
 /// use mlsys_core::{Dataset, Fit, Transform, arrow::array::{AsArray, Float64Array, RecordBatch}};
-/// use mlsys_encoding::{Hash, LshEncoder};
+/// use mlsys_encoding::{LshFamily, LshEncoder};
 /// use mlsys_neighbors::lsh::PStableHash;
 /// use std::sync::Arc;
 ///
 /// let x = Arc::new(Float64Array::from(vec![0.0, 1e-9, 1e9]));
 /// let train = Dataset::new(RecordBatch::try_from_iter([("x", x as _)])?)?.into_train_all();
-/// let recipe = LshEncoder::new(Hash::Distance(PStableHash::new(1, 2, 1.0)));
+/// let recipe = LshEncoder::new(LshFamily::Distance(PStableHash::new(1, 2, 1.0)));
 /// let out = recipe.fit(&train)?.transform(train.batch())?;
 /// let bucket = out["bucket#0"].as_string::<i32>();
 /// assert!(bucket.value(0) == bucket.value(1) && bucket.value(0) != bucket.value(2));
@@ -51,7 +51,7 @@ use crate::joint_numbers::{self, Inputs};
 #[serde(deny_unknown_fields)]
 #[must_use = "a recipe does nothing until it is fitted"]
 pub struct LshEncoder {
-    hash: Hash,
+    hash: LshFamily,
     #[serde(default = "default_name")]
     name: String,
 }
@@ -63,14 +63,14 @@ fn default_name() -> String {
 /// Which hash.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Hash {
+pub enum LshFamily {
     /// Near is at a small angle.
     Angle(SimHash),
     /// Near is at a small Euclidean distance.
     Distance(PStableHash),
 }
 
-impl Hash {
+impl LshFamily {
     fn buckets(&self, points: &[f64], columns: usize) -> Result<Buckets> {
         match self {
             Self::Angle(hash) => hash.buckets(points, columns),
@@ -95,7 +95,7 @@ impl Hash {
 
 impl LshEncoder {
     /// An encoder by this hash.
-    pub fn new(hash: Hash) -> Self {
+    pub fn new(hash: LshFamily) -> Self {
         Self { hash, name: default_name() }
     }
 

@@ -5,9 +5,9 @@ use mlsys_encoding::text::{Analyzer, CountVectorizer, HashingVectorizer, TfidfVe
 use mlsys_encoding::{
     Beyond, BinBy, BinOutput, BinaryEncoder, Binner, CalendarEncoder, CalendarPart, CapBy, CategoryCross,
     Center, Code, Contrast, ContrastEncoder, CountAs, CountEncoder, CrossFit, CyclicalEncoder, FeatureHasher,
-    FourierFeatures, Hash, Kept, Knots, LeaveOneOutEncoder, Log, LogTransformer, LshEncoder, MaxAbsScaler,
-    MdlpBinner, MinFrequency, MinHashEncoder, MinMaxScaler, MissingAs, MissingBin, Monotone, Norm,
-    Normalizer, OneHotEncoder, OneHotOutput, OrderedTargetEncoder, OrdinalEncoder, OutputDistribution,
+    FourierFeatures, Kept, Knots, LeaveOneOutEncoder, Log, LogTransformer, LshEncoder, LshFamily,
+    MaxAbsScaler, MdlpBinner, MinFrequency, MinHashEncoder, MinMaxScaler, MissingAs, MissingBin, Monotone,
+    Norm, Normalizer, OneHotEncoder, OneHotOutput, OrderedTargetEncoder, OrdinalEncoder, OutputDistribution,
     Period, PolynomialFeatures, PositionEncoder, PowerMethod, PowerTransformer, QuantileRule,
     QuantileTransformer, RareGrouper, RobustScaler, RowOrder, Scale, Sign, Since, Smoothing,
     SplineTransformer, StandardScaler, Tails, TargetEncoder, Terms, TimeSince, Unseen, UnseenAs, UnseenCode,
@@ -387,8 +387,8 @@ fn hashes_and_waves() {
         .bad("components", gaussian(1.0).components(7))
         .transform();
     Contract::new("FourierFeatures, Gaussian", gaussian(0.1)).transform();
-    let by_angle = |bands, rows| LshEncoder::new(Hash::Angle(SimHash::new(bands, rows)));
-    let by_distance = |width| LshEncoder::new(Hash::Distance(PStableHash::new(2, 3, width)));
+    let by_angle = |bands, rows| LshEncoder::new(LshFamily::Angle(SimHash::new(bands, rows)));
+    let by_distance = |width| LshEncoder::new(LshFamily::Distance(PStableHash::new(2, 3, width)));
     Contract::new("LshEncoder", by_angle(3, 4))
         .bad("bands", by_angle(0, 4))
         .bad("rows", by_angle(4, 0))
@@ -404,7 +404,7 @@ fn streams() {
     let roles = [("label", Role::Target), ("weight", Role::Weight)];
     streamed_fit("StandardScaler", &StandardScaler::new(), &batch, &roles);
     streamed_fit("FourierFeatures", &FourierFeatures::new(Waves::Kernel { gamma: 1.0 }), &batch, &roles);
-    streamed_fit("LshEncoder", &LshEncoder::new(Hash::Angle(SimHash::new(2, 2))), &batch, &roles);
+    streamed_fit("LshEncoder", &LshEncoder::new(LshFamily::Angle(SimHash::new(2, 2))), &batch, &roles);
     streamed_fit("MinHashEncoder", &MinHashEncoder::new(), &batch, &roles);
     streamed_fit("PositionEncoder", &PositionEncoder::new(), &batch, &roles);
     streamed_fit("MinMaxScaler", &MinMaxScaler::new(), &batch, &roles);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mlsys_core::arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray};
 use mlsys_core::arrow::datatypes::Float64Type;
 use mlsys_core::{Dataset, Fit, Result, Transform, seed};
-use mlsys_encoding::{FourierFeatures, Hash, LshEncoder, MinHashEncoder, Waves};
+use mlsys_encoding::{FourierFeatures, LshEncoder, LshFamily, MinHashEncoder, Waves};
 use mlsys_neighbors::lsh::{PStableHash, SimHash};
 
 fn fitted<R: Fit>(recipe: R, batch: &RecordBatch) -> R::Fitted {
@@ -93,17 +93,17 @@ fn buckets_are_shared_as_often_as_said() -> Result<()> {
         assert!((found - expected).abs() < 4.0 * error, "{found}, expected {expected}");
     };
     close(
-        share(LshEncoder::new(Hash::Angle(SimHash::new(bands, 2))), &batch),
+        share(LshEncoder::new(LshFamily::Angle(SimHash::new(bands, 2))), &batch),
         simple.candidate_probability(angle),
     );
     let simple = PStableHash::new(1, 2, 2.0);
     let distance = ((1.0 - angle.cos()).powi(2) + angle.sin().powi(2)).sqrt();
-    let by_distance = LshEncoder::new(Hash::Distance(PStableHash::new(bands, 2, 2.0)));
+    let by_distance = LshEncoder::new(LshFamily::Distance(PStableHash::new(bands, 2, 2.0)));
     close(share(by_distance, &batch), simple.candidate_probability(distance));
 
     // Zeros have no angle; gaps have no place.
     let gaps = numbers(&[("a", vec![0.0, f64::NAN, 1.0]), ("b", vec![0.0, 1.0, f64::INFINITY])]);
-    let encoder = fitted(LshEncoder::new(Hash::Angle(SimHash::new(2, 2))), &batch);
+    let encoder = fitted(LshEncoder::new(LshFamily::Angle(SimHash::new(2, 2))), &batch);
     let out = encoder.transform(&gaps)?;
     assert_eq!(out["bucket#1"].null_count(), 3);
     assert_eq!(out.schema(), encoder.output_schema(gaps.schema_ref())?);

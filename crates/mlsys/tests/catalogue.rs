@@ -23,7 +23,7 @@ use mlsys::encoding::{
     PolynomialFeatures, RareGrouper, Sign, SplineTransformer,
 };
 use mlsys::encoding::{CategoryCross, Kept, Since, TimeSince};
-use mlsys::encoding::{FourierFeatures, Hash, LshEncoder, MinHashEncoder, PositionEncoder, Waves};
+use mlsys::encoding::{FourierFeatures, LshEncoder, LshFamily, MinHashEncoder, PositionEncoder, Waves};
 use mlsys::neighbors::lsh::SimHash;
 use mlsys::prelude::*;
 use proptest::prelude::*;
@@ -118,7 +118,7 @@ fn recipes_are_those_of_their_types() {
     same(known, "TimeSince", json!({ "since": { "instant": 7 } }), TimeSince::new(Since::Instant(7)));
     let kernel = FourierFeatures::new(Waves::Kernel { gamma: 0.5 });
     same(known, "FourierFeatures", json!({ "waves": { "kernel": { "gamma": 0.5 } } }), kernel);
-    let near = LshEncoder::new(Hash::Angle(SimHash::new(2, 3)));
+    let near = LshEncoder::new(LshFamily::Angle(SimHash::new(2, 3)));
     same(known, "LshEncoder", json!({ "hash": { "angle": { "bands": 2, "rows": 3 } } }), near);
     same(known, "MinHashEncoder", json!({ "components": 3 }), MinHashEncoder::new().components(3));
     same(known, "PositionEncoder", json!({ "dimensions": 4 }), PositionEncoder::new().dimensions(4));

@@ -15,10 +15,11 @@ use mlsys_datafusion::{Frame, fit_on, predict_on, predict_proba_on, transform_on
 use mlsys_encoding::text::{CountVectorizer, HashingVectorizer, TfidfVectorizer};
 use mlsys_encoding::{
     BinBy, BinOutput, BinaryEncoder, Binner, CalendarEncoder, CapBy, CategoryCross, Contrast,
-    ContrastEncoder, CountEncoder, CyclicalEncoder, FeatureHasher, FourierFeatures, Hash, Kept, LshEncoder,
-    MaxAbsScaler, MinFrequency, MinHashEncoder, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder,
-    OutputDistribution, Period, PolynomialFeatures, PositionEncoder, PowerTransformer, QuantileTransformer,
-    RareGrouper, RobustScaler, Since, SplineTransformer, StandardScaler, TimeSince, Waves, Winsorizer,
+    ContrastEncoder, CountEncoder, CyclicalEncoder, FeatureHasher, FourierFeatures, Kept, LshEncoder,
+    LshFamily, MaxAbsScaler, MinFrequency, MinHashEncoder, MinMaxScaler, Normalizer, OneHotEncoder,
+    OrdinalEncoder, OutputDistribution, Period, PolynomialFeatures, PositionEncoder, PowerTransformer,
+    QuantileTransformer, RareGrouper, RobustScaler, Since, SplineTransformer, StandardScaler, TimeSince,
+    Waves, Winsorizer,
 };
 use mlsys_missing_values::{ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer};
 use mlsys_models::{LogisticRegression, Rule};
@@ -132,7 +133,7 @@ fn every_recipe_equals_itself_in_memory() -> Result<()> {
             MedianImputer true: MedianImputer::new(), MedianImputer::new().on(Columns::named(["number", "count"]));
             MostFrequentImputer true: MostFrequentImputer::new();
             MaxAbsScaler true: MaxAbsScaler::new();
-            LshEncoder true: LshEncoder::new(Hash::Angle(SimHash::new(2, 3))).on(Columns::named(["number", "count"]));
+            LshEncoder true: LshEncoder::new(LshFamily::Angle(SimHash::new(2, 3))).on(Columns::named(["number", "count"]));
             MinHashEncoder true: MinHashEncoder::new().components(3);
             MinMaxScaler true: MinMaxScaler::new(), MinMaxScaler::new().range(-1.0, 3.0).clip(true);
             Normalizer true: Normalizer::new();
