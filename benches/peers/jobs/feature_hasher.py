@@ -17,8 +17,8 @@ def sparse_sums(matrix):
 
 
 def lists(frame):
-    parts = [("=".join([name, ""]) + frame[name]).where(frame[name].notna(), None).tolist() for name in COLUMNS]
-    return [[v for v in row if v is not None] for row in zip(*parts)]
+    columns = [[f"{name}={v}" if isinstance(v, str) else None for v in frame[name].tolist()] for name in COLUMNS]
+    return [[v for v in row if v is not None] for row in zip(*columns)]
 
 
 class ScikitLearn:

@@ -56,17 +56,21 @@ class Polars:
         return self.frame.height
 
     def run(self):
-        late = pl.col("late")
-        rows, total = pl.len() - pl.len().over("fold"), late.sum() - late.sum().over("fold")
-        mean = total / rows
+        late, n, s = pl.col("late"), pl.col("n"), pl.col("s")
+        folds = self.frame.group_by("fold").agg(n=pl.len(), s=late.sum())
+        folds = folds.select("fold", mean=(s.sum() - s) / (n.sum() - n))
         encoded = []
         for name in COLUMNS:
-            n = pl.len().over(name) - pl.len().over(name, "fold")
-            own = (late.sum().over(name) - late.sum().over(name, "fold")) / n
+            cells = self.frame.group_by(name, "fold").agg(n=pl.len(), s=late.sum())
+            cells = cells.with_columns(n=n.sum().over(name) - n, s=s.sum().over(name) - s).join(folds, on="fold")
+            own, mean = s / n, pl.col("mean")
             known = mean * (1 - mean) * n
             share = known / (known + own * (1 - own))
-            encoded.append(pl.when(n > 0).then(share * own + (1 - share) * mean).otherwise(mean).alias(name))
-        return self.frame.select(encoded)
+            value = pl.when(n > 0).then(share * own + (1 - share) * mean).otherwise(mean)
+            cells = cells.select(name, "fold", value=value)
+            joined = self.frame.select(name, "fold").join(cells, on=[name, "fold"], how="left", nulls_equal=True, maintain_order="left")
+            encoded.append(joined["value"].rename(name))
+        return pl.DataFrame(encoded)
 
     def outcome(self):
         return column_sums(COLUMNS, [c.to_numpy() for c in self.output]), None

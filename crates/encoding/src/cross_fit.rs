@@ -110,9 +110,7 @@ impl CrossFit {
 
     /// Ids are ranked by their hash, so that folds are of one size and no two copies of a row are in different ones.
     fn by_id(&self, estimator: &str, ids: &[u64]) -> Result<Vec<u32>> {
-        let mut ranked: Vec<(u64, u32)> =
-            ids.iter().enumerate().map(|(row, &id)| (hash_u64(id, self.seed), row as u32)).collect();
-        ranked.par_sort_unstable();
+        let ranked = sorted(ids.par_iter().map(|&id| hash_u64(id, self.seed)).collect());
         let mut fold_of_row = vec![0; ids.len()];
         let (mut rank, mut last) = (0, ranked[0].0);
         for (hash, row) in ranked {
@@ -156,6 +154,32 @@ impl CrossFit {
         rows.into_iter().flatten().enumerate().for_each(|(at, row)| place[row] = at as u64);
         train.with_batch(take_record_batch(&together, &UInt64Array::from(place))?)
     }
+}
+
+/// Hashes with their rows, ascending. They are even, so that their first bits put nearly each in its place.
+fn sorted(hashes: Vec<u64>) -> Vec<(u64, u32)> {
+    let bits = (usize::BITS - hashes.len().leading_zeros()).clamp(3, 20) - 2;
+    let bucket = |hash: u64| (hash >> (64 - bits)) as usize;
+    let mut ends = vec![0u32; 1 << bits];
+    hashes.iter().for_each(|&hash| ends[bucket(hash)] += 1);
+    let mut before = 0;
+    for end in &mut ends {
+        before += std::mem::replace(end, before);
+    }
+    let mut sorted = vec![(0, 0); hashes.len()];
+    for (row, &hash) in hashes.iter().enumerate() {
+        let place = &mut ends[bucket(hash)];
+        sorted[*place as usize] = (hash, row as u32);
+        *place += 1;
+    }
+    let mut rest = sorted.as_mut_slice();
+    let mut start = 0;
+    for end in ends {
+        let (own, others) = rest.split_at_mut((end - start) as usize);
+        own.sort_unstable();
+        (rest, start) = (others, end);
+    }
+    sorted
 }
 
 /// The error that there is no other row to encode a row by.

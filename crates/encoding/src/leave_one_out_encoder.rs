@@ -4,7 +4,7 @@ use mlsys_core::{Batches, Dataset, Fit, FitTransform, Layout, Result, Train};
 use mlsys_stats::{Spread, TargetAs, TargetByCategory, TargetByCategorySummary};
 use serde::{Deserialize, Serialize};
 
-use crate::target_encoding::{self, Options, Order, Others, TargetValue, target_recipe};
+use crate::target_encoding::{self, Options, Order, Others, Rows, TargetValue, target_recipe};
 use crate::{FittedTargetEncoder, MissingTarget, UnseenTarget};
 
 /// Replaces a category by the mean of the target there; each training row by that of the other rows.
@@ -107,17 +107,18 @@ impl Fit for LeaveOneOutEncoder {
     type Fitted = FittedTargetEncoder;
 
     fn fit(&self, train: &Dataset<Train>) -> Result<FittedTargetEncoder> {
-        target_encoding::fit(self, train).map(|(fitted, _)| fitted)
+        target_encoding::fit(self, &Rows::new(self, train)?)
     }
 }
 
 impl FitTransform for LeaveOneOutEncoder {
     fn fit_transform(&self, train: Dataset<Train>) -> Result<(FittedTargetEncoder, Dataset<Train>)> {
-        let (fitted, classes) = target_encoding::fit(self, &train)?;
+        let rows = Rows::new(self, &train)?;
+        let fitted = target_encoding::fit(self, &rows)?;
         let order = Order::by(train.row_ids());
         let prior = (self.alone == Alone::AllRows).then(|| fitted.prior());
         let others = Others::All(&order);
-        let encoded = target_encoding::encode_by_others(self, &others, 0.0, prior, &train, &classes)?;
+        let encoded = target_encoding::encode_by_others(self, &others, 0.0, prior, &rows)?;
         Ok((fitted, encoded))
     }
 }

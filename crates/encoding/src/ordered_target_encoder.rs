@@ -5,7 +5,7 @@ use mlsys_core::{Batches, Dataset, Error, Fit, FitTransform, Layout, Result, Tra
 use mlsys_stats::{Spread, TargetAs, TargetByCategory, TargetByCategorySummary};
 use serde::{Deserialize, Serialize};
 
-use crate::target_encoding::{self, Options, Order, Others, TargetValue, target_recipe};
+use crate::target_encoding::{self, Options, Order, Others, Rows, TargetValue, target_recipe};
 use crate::{FittedTargetEncoder, MissingTarget, UnseenTarget};
 
 /// Replaces a category by the smoothed mean of the target there; each training row by that of the rows which come before it in
@@ -149,13 +149,14 @@ impl Fit for OrderedTargetEncoder {
     type Fitted = FittedTargetEncoder;
 
     fn fit(&self, train: &Dataset<Train>) -> Result<FittedTargetEncoder> {
-        target_encoding::fit(self, train).map(|(fitted, _)| fitted)
+        target_encoding::fit(self, &Rows::new(self, train)?)
     }
 }
 
 impl FitTransform for OrderedTargetEncoder {
     fn fit_transform(&self, train: Dataset<Train>) -> Result<(FittedTargetEncoder, Dataset<Train>)> {
-        let (fitted, classes) = target_encoding::fit(self, &train)?;
+        let rows = Rows::new(self, &train)?;
+        let fitted = target_encoding::fit(self, &rows)?;
         let ids = train.row_ids();
         let (orders, prior) = match self.order {
             RowOrder::CatBoostCompat => {
@@ -169,7 +170,7 @@ impl FitTransform for OrderedTargetEncoder {
         };
         let others = Others::Before(&orders);
         let weight = self.prior_weight;
-        let encoded = target_encoding::encode_by_others(self, &others, weight, prior, &train, &classes)?;
+        let encoded = target_encoding::encode_by_others(self, &others, weight, prior, &rows)?;
         Ok((fitted, encoded))
     }
 }

@@ -2,9 +2,10 @@
 
 use mlsys_core::arrow::array::{ArrayRef, Float64Array};
 use mlsys_core::arrow::buffer::ScalarBuffer;
-use mlsys_core::input::{NewColumn, Replacement, replace_columns};
-use mlsys_core::statistic::summarize;
-use mlsys_core::{Category, Coded, Dataset, Error, ErrorKind, Kind, Layout, Result, Train, first_error};
+use mlsys_core::input::{NewColumn, replace_columns};
+use mlsys_core::{
+    Category, Coded, Dataset, Error, ErrorKind, Kind, Layout, Result, Statistic, Train, first_error,
+};
 use mlsys_stats::{
     CategorySpread, Spread, TargetAs, TargetByCategory, TargetByCategorySummary, TargetCells, TargetValues,
 };
@@ -81,7 +82,7 @@ macro_rules! target_recipe {
                 layout: &Layout,
                 found: TargetByCategorySummary,
             ) -> Result<FittedTargetEncoder> {
-                target_encoding::fitted(self, layout, found).map(|(fitted, _)| fitted)
+                target_encoding::fitted(self, layout, found)
             }
 
             /// Fits from a stream, to the same bytes as from a table.
@@ -131,12 +132,12 @@ fn names(column: &str, classes: &[Category]) -> Vec<String> {
     }
 }
 
-/// The fitted encoder and the classes of the target, none for numbers.
+/// The fitted encoder.
 pub(crate) fn fitted<E: TargetValue>(
     encoder: &E,
     layout: &Layout,
     found: TargetByCategorySummary,
-) -> Result<(FittedTargetEncoder, Vec<Category>)> {
+) -> Result<FittedTargetEncoder> {
     let TargetByCategorySummary { classes, total, columns, .. } = found;
     let target = layout.target(E::NAME)?;
     if total.is_empty() {
@@ -180,18 +181,71 @@ pub(crate) fn fitted<E: TargetValue>(
         Ok(table)
     };
     let columns = columns.into_iter().map(encode).collect::<Result<_>>()?;
-    let fitted = FittedTargetEncoder::new(columns, prior)?;
-    Ok((fitted, classes))
+    FittedTargetEncoder::new(columns, prior)
 }
 
-pub(crate) fn fit<E: TargetValue>(
-    encoder: &E,
-    train: &Dataset<Train>,
-) -> Result<(FittedTargetEncoder, Vec<Category>)> {
-    // Checks what a statistic cannot: that not every weight is zero.
-    train.weights()?;
-    let found = summarize(&statistic(encoder, train.layout())?, train)?;
-    fitted(encoder, train.layout(), found)
+/// Training rows as all that follows reads them: each column is coded once.
+pub(crate) struct Rows<'a> {
+    train: &'a Dataset<Train>,
+    weights: Option<ScalarBuffer<f64>>,
+    target: Target,
+    /// The classes that rows of a weight have; none for numbers.
+    classes: Vec<Category>,
+    columns: Vec<(String, Coded)>,
+}
+
+impl<'a> Rows<'a> {
+    pub fn new<E: TargetValue>(encoder: &E, train: &'a Dataset<Train>) -> Result<Self> {
+        // Checks the layout, as for a stream.
+        let statistic = statistic(encoder, train.layout())?;
+        statistic.init(&train.schema())?;
+        let weights = train.weights()?;
+        let (target, classes) = match statistic.is_of_classes() {
+            false => (Target::Numbers(train.target_values(E::NAME)?), Vec::new()),
+            true => Target::of_classes(train.labels(E::NAME)?, weights.as_deref()),
+        };
+        let coded = |name: String| {
+            let coded = Coded::new(&name, train.column(&name)?)?;
+            if encoder.options().missing == MissingTarget::Error {
+                refuse_missing(&name, &coded)?;
+            }
+            Ok((name, coded))
+        };
+        let columns = columns::<E>(train.layout())?.into_par_iter().map(coded).collect();
+        Ok(Self { train, weights, target, classes, columns: first_error(columns)? })
+    }
+
+    fn weights(&self) -> Option<&[f64]> {
+        self.weights.as_deref()
+    }
+
+    /// What the statistic finds of these rows.
+    fn summary(&self) -> TargetByCategorySummary {
+        let cells = |slots: &[u32], n_slots| {
+            TargetCells::on_grid(slots, n_slots, self.target.values(), self.weights())
+        };
+        let column = |(name, coded): &(String, Coded)| {
+            let missing = coded.distinct.len();
+            let slots: Vec<u32> = coded.codes.iter().map(|&code| code.min(missing as u32)).collect();
+            let cells = cells(&slots, missing + 1);
+            let mut order: Vec<usize> = (0..=missing).collect();
+            order.sort_unstable_by(|&a, &b| coded.distinct.get(a).cmp(&coded.distinct.get(b)));
+            let spreads =
+                order.into_iter().map(|slot| (coded.distinct.get(slot).cloned(), cells.spreads(slot)));
+            (name.clone(), spreads.filter(|(_, spreads)| spreads[0].rows > 0).collect())
+        };
+        let total = cells(&vec![0; self.train.n_rows()], 1).spreads(0);
+        TargetByCategorySummary {
+            classes: self.classes.clone(),
+            total,
+            columns: self.columns.par_iter().map(column).collect(),
+        }
+    }
+}
+
+/// Fits from a table.
+pub(crate) fn fit<E: TargetValue>(encoder: &E, rows: &Rows<'_>) -> Result<FittedTargetEncoder> {
+    fitted(encoder, rows.train.layout(), rows.summary())
 }
 
 /// The target of the training rows.
@@ -201,15 +255,22 @@ enum Target {
 }
 
 impl Target {
-    fn of<E: TargetValue>(train: &Dataset<Train>, classes: &[Category]) -> Result<Self> {
-        if classes.is_empty() {
-            return Ok(Self::Numbers(train.target_values(E::NAME)?));
+    /// The index of each row's class, and the classes. One that only rows of weight zero have is none; any index does for
+    /// those rows.
+    fn of_classes(labels: Coded, weights: Option<&[f64]>) -> (Self, Vec<Category>) {
+        let mut kept = vec![weights.is_none(); labels.distinct.len()];
+        for (&code, _) in labels.codes.iter().zip(weights.unwrap_or_default()).filter(|(_, w)| **w > 0.0) {
+            kept[code as usize] = true;
         }
-        let labels = train.labels(E::NAME)?;
-        let places = labels.places_in(classes);
-        // A class that is none is in rows of weight zero, where any will do.
-        let codes = labels.codes.iter().map(|&code| places[code as usize].unwrap_or_default()).collect();
-        Ok(Self::Classes(codes, classes.len()))
+        let place: Vec<u32> = kept
+            .iter()
+            .scan(0, |next, &kept| Some(std::mem::replace(next, *next + u32::from(kept))))
+            .collect();
+        let classes: Vec<Category> =
+            labels.distinct.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|(class, _)| class).collect();
+        let last = classes.len().saturating_sub(1) as u32;
+        let codes = labels.codes.iter().map(|&code| place[code as usize].min(last)).collect();
+        (Self::Classes(codes, classes.len()), classes)
     }
 
     fn values(&self) -> TargetValues<'_> {
@@ -228,40 +289,27 @@ impl Target {
     }
 }
 
-/// The training rows with each column replaced by what `encode` makes of its codes: the values of each output.
-fn replaced<E: TargetValue>(
-    encoder: &E,
-    train: &Dataset<Train>,
-    classes: &[Category],
-    encode: impl Fn(&Coded) -> Vec<Vec<f64>> + Sync,
-) -> Result<Dataset<Train>> {
-    let options = encoder.options();
-    let columns = columns::<E>(train.layout())?;
-    let done: Vec<Result<Replacement<'_, NewColumn>>> = columns
-        .par_iter()
-        .map(|name| {
-            let coded = Coded::new(name, train.column(name)?)?;
-            if options.missing == MissingTarget::Error {
-                refuse_missing(name, &coded)?;
-            }
-            let names = names(name, classes);
-            let arrays = encode(&coded).into_iter().map(|v| Arc::new(Float64Array::from(v)) as ArrayRef);
-            Ok((name.as_str(), fields(&names).zip(arrays).collect()))
-        })
-        .collect();
-    train.with_batch(replace_columns(train.batch(), first_error(done)?)?)
+impl Rows<'_> {
+    /// The rows with each column replaced by what `encode` makes of its codes: the values of each output.
+    fn replaced(&self, encode: impl Fn(&Coded) -> Vec<Vec<f64>> + Sync) -> Result<Dataset<Train>> {
+        let one = |(name, coded): &'_ (String, Coded)| {
+            let names = names(name, &self.classes);
+            let arrays = encode(coded).into_iter().map(|v| Arc::new(Float64Array::from(v)) as ArrayRef);
+            Ok(fields(&names).zip(arrays).collect())
+        };
+        let done: Vec<Vec<NewColumn>> = first_error(self.columns.par_iter().map(one).collect())?;
+        let with = self.columns.iter().map(|(name, _)| name.as_str()).zip(done).collect();
+        self.train.with_batch(replace_columns(self.train.batch(), with)?)
+    }
 }
 
 /// The training rows, each encoded by what the rows of the other folds say.
 pub(crate) fn encode_out_of_fold<E: TargetValue>(
     encoder: &E,
     cross_fit: &CrossFit,
-    train: &Dataset<Train>,
-    classes: &[Category],
+    rows: &Rows<'_>,
 ) -> Result<Dataset<Train>> {
-    let target = Target::of::<E>(train, classes)?;
-    let weights = train.weights()?;
-    let weights = weights.as_deref();
+    let (train, target, classes, weights) = (rows.train, &rows.target, &rows.classes, rows.weights());
     let fold_of_row = cross_fit.fold_of_rows(E::NAME, train, || train.labels(E::NAME))?;
     let n_folds = cross_fit.n_folds();
     let others = |fold: usize| (0..n_folds).filter(move |&other| other != fold);
@@ -271,7 +319,7 @@ pub(crate) fn encode_out_of_fold<E: TargetValue>(
         return Err(too_few(E::NAME, 1));
     }
     let missing_counts = encoder.options().missing == MissingTarget::Category;
-    replaced(encoder, train, classes, |coded| {
+    rows.replaced(|coded| {
         let missing = coded.distinct.len();
         let n_slots = missing + 1;
         let slot = |(&code, &fold): (&u32, &u32)| fold * n_slots as u32 + code.min(missing as u32);
@@ -390,12 +438,9 @@ pub(crate) fn encode_by_others<E: TargetValue>(
     others: &Others<'_>,
     prior_weight: f64,
     prior: Option<&[f64]>,
-    train: &Dataset<Train>,
-    classes: &[Category],
+    rows: &Rows<'_>,
 ) -> Result<Dataset<Train>> {
-    let target = Target::of::<E>(train, classes)?;
-    let weights = train.weights()?;
-    let weights = weights.as_deref();
+    let (train, target, classes, weights) = (rows.train, &rows.target, &rows.classes, rows.weights());
     let any = match others {
         Others::All(order) => *order,
         Others::Before(orders) => orders.first().ok_or_else(|| Error::too_few_rows(1, 0, E::NAME))?,
@@ -424,7 +469,7 @@ pub(crate) fn encode_by_others<E: TargetValue>(
         })
         .collect::<Result<_>>()?;
     let missing_counts = encoder.options().missing == MissingTarget::Category;
-    replaced(encoder, train, classes, |coded| {
+    rows.replaced(|coded| {
         let missing = coded.distinct.len();
         let slots = |row: usize| (coded.codes[row] as usize).min(missing);
         let one = |(place, output): (usize, usize)| {

@@ -5,7 +5,7 @@ use mlsys_stats::{Spread, TargetByCategory, TargetByCategorySummary};
 use serde::{Deserialize, Serialize};
 
 use crate::cross_fit::CrossFit;
-use crate::target_encoding::{self, Options, TargetValue, target_recipe};
+use crate::target_encoding::{self, Options, Rows, TargetValue, target_recipe};
 use crate::{FittedTargetEncoder, MissingTarget, UnseenTarget};
 
 /// Replaces a category by its weight of evidence for the last of two classes.
@@ -139,14 +139,15 @@ impl Fit for WoeEncoder {
     type Fitted = FittedTargetEncoder;
 
     fn fit(&self, train: &Dataset<Train>) -> Result<FittedTargetEncoder> {
-        target_encoding::fit(self, train).map(|(fitted, _)| fitted)
+        target_encoding::fit(self, &Rows::new(self, train)?)
     }
 }
 
 impl FitTransform for WoeEncoder {
     fn fit_transform(&self, train: Dataset<Train>) -> Result<(FittedTargetEncoder, Dataset<Train>)> {
-        let (fitted, classes) = target_encoding::fit(self, &train)?;
-        let encoded = target_encoding::encode_out_of_fold(self, &self.cross_fit, &train, &classes)?;
+        let rows = Rows::new(self, &train)?;
+        let fitted = target_encoding::fit(self, &rows)?;
+        let encoded = target_encoding::encode_out_of_fold(self, &self.cross_fit, &rows)?;
         Ok((fitted, encoded))
     }
 }

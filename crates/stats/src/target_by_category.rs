@@ -9,6 +9,8 @@ use mlsys_core::{
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use mlsys_core::statistic::GRID;
+
 use crate::column::refuse_repeated;
 
 /// The mean and the spread of a target within each category of several columns, or the weight of each class there;
@@ -104,6 +106,11 @@ impl TargetByCategory {
     pub fn cap(mut self, cells: usize) -> Self {
         self.cap = cells;
         self
+    }
+
+    /// Whether the target is classes.
+    pub fn is_of_classes(&self) -> bool {
+        self.target_as == TargetAs::Classes
     }
 
     /// The numbers kept per category.
@@ -232,6 +239,33 @@ impl TargetCells {
                 Self { target_as: TargetAs::Classes, width, cells }
             }
         }
+    }
+
+    /// As [`by_slot`](Self::by_slot), on the drivers' grid and merged as they merge, so that a category has the bits that
+    /// [`TargetByCategory`] gives it.
+    ///
+    /// # Panics
+    ///
+    /// As [`by_slot`](Self::by_slot).
+    pub fn on_grid(slots: &[u32], n_slots: usize, target: TargetValues<'_>, weights: Option<&[f64]>) -> Self {
+        if slots.len() <= GRID {
+            return Self::by_slot(slots, n_slots, target, weights);
+        }
+        // The largest power of two of chunks below their number.
+        let chunks = slots.len().div_ceil(GRID);
+        let left = GRID << (usize::BITS - 1 - (chunks - 1).leading_zeros());
+        let part = |rows: std::ops::Range<usize>| {
+            let target = match target {
+                TargetValues::Numbers(values) => TargetValues::Numbers(&values[rows.clone()]),
+                TargetValues::Classes(classes, n) => TargetValues::Classes(&classes[rows.clone()], n),
+            };
+            Self::on_grid(&slots[rows.clone()], n_slots, target, weights.map(|w| &w[rows]))
+        };
+        let (mut all, right) = rayon::join(|| part(0..left), || part(left..slots.len()));
+        let (width, target_as) = (all.width, all.target_as);
+        let cells = all.cells.chunks_mut(width).zip(right.cells.chunks(width));
+        cells.for_each(|(into, from)| merge_cells(target_as, into, from));
+        all
     }
 
     fn cell(&self, slot: usize) -> &[f64] {
@@ -377,7 +411,6 @@ impl Groups {
 
 /// What [`TargetByCategory`] found.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct TargetByCategorySummary {
     /// The classes, ascending; none for numbers.
     pub classes: Vec<Category>,
