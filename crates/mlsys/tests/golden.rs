@@ -57,6 +57,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("TfidfVectorizer", &["ties"]),
     ("TokenCounts", &["ties"]),
     ("ConstantImputer", &["ties", "nulls", "weights"]),
+    ("IterativeImputer", &["ties", "nulls", "weights"]),
     ("KnnImputer", &["ties", "nulls"]),
     ("MeanImputer", &["ties", "nulls", "weights"]),
     ("MedianImputer", &["ties", "nulls", "weights"]),
