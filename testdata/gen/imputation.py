@@ -3,8 +3,12 @@
 Run with the versions in requirements.txt: python testdata/gen/imputation.py
 """
 
+import warnings
+
 import numpy as np
-from sklearn.impute import KNNImputer
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+from sklearn.impute import IterativeImputer, KNNImputer
 
 from golden import case, write
 
@@ -60,3 +64,50 @@ for name, train, rows, ties, ks in tables:
                 {"train": train, "rows": rows, "options": {"k_neighbors": k, "weights": weights}},
                 {"KnnImputer": knn(train, rows, k, weights)}, ties=ties, rtol=1e-10))
 write("neighbor_imputers.json", cases)
+
+
+def iterative(train, rows, rounds, order, weights=None):
+    """The output of a fixed number of rounds: scikit-learn stops by a rule of its own. Rows are repeated by their weights."""
+    if weights is not None:
+        train = np.repeat(train, np.asarray(weights, dtype=int), axis=0)
+    imputer = IterativeImputer(max_iter=rounds, tol=0, imputation_order=order)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return imputer.fit(train).transform(rows)
+
+
+def related(n, p, noise, share):
+    x = rng.normal(size=(n, 3)) @ rng.normal(size=(3, p)) + noise * rng.normal(size=(n, p))
+    return with_gaps(x * 10.0 ** rng.integers(-1, 2, p) + rng.integers(-5, 6, p), share)
+
+
+mixed = related(60, 5, 0.5, 0.2)
+mixed[:, 2] = np.where(np.isnan(mixed[:, 2]), nan, np.round(mixed[:, 2]))
+sparse = related(90, 4, 0.7, 0.1)
+sparse[:, 1] = np.where(rng.random(90) < 0.8, nan, sparse[:, 1])
+tables = [
+    ("from the documentation", np.array([[7, 2, 3], [4, nan, 6], [10, 5, 9.0]]), np.array([[nan, 2, 3], [4, nan, 6], [10, nan, 9]]), None),
+    ("related columns", related(80, 5, 0.6, 0.15), None, None),
+    ("other rows", related(120, 4, 0.4, 0.2), related(40, 4, 0.4, 0.4), None),
+    ("a column of integers, equally many gaps", mixed, None, None),
+    ("mostly missing", sparse, None, None),
+    ("weights", related(50, 4, 0.8, 0.2), None, rng.integers(0, 4, 50)),
+    ("a constant column, one without gaps", np.column_stack([related(40, 2, 0.5, 0.2), np.full(40, 3.0), rng.normal(size=40)]), with_gaps(rng.normal(size=(20, 4)), 0.3), None),
+    ("one column", np.array([[1.0], [nan], [4.0], [nan], [7.0]]), None, None),
+    ("fewer rows than columns", related(5, 7, 0.3, 0.15) + 20, None, None),
+]
+orders = {"fewest_missing": "ascending", "name": "roman"}
+
+cases = []
+for name, train, rows, weights in tables:
+    rows = train if rows is None else rows
+    for rounds, order in [(1, "fewest_missing"), (3, "name"), (10, "fewest_missing")]:
+        inputs = {"train": train, "rows": rows, "options": {"max_iter": rounds, "order": order}}
+        if weights is not None:
+            inputs["weights"] = weights.astype(float)
+        missing = np.isnan(train if weights is None else np.repeat(train, weights, axis=0)).sum(axis=0)
+        cases.append(case(
+            f"{name}, {rounds}, {order}", "from sums of products, where the reference decomposes rows", inputs,
+            {"IterativeImputer": iterative(train, rows, rounds, orders[order], weights)},
+            ties=len(set(missing)) < len(missing), rtol=1e-10))
+write("iterative_imputers.json", cases)

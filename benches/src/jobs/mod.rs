@@ -21,7 +21,7 @@ use mlsys::arrow::array::{ArrayRef, RecordBatch};
 use mlsys::arrow::datatypes::FieldRef;
 use mlsys::core::{Error, Result};
 use mlsys::encoding::{QuantileTransformer, RobustScaler, StandardScaler};
-use mlsys::missing_values::{KnnImputer, MedianImputer};
+use mlsys::missing_values::{IterativeImputer, KnnImputer, MedianImputer};
 use numeric::Numeric;
 
 use crate::Job;
@@ -46,6 +46,10 @@ pub fn load(name: &str, data: &str) -> Result<Box<dyn Job>> {
         "one_hot_sparse" => Box::new(one_hot_sparse::OneHotSparse::load(data)?),
         "one_hot" => Box::new(one_hot::OneHot::load(data)?),
         "median_imputer" | "median_imputer_polars" => Box::new(Numeric::load(MedianImputer::new(), data)?),
+        "iterative_imputer" => {
+            let recipe = IterativeImputer::new().max_iter(10).tol(0.0);
+            Box::new(Numeric::of(recipe, crate::data::numeric(data)?.slice(0, 100_000))?)
+        }
         "knn_imputer" => Box::new(Numeric::of(KnnImputer::new(), crate::data::neighbors(data)?)?),
         // Of all flights; without a peer, since none does it in memory or in a day.
         "knn_imputer_all" => Box::new(Numeric::load(KnnImputer::new(), data)?),

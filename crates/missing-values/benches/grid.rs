@@ -4,7 +4,9 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use mlsys_core::{Dataset, Fit, Transform};
-use mlsys_missing_values::{ConstantImputer, KnnImputer, MeanImputer, MedianImputer, MostFrequentImputer};
+use mlsys_missing_values::{
+    ConstantImputer, IterativeImputer, KnnImputer, MeanImputer, MedianImputer, MostFrequentImputer,
+};
 use mlsys_testkit::bench::{Grid, Point, numbers, words};
 
 fn both<F: Fit<Fitted: Transform> + Sync>(
@@ -28,6 +30,7 @@ fn both<F: Fit<Fitted: Transform> + Sync>(
 
 fn imputers(criterion: &mut Criterion) {
     both(criterion, "constant_imputer", &ConstantImputer::new(0.0), numbers);
+    both(criterion, "iterative_imputer", &IterativeImputer::new(), numbers);
     both(criterion, "knn_imputer", &KnnImputer::new(), numbers);
     both(criterion, "mean_imputer", &MeanImputer::new(), numbers);
     both(criterion, "median_imputer", &MedianImputer::new(), numbers);

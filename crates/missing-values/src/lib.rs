@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod catalogue;
+mod chained;
 mod constant_imputer;
 mod fitted_imputer;
+mod fitted_iterative_imputer;
 mod fitted_knn_imputer;
+mod iterative_imputer;
 mod knn_imputer;
 mod mean_imputer;
 mod median_imputer;
@@ -13,7 +16,9 @@ mod register;
 pub use catalogue::catalogue;
 pub use constant_imputer::{ConstantImputer, IntoFill};
 pub use fitted_imputer::{FittedImputer, Indicators};
+pub use fitted_iterative_imputer::{FittedIterativeImputer, ImputationRound, ImputedColumn};
 pub use fitted_knn_imputer::FittedKnnImputer;
+pub use iterative_imputer::{ImputationOrder, IterativeImputer};
 pub use knn_imputer::{KnnImputer, KnnMetric, KnnWeights};
 pub use mean_imputer::MeanImputer;
 pub use median_imputer::MedianImputer;

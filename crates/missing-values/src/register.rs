@@ -2,9 +2,12 @@
 
 use mlsys_core::Registry;
 
-use crate::{FittedImputer, FittedKnnImputer};
+use crate::{FittedImputer, FittedIterativeImputer, FittedKnnImputer};
 
 /// Adds the fitted types of this crate to a registry.
 pub fn register(registry: Registry) -> Registry {
-    registry.transform::<FittedImputer>().transform::<FittedKnnImputer>()
+    registry
+        .transform::<FittedImputer>()
+        .transform::<FittedIterativeImputer>()
+        .transform::<FittedKnnImputer>()
 }

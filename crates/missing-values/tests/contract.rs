@@ -2,8 +2,8 @@
 
 use mlsys_core::{Columns, Fit, Role};
 use mlsys_missing_values::{
-    ConstantImputer, Indicators, KnnImputer, KnnMetric, KnnWeights, MeanImputer, MedianImputer,
-    MostFrequentImputer,
+    ConstantImputer, ImputationOrder, Indicators, IterativeImputer, KnnImputer, KnnMetric, KnnWeights,
+    MeanImputer, MedianImputer, MostFrequentImputer,
 };
 use mlsys_stats::Quantiles;
 use mlsys_testkit::{Contract, Features, streamed_fit, table};
@@ -53,6 +53,21 @@ fn knn() {
     Contract::new("KnnImputer by Gower", gower).features(Features::Any).transform();
     let text = KnnImputer::new().metric(KnnMetric::Gower).weights(KnnWeights::Distance);
     Contract::new("KnnImputer of text", text).features(Features::Text).transform();
+}
+
+#[test]
+fn iterative() {
+    Contract::new("IterativeImputer", IterativeImputer::new())
+        .bad("max_iter", IterativeImputer::new().max_iter(0))
+        .bad("tol", IterativeImputer::new().tol(-1.0))
+        .bad("tol", IterativeImputer::new().tol(f64::NAN))
+        .transform();
+    let recipe = IterativeImputer::new().order(ImputationOrder::MostMissing).indicators(Indicators::All);
+    Contract::new("IterativeImputer, most first", recipe.tol(0.0).max_iter(4)).transform();
+    let recipe = IterativeImputer::new().order(ImputationOrder::Name).indicators(Indicators::WhereMissing);
+    Contract::new("IterativeImputer on two", recipe.on(["number", "flag"]))
+        .features(Features::Any)
+        .transform();
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Fitted values and outputs equal those of scikit-learn's `SimpleImputer` and `KNNImputer`, made by
+//! Fitted values and outputs equal those of scikit-learn's `SimpleImputer`, `KNNImputer` and `IterativeImputer`, made by
 //! `testdata/gen/preprocessing.py` and `imputation.py`.
 #![allow(clippy::unwrap_used)]
 
@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mlsys_core::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use mlsys_core::arrow::datatypes::{DataType, Field, Schema};
 use mlsys_core::{Category, Dataset, Fit, Train, Transform, column};
 use mlsys_missing_values::{
-    ConstantImputer, FittedImputer, Indicators, KnnImputer, KnnWeights, MeanImputer, MedianImputer,
-    MostFrequentImputer,
+    ConstantImputer, FittedImputer, ImputationOrder, Indicators, IterativeImputer, KnnImputer, KnnWeights,
+    MeanImputer, MedianImputer, MostFrequentImputer,
 };
 use mlsys_testkit::golden::{assert_close, load};
 use serde::Deserialize;
@@ -105,18 +106,19 @@ fn imputers() {
 }
 
 #[derive(Deserialize)]
-struct RowsCase {
+struct RowsCase<O> {
     name: String,
     rtol: f64,
-    input: RowsInput,
+    input: RowsInput<O>,
     expected: BTreeMap<String, Vec<Vec<f64>>>,
 }
 
 #[derive(Deserialize)]
-struct RowsInput {
+struct RowsInput<O> {
     train: Vec<Vec<Option<f64>>>,
     rows: Vec<Vec<Option<f64>>>,
-    options: Options,
+    options: O,
+    weights: Option<Vec<f64>>,
 }
 
 #[derive(Deserialize)]
@@ -137,7 +139,7 @@ fn table(rows: &[Vec<Option<f64>>], nan: bool) -> RecordBatch {
 #[test]
 fn neighbor_imputers() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/golden/neighbor_imputers.json");
-    for case in load::<RowsCase>(path) {
+    for case in load::<RowsCase<Options>>(path) {
         for (item, expected) in &case.expected {
             assert_eq!(item, "KnnImputer", "nothing checks {item}");
             for nan in [false, true] {
@@ -146,6 +148,45 @@ fn neighbor_imputers() {
                 let fitted = KnnImputer::new().k_neighbors(k_neighbors).weights(weights).fit(&train).unwrap();
                 let output = fitted.transform(&table(&case.input.rows, nan)).unwrap();
                 assert_eq!(output.num_rows(), expected.len());
+                for (row, expected) in expected.iter().enumerate() {
+                    for (c, &expected) in expected.iter().enumerate() {
+                        let found = column::floats("x", output.column(c)).unwrap()[row];
+                        let what = format!("{}: row {row}, column {c}", case.name);
+                        assert_close(&what, found, expected, case.rtol);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Chain {
+    max_iter: usize,
+    order: ImputationOrder,
+}
+
+#[test]
+fn chained_equations() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/golden/iterative_imputers.json");
+    for case in load::<RowsCase<Chain>>(path) {
+        for (item, expected) in &case.expected {
+            assert_eq!(item, "IterativeImputer", "nothing checks {item}");
+            for nan in [false, true] {
+                let mut train = Dataset::new(table(&case.input.train, nan)).unwrap();
+                if let Some(weights) = &case.input.weights {
+                    let mut columns = train.batch().columns().to_vec();
+                    let mut fields: Vec<_> = train.schema().fields().iter().cloned().collect();
+                    columns.push(Arc::new(Float64Array::from(weights.clone())));
+                    fields.push(Arc::new(Field::new("w", DataType::Float64, true)));
+                    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
+                    train = Dataset::new(batch).unwrap().weight("w").unwrap();
+                }
+                let Chain { max_iter, order } = case.input.options;
+                let recipe = IterativeImputer::new().max_iter(max_iter).tol(0.0).order(order);
+                let fitted = recipe.fit(&train.into_train_all()).unwrap();
+                let output = fitted.transform(&table(&case.input.rows, nan)).unwrap();
+                assert_eq!((output.num_rows(), fitted.rounds().len()), (expected.len(), max_iter));
                 for (row, expected) in expected.iter().enumerate() {
                     for (c, &expected) in expected.iter().enumerate() {
                         let found = column::floats("x", output.column(c)).unwrap()[row];

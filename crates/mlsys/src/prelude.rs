@@ -18,7 +18,8 @@ pub use mlsys_encoding::{
 };
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values::{
-    ConstantImputer, Indicators, KnnImputer, MeanImputer, MedianImputer, MostFrequentImputer,
+    ConstantImputer, Indicators, IterativeImputer, KnnImputer, MeanImputer, MedianImputer,
+    MostFrequentImputer,
 };
 #[cfg(feature = "stats")]
 pub use mlsys_stats::{

@@ -69,6 +69,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("TimeSince", &["ties", "nulls"]),
     ("TokenCounts", &["ties"]),
     ("ConstantImputer", &["ties", "nulls", "weights"]),
+    ("IterativeImputer", &["ties", "nulls", "weights"]),
     ("KnnImputer", &["ties", "nulls"]),
     ("MeanImputer", &["ties", "nulls", "weights"]),
     ("MedianImputer", &["ties", "nulls", "weights"]),

@@ -1,0 +1,226 @@
+//! Imputation by chained equations.
+
+use std::collections::BTreeMap;
+
+use mlsys_core::{Dataset, Error, Fit, FitTransform, InputColumn, Kind, Result, Train, first_error};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::chained::{ChainTable, Change, Equation};
+use crate::{FittedIterativeImputer, ImputationRound, ImputedColumn, Indicators};
+
+/// In which order [`IterativeImputer`] goes through the columns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImputationOrder {
+    /// Those with the fewest missing values first, equal ones by name.
+    #[default]
+    FewestMissing,
+    /// Those with the most missing values first, equal ones by name.
+    MostMissing,
+    /// By name.
+    Name,
+}
+
+/// Fills each column from all others by regressions, in turn, until what is filled settles (chained equations).
+///
+/// ```text
+/// start: the mean.      In each round, for each column j in turn, over the rows in which j is not missing:
+/// x_j ≈ a_j + Σ_{k≠j} b_jk x_k, gaps of the other columns as filled so far; then j's gaps get that.
+/// Stop: max |X_t − X_{t−1}| < tol · max |X|, over filled cells, and over those that were there.
+/// ```
+/// The regression is [`BayesianRidge`](mlsys_stats::solve::BayesianRidge).
+///
+/// | parameter | default | range | effect |
+/// |---|---|---|---|
+/// | `max_iter` | 10 | 1 or more | rounds |
+/// | `tol` | 1e-3 | 0 or more | when to stop; 0 runs all rounds |
+/// | `order` | `FewestMissing` | | or `MostMissing`, `Name` |
+/// | `indicators` | `None` | | adds `<column>_missing` columns |
+///
+/// **Input**: the numeric features (booleans too under `.on(..)`); null and NaN are missing. Row weights are used, in means,
+/// regressions and diagnostics; rows of weight 0 are left out. A single column gets its mean, a constant one itself.
+/// **Output**: floats keep their type, other numbers become Float64; values that were there stay as they are.
+///
+/// What is fitted keeps the regressions of every round, those of columns without gaps as well, and takes new rows through
+/// them, each for itself. [`rounds`](FittedIterativeImputer::rounds) tells how the chain went; when it has not
+/// [`converged`](FittedIterativeImputer::converged) after `max_iter` rounds, that is no error. Where a prediction overflows, the
+/// mean stands.
+///
+/// **Errors**: [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for `max_iter = 0` and a `tol` that is negative or not
+/// finite, [`ColumnType`](mlsys_core::ErrorKind::ColumnType) for a chosen feature of another kind,
+/// [`NonFinite`](mlsys_core::ErrorKind::NonFinite) for infinities (when filling, too),
+/// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for values whose squares overflow,
+/// [`AllMissing`](mlsys_core::ErrorKind::AllMissing) for a column without values.
+///
+/// With n rows, p columns and m gaps: one copy of the columns, O(n p²) a round, O(m p²) for the regressions, since a regression needs
+/// the products of all rows without those of the rows with a gap, and O(p³) for each column. 8 p² bytes a round in the artefact.
+///
+/// ```
+/// use mlsys_core::{Dataset, Fit, Transform, arrow::array::{AsArray, Float64Array, RecordBatch}, arrow::datatypes::Float64Type};
+/// use mlsys_missing_values::IterativeImputer;
+/// use std::sync::Arc;
+///
+/// let column = |values: [Option<f64>; 5]| Arc::new(Float64Array::from_iter(values)) as _;
+/// let rows = RecordBatch::try_from_iter([
+///     ("x", column([Some(1.0), Some(2.0), Some(3.0), Some(4.0), None])),
+///     ("y", column([Some(2.1), Some(3.9), None, Some(8.0), Some(10.0)])),
+/// ])?;
+/// let train = Dataset::new(rows)?.into_train_all();
+/// let fitted = IterativeImputer::new().fit(&train)?;
+/// let filled = fitted.transform(train.batch())?;
+/// // y is about twice x.
+/// assert!((filled["y"].as_primitive::<Float64Type>().value(2) - 6.0).abs() < 0.1);
+/// assert!((filled["x"].as_primitive::<Float64Type>().value(4) - 5.0).abs() < 0.1);
+/// assert!(fitted.converged());
+/// # Ok::<(), mlsys_core::Error>(())
+/// ```
+///
+/// **Misleads**: what is filled lies on the regression, so that variances and p-values computed from it are too small. Relations
+/// that are not linear are lost, and predictions may leave the column's range.
+///
+/// van Buuren and Groothuis-Oudshoorn, *mice: Multivariate Imputation by Chained Equations in R*, 2011. With `tol` 0, numbers are those
+/// of scikit-learn's `IterativeImputer` with columns in the order of their names; its stopping rule is as above in its documentation, while its
+/// code compares the largest sum over a row, which grows with the columns. For few columns that matter to each other locally,
+/// use [`KnnImputer`](crate::KnnImputer).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[must_use = "a recipe does nothing until it is fitted"]
+pub struct IterativeImputer {
+    max_iter: usize,
+    tol: f64,
+    order: ImputationOrder,
+    indicators: Indicators,
+}
+
+impl Default for IterativeImputer {
+    fn default() -> Self {
+        Self { max_iter: 10, tol: 1e-3, order: ImputationOrder::default(), indicators: Indicators::None }
+    }
+}
+
+impl IterativeImputer {
+    /// An imputer by ten rounds of Bayesian ridge regressions at most.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many rounds at most.
+    pub fn max_iter(mut self, max_iter: usize) -> Self {
+        self.max_iter = max_iter;
+        self
+    }
+
+    /// How little filled values must change, relative to the largest magnitude observed.
+    pub fn tol(mut self, tol: f64) -> Self {
+        self.tol = tol;
+        self
+    }
+
+    /// In which order the columns are filled.
+    pub fn order(mut self, order: ImputationOrder) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// Which indicator columns to add.
+    pub fn indicators(mut self, indicators: Indicators) -> Self {
+        self.indicators = indicators;
+        self
+    }
+
+    fn check(&self) -> Result<()> {
+        let name = "IterativeImputer";
+        if self.max_iter == 0 {
+            return Err(Error::invalid_parameter(name, "max_iter", 0, "1 or more"));
+        }
+        if !(self.tol.is_finite() && self.tol >= 0.0) {
+            return Err(Error::invalid_parameter(name, "tol", self.tol, "0 or more"));
+        }
+        Ok(())
+    }
+
+    /// The columns as they are visited; `missing` is in the order of their names.
+    fn visits(&self, missing: &[f64]) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..missing.len()).collect();
+        match self.order {
+            ImputationOrder::FewestMissing => order.sort_by(|&a, &b| missing[a].total_cmp(&missing[b])),
+            ImputationOrder::MostMissing => order.sort_by(|&a, &b| missing[b].total_cmp(&missing[a])),
+            ImputationOrder::Name => {}
+        }
+        order
+    }
+}
+
+/// Fits and fills each column once.
+fn round(
+    table: &mut ChainTable,
+    visits: &[usize],
+    names: &[String],
+) -> Result<(Vec<Equation>, ImputationRound)> {
+    let mut equations = Vec::with_capacity(visits.len());
+    let mut columns = BTreeMap::new();
+    let mut largest: f64 = 0.0;
+    let mut rest = visits;
+    while let Some(&column) = rest.first() {
+        // Columns without gaps change nothing, so that those in a row are fitted at once.
+        let complete = rest.iter().take_while(|&&column| table.gaps[column].is_empty()).count();
+        let (now, later) = rest.split_at(complete.max(1));
+        let fitted: Vec<_> = now.par_iter().map(|&column| table.regress(column)).collect();
+        for (equation, _) in first_error::<_, Vec<_>>(fitted)? {
+            equations.push(equation);
+        }
+        if let (0, Some(equation)) = (complete, equations.last()) {
+            let Change { largest: change, mean, deviation } = table.impute(equation);
+            if !(mean.is_finite() && deviation.is_finite()) {
+                let expected = "of a smaller scale, or fewer rounds";
+                return Err(Error::invalid_value(&names[column], None, "fills that overflow", expected));
+            }
+            largest = largest.max(change);
+            columns.insert(names[column].clone(), ImputedColumn { mean, deviation });
+        }
+        rest = later;
+    }
+    Ok((equations, ImputationRound { largest_change: largest, columns }))
+}
+
+impl Fit for IterativeImputer {
+    type Fitted = FittedIterativeImputer;
+
+    fn fit(&self, train: &Dataset<Train>) -> Result<FittedIterativeImputer> {
+        self.check()?;
+        let layout = train.layout();
+        let mut names =
+            layout.features_for("IterativeImputer", Kind::is_number, Kind::is_numeric, "numeric")?;
+        // Sums are over columns, whose order in the table must not matter.
+        names.sort_unstable();
+        let mut table = ChainTable::new(train, &names)?;
+        let visits = self.visits(&table.missing);
+        let (mut equations, mut rounds) = (Vec::new(), Vec::new());
+        let mut converged = false;
+        while rounds.len() < self.max_iter && !converged {
+            if !rounds.is_empty() {
+                table.refresh();
+            }
+            let (fitted, done) = round(&mut table, &visits, &names)?;
+            converged = done.largest_change < self.tol * table.scale;
+            equations.push(fitted);
+            rounds.push(done);
+        }
+        let indicators = table.gaps.iter().map(|gaps| match self.indicators {
+            Indicators::None => false,
+            Indicators::WhereMissing => !gaps.is_empty(),
+            Indicators::All => true,
+        });
+        Ok(FittedIterativeImputer::new(
+            InputColumn::all(layout, &names)?,
+            indicators.collect(),
+            table.centers,
+            equations,
+            rounds,
+            converged,
+        ))
+    }
+}
+
+impl FitTransform for IterativeImputer {}
