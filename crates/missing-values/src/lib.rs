@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod constant_imputer;
+mod diagnose;
 mod fitted_imputer;
 mod fitted_knn_imputer;
 mod knn_imputer;
@@ -12,6 +13,10 @@ mod register;
 
 pub use catalogue::catalogue;
 pub use constant_imputer::{ConstantImputer, IntoFill};
+pub use diagnose::{
+    Flux, LittleMcar, LittleMcarReport, MissingPattern, MissingPatterns, MissingPatternsState,
+    MissingPatternsSummary, PatternMoments,
+};
 pub use fitted_imputer::{FittedImputer, Indicators};
 pub use fitted_knn_imputer::FittedKnnImputer;
 pub use knn_imputer::{KnnImputer, KnnMetric, KnnWeights};
