@@ -14,8 +14,9 @@ mod register;
 pub use catalogue::catalogue;
 pub use constant_imputer::{ConstantImputer, IntoFill};
 pub use diagnose::{
-    Flux, LittleMcar, LittleMcarReport, MissingPattern, MissingPatterns, MissingPatternsState,
-    MissingPatternsSummary, PatternMoments,
+    Flux, Link, LittleMcar, LittleMcarReport, MarEvidence, Mechanism, MissingColumn, MissingPattern,
+    MissingPatterns, MissingPatternsState, MissingPatternsSummary, MissingReport, PatternMoments,
+    mar_evidence,
 };
 pub use fitted_imputer::{FittedImputer, Indicators};
 pub use fitted_knn_imputer::FittedKnnImputer;
