@@ -1,14 +1,16 @@
-//! The one-pass recipes of this crate, by name.
+//! The one-pass recipes and the statistic of this crate, by name.
 
 use mlsys_core::Catalogue;
+use mlsys_core::catalogue::Agreement::Rounding;
 
-use crate::{ConstantImputer, MeanImputer, MedianImputer, MostFrequentImputer};
+use crate::{ConstantImputer, MeanImputer, MedianImputer, MissingPatterns, MostFrequentImputer};
 
-/// The one-pass recipes of this crate.
+/// The one-pass recipes and the statistic of this crate.
 pub fn catalogue() -> Catalogue {
     Catalogue::new()
         .recipe::<ConstantImputer>("ConstantImputer")
         .recipe::<MeanImputer>("MeanImputer")
         .recipe::<MedianImputer>("MedianImputer")
         .recipe::<MostFrequentImputer>("MostFrequentImputer")
+        .statistic::<MissingPatterns>(Rounding(1e-11))
 }

@@ -3,6 +3,7 @@
 mod catalogue;
 mod chained;
 mod constant_imputer;
+mod diagnose;
 mod fitted_imputer;
 mod fitted_iterative_imputer;
 mod fitted_knn_imputer;
@@ -15,6 +16,11 @@ mod register;
 
 pub use catalogue::catalogue;
 pub use constant_imputer::{ConstantImputer, IntoFill};
+pub use diagnose::{
+    Flux, Link, LittleMcar, LittleMcarReport, MarEvidence, Mechanism, MissingColumn, MissingPattern,
+    MissingPatterns, MissingPatternsState, MissingPatternsSummary, MissingReport, PatternMoments,
+    mar_evidence,
+};
 pub use fitted_imputer::{FittedImputer, Indicators};
 pub use fitted_iterative_imputer::{FittedIterativeImputer, ImputationRound, ImputedColumn};
 pub use fitted_knn_imputer::FittedKnnImputer;

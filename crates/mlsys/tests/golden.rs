@@ -71,8 +71,10 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("ConstantImputer", &["ties", "nulls", "weights"]),
     ("IterativeImputer", &["ties", "nulls", "weights"]),
     ("KnnImputer", &["ties", "nulls"]),
+    ("LittleMcar", &["ties", "nulls"]),
     ("MeanImputer", &["ties", "nulls", "weights"]),
     ("MedianImputer", &["ties", "nulls", "weights"]),
+    ("MissingPatterns", &["ties", "nulls"]),
     ("MostFrequentImputer", &["ties", "nulls", "weights"]),
     ("KFold", &[]),
     ("GroupKFold", &["ties"]),
@@ -173,7 +175,8 @@ const WITHOUT_REFERENCE: [&str; 16] = [
     "StratifiedGroupSplit",
 ];
 /// Checked beside what they vary (`energy_from` beside `energy`), or by an example alone.
-const VARIANTS: [&str; 5] = ["aligned", "energy_from", "psi_from", "psi_of_samples", "wasserstein_from"];
+const VARIANTS: [&str; 6] =
+    ["aligned", "chi_square_sf", "energy_from", "psi_from", "psi_of_samples", "wasserstein_from"];
 /// The traits whose implementations need golden inputs.
 const TRAITS: [&str; 7] =
     ["Metric", "Fit", "FitByStatistic", "Folds", "Split", "ColumnStatistic", "Statistic"];

@@ -14,6 +14,7 @@ use mlsys_datafusion::datafusion::prelude::lit;
 use mlsys_datafusion::{Frame, ks_on, profile_by_on, profile_on, psi_on, sample_on};
 use mlsys_encoding::CrossCounts;
 use mlsys_encoding::text::TokenCounts;
+use mlsys_missing_values::MissingPatterns;
 use mlsys_sampling::sample::{BottomK, RowReservoir};
 use mlsys_stats::distance::{ks_from, psi_from};
 use mlsys_stats::{
@@ -187,6 +188,7 @@ fn every_statistic_equals_itself_in_memory() -> Result<()> {
             "mlsys.Histogram" show: Histogram::with_edges(edges).over(NUMBERS), Histogram::with_edges(edges).over(NUMBERS).weight(Some("weight"));
             "mlsys.MinMax" show: MinMax::new().over(ALL);
             "mlsys.Missing" show: Missing::new().over(ALL), Missing::new().over(ALL).weight(Some("weight"));
+            "mlsys.MissingPatterns" show: MissingPatterns::of(ALL);
             "mlsys.Moments" show_moments: Moments::new().over(NUMBERS), Moments::new().over(NUMBERS).weight(Some("weight"));
             "mlsys.Quantiles" show: Quantiles::new().over(NUMBERS), Quantiles::new().over(NUMBERS).weight(Some("weight"));
             "mlsys.CrossCounts" show: CrossCounts::new(vec![vec!["word".into(), "team".into()]], 1_000).weight(Some("weight"));

@@ -10,6 +10,7 @@ use mlsys::arrow::array::{
 use mlsys::core::portable::PortableStatistic;
 use mlsys::encoding::CrossCounts;
 use mlsys::encoding::text::{TokenCounts, TokenCountsSummary};
+use mlsys::missing_values::{LittleMcar, MissingPatterns, MissingPatternsSummary};
 use mlsys::prelude::*;
 use mlsys::sampling::sample::{BottomK, RowReservoir, RowSample};
 use mlsys::stats::association::{Bias, cramers_v, information_value, mutual_information, theils_u};
@@ -60,6 +61,11 @@ fn contingency(table: &ContingencySummary) {
     let weights = table.weights.view();
     let _ = (cramers_v(weights, Bias::Corrected), theils_u(weights), mutual_information(weights));
     let _ = information_value(weights, 0.5);
+}
+
+fn patterns(found: &MissingPatternsSummary) {
+    let _ = (found.to_string(), found.nullity_correlation(), found.flux());
+    let _ = LittleMcar::new().max_iterations(20).test(found);
 }
 
 fn tokens(found: &TokenCountsSummary) {
@@ -165,6 +171,9 @@ pub fn all(visit: &mut impl Visit) {
     visit.visit("CrossCounts", CrossCounts::new(crosses, 1_000).weight(w), |found| {
         found.iter().for_each(counts)
     });
+    let some = MissingPatterns::of(["x", "n", "word", "flag"]);
+    visit.visit("MissingPatterns", some.clone(), patterns);
+    visit.visit("MissingPatterns, given up", some.max_patterns(2), patterns);
     visit.visit("TokenCounts", TokenCounts::new().over(["word"]), |found| each(found, tokens));
     visit.visit("TokenCounts, given up", TokenCounts::new().cap(2).over(["word"]), |found| {
         each(found, tokens)

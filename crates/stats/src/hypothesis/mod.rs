@@ -58,6 +58,7 @@ pub use mann_whitney::mann_whitney_u;
 pub use permutation::{Permutation, permutation_paired, permutation_two_sample};
 pub use proportions::{ProportionInterval, binomial_test, two_proportions_z};
 pub use report::{Alternative, ConfidenceInterval, Continuity, EffectSize, Method, PValueFrom, TestReport};
+pub use special::chi_square_sf;
 pub use t_test::{Sample, paired_t, student_t, welch_t};
 pub use two_by_two::{fisher_exact, mcnemar};
 pub use wilcoxon::{ZeroDifferences, wilcoxon_signed_rank};

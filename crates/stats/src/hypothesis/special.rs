@@ -120,10 +120,18 @@ fn lentz(start: f64, terms: impl Fn(f64) -> (f64, f64)) -> f64 {
     value
 }
 
-/// `P(X > x)` of a chi-square variable.
-pub(crate) fn chi_square_sf(x: f64, df: f64) -> f64 {
+/// `P(X > x)` of a chi-square variable of `df` degrees of freedom, to 1e-12 relative; 1 up to zero.
+///
+/// ```
+/// # use mlsys_stats::hypothesis::chi_square_sf;
+/// assert!((chi_square_sf(3.841458820694124, 1.0) - 0.05).abs() < 1e-15);
+/// ```
+pub fn chi_square_sf(x: f64, df: f64) -> f64 {
     if x <= 0.0 {
         return 1.0;
+    }
+    if x.is_nan() || df.is_nan() || df <= 0.0 {
+        return f64::NAN;
     }
     if x.is_infinite() {
         return 0.0;
