@@ -93,4 +93,40 @@ for name, (a, b) in pairs.items():
             {"CategoryCross": {"all": joined, "3 or more": frequent, "8 buckets": bucket},
              "CrossCounts": {v: float(n) for v, n in counted.sort_index().items()}},
             ties=repeated(joined), tool="pandas, scikit-learn's MurmurHash3", version=pd.__version__))
+
+
+def cooccurrence(columns, w, d):
+    """The d largest positive eigenpairs of the positive information between categories of different columns."""
+    names = [(i, v) for i, x in enumerate(columns) for v in sorted({v for v in x if v is not None})]
+    place = {key: k for k, key in enumerate(names)}
+    m = np.zeros((len(names), len(names)))
+    for i in range(len(columns)):
+        for j in range(i + 1, len(columns)):
+            frame = pd.DataFrame({"a": columns[i], "b": columns[j], "w": 1.0 if w is None else w}).dropna()
+            cells = frame.groupby(["a", "b"])["w"].sum()
+            a, b, total = cells.groupby("a").sum(), cells.groupby("b").sum(), cells.sum()
+            for (u, v), n in cells.items():
+                info = max(0.0, np.log(n * total / (a[u] * b[v])))
+                m[place[i, u], place[j, v]] = m[place[j, v], place[i, u]] = info
+    values, vectors = np.linalg.eigh(m)
+    out = np.zeros((len(names), d))
+    for k, e in enumerate(np.argsort(-values)[:d]):
+        v = vectors[:, e]
+        first = np.flatnonzero(np.abs(v) >= np.abs(v).max() * (1 - 1e-9))[0]
+        if values[e] > 1e-12 * values.max():
+            out[:, k] = np.sqrt(values[e]) * v * np.sign(v[first])
+    return [[out[place[i, v]] if v is not None else np.zeros(d) for v in x] for i, x in enumerate(columns)]
+
+
+groups = rng.integers(0, 3, 120)
+near = lambda levels: [LETTERS[int(g * levels + rng.integers(0, levels))] for g in groups]
+companies = {"two columns": [near(3), near(2)], "three columns": [near(2), near(4), near(3)],
+             "with nulls": [[None if rng.random() < 0.2 else v for v in near(3)] for _ in range(3)]}
+for name, columns in companies.items():
+    for label, w in [("", None), ("weighted", rng.integers(1, 5, 120).astype(float))]:
+        # Far enough apart that vectors are the same in any order of sums.
+        cases.append(case(
+            f"company, {name} {label}".strip(), "eigenvectors are found in another order of sums", {"columns": columns, "weights": w},
+            {"CooccurrenceEncoder": {"2": cooccurrence(columns, w, 2), "3": cooccurrence(columns, w, 3)}},
+            ties=True, tool="numpy, pandas", version=f"{np.__version__}, {pd.__version__}", atol=1e-14))
 write("categories.json", cases)

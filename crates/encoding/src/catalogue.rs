@@ -6,10 +6,11 @@ use mlsys_stats::PerColumn;
 
 use crate::text::{CountVectorizer, HashingVectorizer, TfidfVectorizer, TokenCounts};
 use crate::{
-    BinaryEncoder, Binner, CalendarEncoder, CategoryCross, ContrastEncoder, CountEncoder, CrossCounts,
-    CyclicalEncoder, FeatureHasher, FourierFeatures, LshEncoder, MaxAbsScaler, MinHashEncoder, MinMaxScaler,
-    Normalizer, OneHotEncoder, OrdinalEncoder, PolynomialFeatures, PositionEncoder, PowerTransformer,
-    QuantileTransformer, RareGrouper, RobustScaler, SplineTransformer, StandardScaler, TimeSince, Winsorizer,
+    BinaryEncoder, Binner, CalendarEncoder, CategoryCross, ContrastEncoder, CooccurrenceEncoder,
+    CountEncoder, CrossCounts, CyclicalEncoder, FeatureHasher, FourierFeatures, LshEncoder, MaxAbsScaler,
+    MinHashEncoder, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder, PolynomialFeatures,
+    PositionEncoder, PowerTransformer, QuantileTransformer, RareGrouper, RobustScaler, SplineTransformer,
+    StandardScaler, TimeSince, Winsorizer,
 };
 
 /// The one-pass recipes and the statistics of this crate.
@@ -19,6 +20,7 @@ pub fn catalogue() -> Catalogue {
         .recipe::<CalendarEncoder>("CalendarEncoder")
         .recipe::<CategoryCross>("CategoryCross")
         .recipe::<ContrastEncoder>("ContrastEncoder")
+        .recipe::<CooccurrenceEncoder>("CooccurrenceEncoder")
         .recipe::<CountEncoder>("CountEncoder")
         .recipe::<CountVectorizer>("CountVectorizer")
         .recipe::<CyclicalEncoder>("CyclicalEncoder")

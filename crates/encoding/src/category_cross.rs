@@ -159,6 +159,26 @@ fn name_of(cross: &[String]) -> String {
     cross.join("×")
 }
 
+/// The parts of a cross, as they were before it.
+pub(crate) fn parts(cross: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut chars = cross.chars();
+    while let Some(c) = chars.next() {
+        let part = match c {
+            '×' => {
+                parts.push(String::new());
+                continue;
+            }
+            '\\' => chars.next(),
+            c => Some(c),
+        };
+        if let Some(last) = parts.last_mut() {
+            last.extend(part);
+        }
+    }
+    parts
+}
+
 /// The codes of each row's cross, and what it is called: `None` where a part is missing.
 fn crossed(cross: &[String], batch: &RecordBatch) -> Result<(Vec<u32>, Vec<String>)> {
     let written = |value: &Category| value.to_string().replace('\\', r"\\").replace('×', r"\×");

@@ -22,7 +22,8 @@ pub enum UnseenAs {
 }
 
 /// The fitted encoders of categories as numbers. Made by [`CountEncoder`](crate::CountEncoder),
-/// [`BinaryEncoder`](crate::BinaryEncoder) and [`ContrastEncoder`](crate::ContrastEncoder).
+/// [`BinaryEncoder`](crate::BinaryEncoder), [`ContrastEncoder`](crate::ContrastEncoder) and
+/// [`CooccurrenceEncoder`](crate::CooccurrenceEncoder).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FittedCategoryEncoder {
     columns: Vec<CategoryTable>,
@@ -36,6 +37,10 @@ pub(crate) struct Levels<'a> {
 }
 
 impl FittedCategoryEncoder {
+    pub(crate) fn of_tables(columns: Vec<CategoryTable>) -> Self {
+        Self { columns }
+    }
+
     /// The tables of counted columns. `names` gives a column's outputs, `vectors` the numbers of each
     /// level.
     pub(crate) fn of_counts(

@@ -8,6 +8,7 @@ mod catalogue;
 mod category_cross;
 mod category_table;
 mod contrast_encoder;
+mod cooccurrence_encoder;
 mod count_encoder;
 mod cross_fit;
 mod cyclical_encoder;
@@ -59,6 +60,7 @@ pub use calendar_encoder::{CalendarEncoder, CalendarPart, FittedCalendarEncoder,
 pub use catalogue::catalogue;
 pub use category_cross::{CategoryCross, CrossCounts, FittedCategoryCross, Kept};
 pub use contrast_encoder::{Contrast, ContrastEncoder};
+pub use cooccurrence_encoder::CooccurrenceEncoder;
 pub use count_encoder::{CountAs, CountEncoder};
 pub use cross_fit::{CrossFit, FoldBy};
 pub use cyclical_encoder::{CyclicalEncoder, FittedCyclicalEncoder, Period};

@@ -9,9 +9,9 @@ use mlsys_core::sparse::SparseRows;
 use mlsys_core::statistic::summarize;
 use mlsys_core::{Dataset, ErrorKind, Fit, Result, Train, Transform};
 use mlsys_encoding::{
-    BinaryEncoder, CategoryCross, Code, Contrast, ContrastEncoder, CountAs, CountEncoder, CrossCounts,
-    FittedCategoryEncoder, Kept, MinFrequency, MissingAs, OneHotEncoder, OneHotOutput, Unseen, UnseenAs,
-    UnseenGroup,
+    BinaryEncoder, CategoryCross, Code, Contrast, ContrastEncoder, CooccurrenceEncoder, CountAs,
+    CountEncoder, CrossCounts, FittedCategoryEncoder, Kept, MinFrequency, MissingAs, OneHotEncoder,
+    OneHotOutput, Unseen, UnseenAs, UnseenGroup,
 };
 use mlsys_testkit::golden::load;
 use proptest::prelude::*;
@@ -48,6 +48,10 @@ fn encoded<R: Fit<Fitted = FittedCategoryEncoder>>(recipe: R, train: &Dataset<Tr
 fn reference_numbers() {
     let path = format!("{}/../../testdata/golden/categories.json", env!("CARGO_MANIFEST_DIR"));
     for case in &load::<Value>(path) {
+        if case["input"].get("columns").is_some() {
+            company(case);
+            continue;
+        }
         let crosses = case["input"].get("a").is_some();
         let train = if crosses { of_words([Some("a")]) } else { of_case(case) };
         for (item, parts) in case["expected"].as_object().unwrap() {
@@ -125,6 +129,43 @@ fn crossed(case: &Value, item: &str, parts: &Value) {
         assert_eq!(&out["a×b"], &words(expected), "{} {part}", case["name"]);
         assert_eq!(out.schema().index_of("a×b").unwrap(), 2, "behind its columns");
         assert_eq!(fitted.sources("a×b").unwrap(), ["a", "b"]);
+    }
+}
+
+fn company(case: &Value) {
+    let words = |value: &Value| -> ArrayRef {
+        Arc::new(StringArray::from_iter(list(value).iter().map(Value::as_str)))
+    };
+    let names = ["a", "b", "c"];
+    let mut columns: Vec<(&str, ArrayRef)> =
+        names.into_iter().zip(list(&case["input"]["columns"]).iter().map(words)).collect();
+    let n_columns = columns.len();
+    let weighted = case["input"]["weights"].is_array();
+    if weighted {
+        let w = list(&case["input"]["weights"]).iter().map(Value::as_f64);
+        columns.push(("w", Arc::new(Float64Array::from_iter(w))));
+    }
+    let data = Dataset::new(RecordBatch::try_from_iter(columns).unwrap()).unwrap();
+    let train = if weighted { data.weight("w").unwrap() } else { data }.into_train_all();
+    let (rtol, atol) = (case["rtol"].as_f64().unwrap(), case["atol"].as_f64().unwrap());
+    for (part, expected) in case["expected"]["CooccurrenceEncoder"].as_object().unwrap() {
+        let d: usize = part.parse().unwrap();
+        let fitted = CooccurrenceEncoder::new().dimensions(d).fit(&train).unwrap();
+        let out = fitted.transform(train.batch()).unwrap();
+        for (name, expected) in names.iter().take(n_columns).zip(list(expected)) {
+            for (row, expected) in list(expected).iter().enumerate() {
+                for k in 0..d {
+                    let found = out[format!("{name}#{k}").as_str()].as_primitive::<Float64Type>().value(row);
+                    let expected = expected[k].as_f64().unwrap();
+                    let close = (found - expected).abs() <= atol + rtol * (1.0 + expected.abs());
+                    assert!(
+                        close,
+                        "{} {part}, {name}#{k}, row {row}: {found}, expected {expected}",
+                        case["name"]
+                    );
+                }
+            }
+        }
     }
 }
 

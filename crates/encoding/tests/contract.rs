@@ -4,14 +4,14 @@ use mlsys_core::{Fit, Role};
 use mlsys_encoding::text::{Analyzer, CountVectorizer, HashingVectorizer, TfidfVectorizer, Unit};
 use mlsys_encoding::{
     Beyond, BinBy, BinOutput, BinaryEncoder, Binner, CalendarEncoder, CalendarPart, CapBy, CategoryCross,
-    Center, Code, Contrast, ContrastEncoder, CountAs, CountEncoder, CrossFit, CyclicalEncoder, FeatureHasher,
-    FourierFeatures, Kept, Knots, LeaveOneOutEncoder, Log, LogTransformer, LshEncoder, LshFamily,
-    MaxAbsScaler, MdlpBinner, MinFrequency, MinHashEncoder, MinMaxScaler, MissingAs, MissingBin, Monotone,
-    Norm, Normalizer, OneHotEncoder, OneHotOutput, OrderedTargetEncoder, OrdinalEncoder, OutputDistribution,
-    Period, PolynomialFeatures, PositionEncoder, PowerMethod, PowerTransformer, QuantileRule,
-    QuantileTransformer, RareGrouper, RobustScaler, RowOrder, Scale, Sign, Since, Smoothing,
-    SplineTransformer, StandardScaler, Tails, TargetEncoder, Terms, TimeSince, Unseen, UnseenAs, UnseenCode,
-    Waves, Winsorizer, WoeBinner, WoeEncoder,
+    Center, Code, Contrast, ContrastEncoder, CooccurrenceEncoder, CountAs, CountEncoder, CrossFit,
+    CyclicalEncoder, FeatureHasher, FourierFeatures, Kept, Knots, LeaveOneOutEncoder, Log, LogTransformer,
+    LshEncoder, LshFamily, MaxAbsScaler, MdlpBinner, MinFrequency, MinHashEncoder, MinMaxScaler, MissingAs,
+    MissingBin, Monotone, Norm, Normalizer, OneHotEncoder, OneHotOutput, OrderedTargetEncoder,
+    OrdinalEncoder, OutputDistribution, Period, PolynomialFeatures, PositionEncoder, PowerMethod,
+    PowerTransformer, QuantileRule, QuantileTransformer, RareGrouper, RobustScaler, RowOrder, Scale, Sign,
+    Since, Smoothing, SplineTransformer, StandardScaler, Tails, TargetEncoder, Terms, TimeSince, Unseen,
+    UnseenAs, UnseenCode, Waves, Winsorizer, WoeBinner, WoeEncoder,
 };
 use mlsys_neighbors::lsh::{PStableHash, SimHash};
 use mlsys_stats::{Quantiles, TargetAs};
@@ -341,6 +341,18 @@ fn crosses() {
         .transform();
     let frequent = crosses.kept(Kept::Frequent(MinFrequency::Share(0.05)));
     Contract::new("CategoryCross, frequent", frequent).features(Features::Any).transform();
+}
+
+#[test]
+fn cooccurrence_encoder() {
+    let recipe = CooccurrenceEncoder::new().dimensions(2);
+    Contract::new("CooccurrenceEncoder", recipe.on(["word", "flag", "count"]))
+        .features(Features::Any)
+        .bad("dimensions", recipe.dimensions(0).on(["word", "flag", "count"]))
+        .bad("dimensions", recipe.dimensions(257).on(["word", "flag", "count"]))
+        .bad("max_distinct", recipe.max_distinct(0).on(["word", "flag", "count"]))
+        .bad("columns", recipe.on(["word"]))
+        .transform();
 }
 
 #[test]

@@ -22,7 +22,7 @@ use mlsys::encoding::{
     CalendarEncoder, CalendarPart, Code, Contrast, ContrastEncoder, CyclicalEncoder, Period,
     PolynomialFeatures, RareGrouper, Sign, SplineTransformer,
 };
-use mlsys::encoding::{CategoryCross, Kept, Since, TimeSince};
+use mlsys::encoding::{CategoryCross, CooccurrenceEncoder, Kept, Since, TimeSince};
 use mlsys::encoding::{FourierFeatures, LshEncoder, LshFamily, MinHashEncoder, PositionEncoder, Waves};
 use mlsys::neighbors::lsh::SimHash;
 use mlsys::prelude::*;
@@ -35,10 +35,11 @@ const CRATES: [&str; 7] = ["encoding", "eval", "missing-values", "mlsys", "model
 fn table(rows: usize) -> RecordBatch {
     let every = |n: usize| (0..rows).map(move |i| (i % n != n - 1).then_some(i));
     let late: Vec<bool> = (0..rows).map(|i| i % 3 == 0).collect();
-    let columns: [(&str, ArrayRef); 6] = [
+    let columns: [(&str, ArrayRef); 7] = [
         ("x", Arc::new(every(7).map(|i| i.map(|i| (i % 13) as f64 * 0.7)).collect::<Float64Array>())),
         ("n", Arc::new(every(9).map(|i| i.map(|i| i as i64 % 5)).collect::<Int64Array>())),
         ("word", Arc::new(every(8).map(|i| i.map(|i| ["a", "b", "c"][i % 3])).collect::<StringArray>())),
+        ("other", Arc::new(every(11).map(|i| i.map(|i| ["u", "v"][i % 2])).collect::<StringArray>())),
         ("at", Arc::new(TimestampSecondArray::from_iter_values((0..rows as i64).map(|i| i % 4 * 60)))),
         ("w", Arc::new((0..rows).map(|i| Some((i % 3) as f64 + 0.5)).collect::<Float64Array>())),
         ("late", Arc::new(BooleanArray::from(late))),
@@ -122,6 +123,7 @@ fn recipes_are_those_of_their_types() {
     same(known, "LshEncoder", json!({ "hash": { "angle": { "bands": 2, "rows": 3 } } }), near);
     same(known, "MinHashEncoder", json!({ "components": 3 }), MinHashEncoder::new().components(3));
     same(known, "PositionEncoder", json!({ "dimensions": 4 }), PositionEncoder::new().dimensions(4));
+    same(known, "CooccurrenceEncoder", json!({ "dimensions": 2 }), CooccurrenceEncoder::new().dimensions(2));
     same(known, "PolynomialFeatures", json!({ "degree": 3 }), PolynomialFeatures::new().degree(3));
     same(known, "RareGrouper", json!({ "label": "rare" }), RareGrouper::new().label("rare"));
     same(known, "SplineTransformer", json!({ "knots": 4 }), SplineTransformer::new().knots(4));

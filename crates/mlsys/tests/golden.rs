@@ -55,6 +55,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("CalendarEncoder", &["ties", "nulls"]),
     ("CategoryCross", &["ties", "nulls", "weights"]),
     ("ContrastEncoder", &["ties"]),
+    ("CooccurrenceEncoder", &["ties", "nulls", "weights"]),
     ("CountEncoder", &["ties", "nulls", "weights"]),
     ("CountVectorizer", &["ties"]),
     ("CrossCounts", &["ties", "nulls", "weights"]),

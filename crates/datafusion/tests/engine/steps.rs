@@ -15,11 +15,11 @@ use mlsys_datafusion::{Frame, fit_on, predict_on, predict_proba_on, transform_on
 use mlsys_encoding::text::{CountVectorizer, HashingVectorizer, TfidfVectorizer};
 use mlsys_encoding::{
     BinBy, BinOutput, BinaryEncoder, Binner, CalendarEncoder, CapBy, CategoryCross, Contrast,
-    ContrastEncoder, CountEncoder, CyclicalEncoder, FeatureHasher, FourierFeatures, Kept, LshEncoder,
-    LshFamily, MaxAbsScaler, MinFrequency, MinHashEncoder, MinMaxScaler, Normalizer, OneHotEncoder,
-    OrdinalEncoder, OutputDistribution, Period, PolynomialFeatures, PositionEncoder, PowerTransformer,
-    QuantileTransformer, RareGrouper, RobustScaler, Since, SplineTransformer, StandardScaler, TimeSince,
-    Waves, Winsorizer,
+    ContrastEncoder, CooccurrenceEncoder, CountEncoder, CyclicalEncoder, FeatureHasher, FourierFeatures,
+    Kept, LshEncoder, LshFamily, MaxAbsScaler, MinFrequency, MinHashEncoder, MinMaxScaler, Normalizer,
+    OneHotEncoder, OrdinalEncoder, OutputDistribution, Period, PolynomialFeatures, PositionEncoder,
+    PowerTransformer, QuantileTransformer, RareGrouper, RobustScaler, Since, SplineTransformer,
+    StandardScaler, TimeSince, Waves, Winsorizer,
 };
 use mlsys_missing_values::{ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer};
 use mlsys_models::{LogisticRegression, Rule};
@@ -126,6 +126,7 @@ fn every_recipe_equals_itself_in_memory() -> Result<()> {
             ConstantImputer true: ConstantImputer::new(-1.0);
             CategoryCross true: CategoryCross::new([["word", "team"]]).kept(Kept::Frequent(MinFrequency::Count(20)));
             ContrastEncoder true: ContrastEncoder::new(Contrast::Helmert);
+            CooccurrenceEncoder true: CooccurrenceEncoder::new().dimensions(2);
             CountEncoder true: CountEncoder::new();
             CountVectorizer true: CountVectorizer::new();
             CyclicalEncoder true: CyclicalEncoder::new(Period::Of(24.0)), CyclicalEncoder::new(Period::Week);

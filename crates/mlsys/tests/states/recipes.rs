@@ -26,11 +26,12 @@ pub fn table(rows: usize) -> RecordBatch {
     let of = |every: usize| (0..rows).map(move |i| (i % every != every - 1).then_some(i));
     let float = of(7).map(|i| i.map(|i| if i % 5 == 4 { f64::NAN } else { (i % 17) as f64 * 0.5 - 2.0 }));
     let word = of(9).map(|i| i.map(|i| ["JFK", "EWR", "LGA", "Zürich", ""][i * i % 5]));
-    let columns: [(&str, ArrayRef); 8] = [
+    let columns: [(&str, ArrayRef); 9] = [
         ("x", Arc::new(float.collect::<Float64Array>())),
         ("n", Arc::new(of(11).map(|i| i.map(|i| i as i64 * 3 - 20)).collect::<Int64Array>())),
         ("big", Arc::new(of(13).map(|i| i.map(|i| i as u64 % 3 + (1 << 53))).collect::<UInt64Array>())),
         ("word", Arc::new(word.collect::<StringArray>())),
+        ("other", Arc::new(of(6).map(|i| i.map(|i| ["u", "vv"][i % 2])).collect::<StringArray>())),
         ("flag", Arc::new(of(5).map(|i| i.map(|i| i % 3 == 0)).collect::<BooleanArray>())),
         ("day", Arc::new(of(6).map(|i| i.map(|i| i as i32 % 12)).collect::<Date32Array>())),
         (
