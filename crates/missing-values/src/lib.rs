@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod constant_imputer;
+mod delete;
 mod diagnose;
 mod fitted_imputer;
 mod fitted_knn_imputer;
@@ -13,6 +14,9 @@ mod register;
 
 pub use catalogue::catalogue;
 pub use constant_imputer::{ConstantImputer, IntoFill};
+pub use delete::{
+    CompleteCases, DeletionReport, DroppedColumn, FittedMissingThreshold, MissingThreshold, Shift,
+};
 pub use diagnose::{
     Flux, Link, LittleMcar, LittleMcarReport, MarEvidence, Mechanism, MissingColumn, MissingPattern,
     MissingPatterns, MissingPatternsState, MissingPatternsSummary, MissingReport, PatternMoments,

@@ -2,9 +2,12 @@
 
 use mlsys_core::Registry;
 
-use crate::{FittedImputer, FittedKnnImputer};
+use crate::{FittedImputer, FittedKnnImputer, FittedMissingThreshold};
 
 /// Adds the fitted types of this crate to a registry.
 pub fn register(registry: Registry) -> Registry {
-    registry.transform::<FittedImputer>().transform::<FittedKnnImputer>()
+    registry
+        .transform::<FittedImputer>()
+        .transform::<FittedKnnImputer>()
+        .transform::<FittedMissingThreshold>()
 }

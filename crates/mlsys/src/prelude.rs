@@ -17,7 +17,8 @@ pub use mlsys_encoding::{
 };
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values::{
-    ConstantImputer, Indicators, KnnImputer, MeanImputer, MedianImputer, MostFrequentImputer,
+    CompleteCases, ConstantImputer, Indicators, KnnImputer, LittleMcar, MeanImputer, MedianImputer,
+    MissingPatterns, MissingReport, MissingThreshold, MostFrequentImputer, mar_evidence,
 };
 #[cfg(feature = "stats")]
 pub use mlsys_stats::{

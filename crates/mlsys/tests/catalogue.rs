@@ -133,6 +133,7 @@ fn recipes_are_those_of_their_types() {
     let wide = json!({ "between": [0.1, 0.9], "center": false });
     same(known, "RobustScaler", wide, RobustScaler::new().between(0.1, 0.9).center(false));
     let constant = |value| json!({ "value": value });
+    same(known, "MissingThreshold", json!({ "max_share": 0.1 }), MissingThreshold::new(0.1));
     same(known, "ConstantImputer", constant(json!({ "int": 3 })), ConstantImputer::new(3));
     same(known, "ConstantImputer", constant(json!({ "text": "?" })), ConstantImputer::new("?"));
     same(known, "MeanImputer", json!({}), MeanImputer::new());

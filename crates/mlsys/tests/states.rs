@@ -428,6 +428,7 @@ fn changed_states_of_recipes_fit_or_are_errors() {
     for name in catalogue.recipes() {
         let parameters = match name {
             "ConstantImputer" => serde_json::json!({ "value": { "int": 0 } }),
+            "MissingThreshold" => serde_json::json!({ "max_share": 0.1 }),
             "CyclicalEncoder" => serde_json::json!({ "period": { "of": 7.0 } }),
             "ContrastEncoder" => serde_json::json!({ "contrast": "sum" }),
             _ => serde_json::json!({}),

@@ -18,7 +18,9 @@ use mlsys_encoding::{
     MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, Period, PolynomialFeatures, RareGrouper,
     RobustScaler, SplineTransformer, StandardScaler,
 };
-use mlsys_missing_values::{ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer};
+use mlsys_missing_values::{
+    ConstantImputer, Indicators, MeanImputer, MedianImputer, MissingThreshold, MostFrequentImputer,
+};
 use mlsys_models::{LogisticRegression, Rule};
 
 use crate::table::{PARTITIONS, Table, run};
@@ -115,6 +117,7 @@ fn every_recipe_equals_itself_in_memory() -> Result<()> {
         each! {
             BinaryEncoder true: BinaryEncoder::new();
             CalendarEncoder true: CalendarEncoder::new();
+            MissingThreshold true: MissingThreshold::new(0.05);
             ConstantImputer true: ConstantImputer::new(-1.0);
             ContrastEncoder true: ContrastEncoder::new(Contrast::Helmert);
             CountEncoder true: CountEncoder::new();
