@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod ampute;
 mod catalogue;
 mod constant_imputer;
 mod delete;
@@ -10,8 +11,10 @@ mod knn_imputer;
 mod mean_imputer;
 mod median_imputer;
 mod most_frequent_imputer;
+mod ordered_fill;
 mod register;
 
+pub use ampute::{Ampute, AmputeBy};
 pub use catalogue::catalogue;
 pub use constant_imputer::{ConstantImputer, IntoFill};
 pub use delete::{
@@ -28,4 +31,5 @@ pub use knn_imputer::{KnnImputer, KnnMetric, KnnWeights};
 pub use mean_imputer::MeanImputer;
 pub use median_imputer::MedianImputer;
 pub use most_frequent_imputer::MostFrequentImputer;
+pub use ordered_fill::{FillBy, OrderedFill};
 pub use register::register;
