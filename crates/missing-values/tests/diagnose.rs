@@ -236,7 +236,7 @@ proptest! {
     /// More than 64 columns, so that a mask has several words.
     #[test]
     fn counts_equal_a_naive_count(cells in prop::collection::vec(prop::collection::vec(0u8..4, 70), 1..30)) {
-        let missing = |row: &[u8], j: usize| row[j] == 0 && (j < 3 || j > 66);
+        let missing = |row: &[u8], j: usize| row[j] == 0 && !(3..=66).contains(&j);
         let names: Vec<String> = (0..70).map(|j| format!("c{j:02}")).collect();
         let column = |j: usize| floats(cells.iter().map(|row| (!missing(row, j)).then_some(f64::from(row[j]))).collect());
         let data = dataset(names.iter().enumerate().map(|(j, name)| (name.as_str(), column(j))).collect());
