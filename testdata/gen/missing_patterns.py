@@ -69,6 +69,13 @@ def little(x):
                 means=centre + mu * scale, covariance=sigma * np.outer(scale, scale))
 
 
+def threshold(x):
+    """The columns that are left at each share."""
+    table = pd.DataFrame(x)
+    most = {share: int(np.ceil(len(x) * (1 - share) - 1e-9)) for share in (0.0, 0.1, 0.2, 0.3)}
+    return [dict(max_share=share, left=table.dropna(axis=1, thresh=thresh).columns.tolist()) for share, thresh in most.items()]
+
+
 def correlated(n, p, share):
     x = rng.normal(size=(n, p)) @ (np.eye(p) + 0.4 * rng.normal(size=(p, p))) + np.arange(p) * 7
     return np.where(rng.random((n, p)) < share, nan, x)
@@ -93,6 +100,6 @@ for name, x, ties in tables:
     found = dict(missing=r.sum().to_numpy(), rows_by_gaps=np.bincount(r.sum(axis=1), minlength=x.shape[1] + 1),
                  correlation=r.astype(float).corr().to_numpy(), influx=influx, outflux=outflux, patterns=patterns(x))
     cases.append(case(f"patterns, {name}", "sums in another order; EM over rows, stopped where nothing moves", {"columns": x.T},
-                      {"MissingPatterns": found, "LittleMcar": little(x)}, ties=ties, tool="pandas and numpy",
+                      {"MissingPatterns": found, "LittleMcar": little(x), "MissingThreshold": threshold(x)}, ties=ties, tool="pandas and numpy",
                       version=f"{pd.__version__}, {np.__version__}", rtol=1e-10, atol=1e-14))
 write("missing_patterns.json", cases)

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use mlsys_core::statistic::summarize;
 use mlsys_core::{Dataset, Fit, Transform};
 use mlsys_missing_values::{
-    ConstantImputer, IterativeImputer, KnnImputer, MeanImputer, MedianImputer, MostFrequentImputer,
+    ConstantImputer, IterativeImputer, KnnImputer, MeanImputer, MedianImputer, MissingPatterns,
+    MissingThreshold, MostFrequentImputer,
 };
 use mlsys_testkit::bench::{Grid, Point, numbers, words};
 
@@ -28,6 +30,14 @@ fn both<F: Fit<Fitted: Transform> + Sync>(
     });
 }
 
+fn diagnosis(criterion: &mut Criterion) {
+    let table = |point: &Point| Dataset::new(numbers(point)).unwrap();
+    Grid::table().measure(criterion, "missing_patterns", table, |data| {
+        summarize(&MissingPatterns::of(data.features()).max_patterns(1 << 20), data).unwrap()
+    });
+    both(criterion, "missing_threshold", &MissingThreshold::new(0.5), numbers);
+}
+
 fn imputers(criterion: &mut Criterion) {
     both(criterion, "constant_imputer", &ConstantImputer::new(0.0), numbers);
     both(criterion, "iterative_imputer", &IterativeImputer::new(), numbers);
@@ -37,5 +47,5 @@ fn imputers(criterion: &mut Criterion) {
     both(criterion, "most_frequent_imputer", &MostFrequentImputer::new(), words);
 }
 
-criterion_group!(benches, imputers);
+criterion_group!(benches, diagnosis, imputers);
 criterion_main!(benches);

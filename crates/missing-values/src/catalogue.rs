@@ -3,7 +3,9 @@
 use mlsys_core::Catalogue;
 use mlsys_core::catalogue::Agreement::Rounding;
 
-use crate::{ConstantImputer, MeanImputer, MedianImputer, MissingPatterns, MostFrequentImputer};
+use crate::{
+    ConstantImputer, MeanImputer, MedianImputer, MissingPatterns, MissingThreshold, MostFrequentImputer,
+};
 
 /// The one-pass recipes and the statistic of this crate.
 pub fn catalogue() -> Catalogue {
@@ -11,6 +13,7 @@ pub fn catalogue() -> Catalogue {
         .recipe::<ConstantImputer>("ConstantImputer")
         .recipe::<MeanImputer>("MeanImputer")
         .recipe::<MedianImputer>("MedianImputer")
+        .recipe::<MissingThreshold>("MissingThreshold")
         .recipe::<MostFrequentImputer>("MostFrequentImputer")
         .statistic::<MissingPatterns>(Rounding(1e-11))
 }

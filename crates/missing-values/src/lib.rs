@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod ampute;
 mod catalogue;
 mod chained;
 mod constant_imputer;
+mod delete;
 mod diagnose;
 mod fitted_imputer;
 mod fitted_iterative_imputer;
@@ -12,10 +14,15 @@ mod knn_imputer;
 mod mean_imputer;
 mod median_imputer;
 mod most_frequent_imputer;
+mod ordered_fill;
 mod register;
 
+pub use ampute::{Ampute, AmputeBy};
 pub use catalogue::catalogue;
 pub use constant_imputer::{ConstantImputer, IntoFill};
+pub use delete::{
+    CompleteCases, DeletionReport, DroppedColumn, FittedMissingThreshold, MissingThreshold, Shift,
+};
 pub use diagnose::{
     Flux, Link, LittleMcar, LittleMcarReport, MarEvidence, Mechanism, MissingColumn, MissingPattern,
     MissingPatterns, MissingPatternsState, MissingPatternsSummary, MissingReport, PatternMoments,
@@ -29,4 +36,5 @@ pub use knn_imputer::{KnnImputer, KnnMetric, KnnWeights};
 pub use mean_imputer::MeanImputer;
 pub use median_imputer::MedianImputer;
 pub use most_frequent_imputer::MostFrequentImputer;
+pub use ordered_fill::{FillBy, OrderedFill};
 pub use register::register;

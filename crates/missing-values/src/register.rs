@@ -2,7 +2,7 @@
 
 use mlsys_core::Registry;
 
-use crate::{FittedImputer, FittedIterativeImputer, FittedKnnImputer};
+use crate::{FittedImputer, FittedIterativeImputer, FittedKnnImputer, FittedMissingThreshold};
 
 /// Adds the fitted types of this crate to a registry.
 pub fn register(registry: Registry) -> Registry {
@@ -10,4 +10,5 @@ pub fn register(registry: Registry) -> Registry {
         .transform::<FittedImputer>()
         .transform::<FittedIterativeImputer>()
         .transform::<FittedKnnImputer>()
+        .transform::<FittedMissingThreshold>()
 }

@@ -1,12 +1,14 @@
 //! Every imputer keeps the contract, and fits from a stream to the same bytes.
 
-use mlsys_core::{Columns, Fit, Role};
+#![allow(clippy::unwrap_used)]
+
+use mlsys_core::{Columns, Fit, Role, column};
 use mlsys_missing_values::{
-    ConstantImputer, ImputationOrder, Indicators, IterativeImputer, KnnImputer, KnnMetric, KnnWeights,
-    MeanImputer, MedianImputer, MostFrequentImputer,
+    CompleteCases, ConstantImputer, ImputationOrder, Indicators, IterativeImputer, KnnImputer, KnnMetric,
+    KnnWeights, MeanImputer, MedianImputer, MissingThreshold, MostFrequentImputer,
 };
 use mlsys_stats::Quantiles;
-use mlsys_testkit::{Contract, Features, streamed_fit, table};
+use mlsys_testkit::{Contract, Features, ResampleContract, streamed_fit, table};
 
 #[test]
 fn mean() {
@@ -71,6 +73,29 @@ fn iterative() {
 }
 
 #[test]
+fn missing_threshold() {
+    let bad = MissingThreshold::new(1.0);
+    let recipe = MissingThreshold::new(0.05);
+    Contract::new("MissingThreshold", recipe).features(Features::Any).bad("max_share", bad).transform();
+    Contract::new("MissingThreshold 0", MissingThreshold::new(0.0))
+        .bad("max_share", MissingThreshold::new(-0.1))
+        .transform();
+}
+
+#[test]
+fn complete_cases() {
+    let complete = |data: &mlsys_core::Dataset<mlsys_core::Train>| {
+        data.features()
+            .iter()
+            .all(|name| column::missing(name, data.column(name).unwrap()).unwrap().is_none())
+    };
+    ResampleContract::new("CompleteCases", CompleteCases::new())
+        .run(|before, after| after.n_rows() < before.n_rows() && complete(after));
+    ResampleContract::new("CompleteCases, some gaps", CompleteCases::new().max_gaps(1))
+        .run(|before, after| after.n_rows() < before.n_rows() && !complete(after));
+}
+
+#[test]
 fn chains() {
     let chain = MedianImputer::new().indicators(Indicators::All).then(MostFrequentImputer::new());
     Contract::new("MedianImputer then MostFrequentImputer", chain).features(Features::Any).transform();
@@ -87,5 +112,6 @@ fn streams() {
     streamed_fit("MeanImputer", &MeanImputer::new(), &batch, &text);
     streamed_fit("MedianImputer", &MedianImputer::new(), &batch, &text);
     streamed_fit("MostFrequentImputer", &MostFrequentImputer::new(), &batch, &[("label", Role::Target)]);
+    streamed_fit("MissingThreshold", &MissingThreshold::new(0.05), &batch, &[("label", Role::Target)]);
     streamed_fit("ConstantImputer", &ConstantImputer::new(1), &batch, &text);
 }

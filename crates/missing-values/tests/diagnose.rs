@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use mlsys_core::arrow::array::{ArrayRef, BooleanArray, Float64Array, Int32Array, RecordBatch, StringArray};
 use mlsys_core::statistic::{state_of, summarize};
-use mlsys_core::{Dataset, ErrorKind, NamedStatistic, Statistic, Unsplit};
-use mlsys_missing_values::{LittleMcar, MissingPatterns, MissingPatternsSummary, PatternMoments};
+use mlsys_core::{Dataset, ErrorKind, Fit, NamedStatistic, Statistic, Unsplit};
+use mlsys_missing_values::{
+    LittleMcar, MissingPatterns, MissingPatternsSummary, MissingThreshold, PatternMoments,
+};
 use mlsys_testkit::StatisticContract;
 use mlsys_testkit::golden::load;
 use proptest::prelude::*;
@@ -36,6 +38,8 @@ struct Expected {
     patterns: Patterns,
     #[serde(rename = "LittleMcar")]
     little: Little,
+    #[serde(rename = "MissingThreshold")]
+    thresholds: Vec<Threshold>,
 }
 
 #[derive(Deserialize)]
@@ -56,6 +60,13 @@ struct Pattern {
     rows: u64,
     means: Vec<f64>,
     products: Vec<Vec<f64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Threshold {
+    max_share: f64,
+    left: Vec<usize>,
 }
 
 #[derive(Deserialize)]
@@ -126,6 +137,12 @@ fn patterns_and_tests_equal_the_references() {
                     .enumerate()
                     .for_each(|(j, b)| close("products", size + found.products[[i, j]], size + b));
             }
+        }
+        let train = data.clone().into_train_all();
+        for expected in &case.expected.thresholds {
+            let left = train.apply(&MissingThreshold::new(expected.max_share).fit(&train).unwrap()).unwrap();
+            let names: Vec<String> = expected.left.iter().map(|j| format!("c{j}")).collect();
+            assert_eq!(left.features(), names, "{}, {}", case.name, expected.max_share);
         }
         let (little, expected) = (LittleMcar::new().test(&found).unwrap(), &case.expected.little);
         close("statistic", little.statistic, expected.statistic);
@@ -219,7 +236,7 @@ proptest! {
     /// More than 64 columns, so that a mask has several words.
     #[test]
     fn counts_equal_a_naive_count(cells in prop::collection::vec(prop::collection::vec(0u8..4, 70), 1..30)) {
-        let missing = |row: &[u8], j: usize| row[j] == 0 && (j < 3 || j > 66);
+        let missing = |row: &[u8], j: usize| row[j] == 0 && !(3..=66).contains(&j);
         let names: Vec<String> = (0..70).map(|j| format!("c{j:02}")).collect();
         let column = |j: usize| floats(cells.iter().map(|row| (!missing(row, j)).then_some(f64::from(row[j]))).collect());
         let data = dataset(names.iter().enumerate().map(|(j, name)| (name.as_str(), column(j))).collect());

@@ -18,8 +18,8 @@ pub use mlsys_encoding::{
 };
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values::{
-    ConstantImputer, Indicators, IterativeImputer, KnnImputer, MeanImputer, MedianImputer,
-    MostFrequentImputer,
+    CompleteCases, ConstantImputer, Indicators, IterativeImputer, KnnImputer, LittleMcar, MeanImputer,
+    MedianImputer, MissingPatterns, MissingReport, MissingThreshold, MostFrequentImputer, mar_evidence,
 };
 #[cfg(feature = "stats")]
 pub use mlsys_stats::{

@@ -162,6 +162,7 @@ fn recipes_are_those_of_their_types() {
     let plain = json!({ "standardize": false });
     same(known, "PowerTransformer", plain, PowerTransformer::new().standardize(false));
     let constant = |value| json!({ "value": value });
+    same(known, "MissingThreshold", json!({ "max_share": 0.1 }), MissingThreshold::new(0.1));
     same(known, "ConstantImputer", constant(json!({ "int": 3 })), ConstantImputer::new(3));
     same(known, "ConstantImputer", constant(json!({ "text": "?" })), ConstantImputer::new("?"));
     same(known, "MeanImputer", json!({}), MeanImputer::new());

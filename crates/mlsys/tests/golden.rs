@@ -76,6 +76,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("MeanImputer", &["ties", "nulls", "weights"]),
     ("MedianImputer", &["ties", "nulls", "weights"]),
     ("MissingPatterns", &["ties", "nulls"]),
+    ("MissingThreshold", &["ties", "nulls"]),
     ("MostFrequentImputer", &["ties", "nulls", "weights"]),
     ("KFold", &[]),
     ("GroupKFold", &["ties"]),

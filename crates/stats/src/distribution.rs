@@ -84,7 +84,8 @@ impl<'a> Distribution<'a> {
             return self.averaged(i as f64 / of.max(1) as f64);
         }
         let of = u128::from(of.max(1));
-        let rank = (self.weight() as u128).saturating_sub(1) * u128::from(i).min(of);
+        // A weight of rows fits 64 bits, and then the product 128.
+        let rank = u128::from((self.weight() as u64).saturating_sub(1)) * u128::from(i).min(of);
         self.at_rank((rank / of) as f64, (rank % of) as f64 / of as f64)
     }
 

@@ -21,7 +21,9 @@ use mlsys_encoding::{
     PowerTransformer, QuantileTransformer, RareGrouper, RobustScaler, Since, SplineTransformer,
     StandardScaler, TimeSince, Waves, Winsorizer,
 };
-use mlsys_missing_values::{ConstantImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer};
+use mlsys_missing_values::{
+    ConstantImputer, Indicators, MeanImputer, MedianImputer, MissingThreshold, MostFrequentImputer,
+};
 use mlsys_models::{LogisticRegression, Rule};
 use mlsys_neighbors::lsh::SimHash;
 
@@ -123,6 +125,7 @@ fn every_recipe_equals_itself_in_memory() -> Result<()> {
             BinaryEncoder true: BinaryEncoder::new();
             CalendarEncoder true: CalendarEncoder::new();
             Binner true: Binner::new().output(BinOutput::Columns), Binner::new().by(BinBy::EqualWidth);
+            MissingThreshold true: MissingThreshold::new(0.05);
             ConstantImputer true: ConstantImputer::new(-1.0);
             CategoryCross true: CategoryCross::new([["word", "team"]]).kept(Kept::Frequent(MinFrequency::Count(20)));
             ContrastEncoder true: ContrastEncoder::new(Contrast::Helmert);
