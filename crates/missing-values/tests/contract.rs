@@ -2,8 +2,8 @@
 
 use mlsys_core::{Columns, Fit, Role};
 use mlsys_missing_values::{
-    ConstantImputer, ImputationOrder, Indicators, IterativeImputer, KnnImputer, KnnMetric, KnnWeights,
-    MeanImputer, MedianImputer, MostFrequentImputer,
+    ConstantImputer, ImputationMethod, ImputationOrder, Indicators, IterativeImputer, KnnImputer, KnnMetric,
+    KnnWeights, Matching, MeanImputer, MedianImputer, MostFrequentImputer,
 };
 use mlsys_stats::Quantiles;
 use mlsys_testkit::{Contract, Features, streamed_fit, table};
@@ -68,6 +68,15 @@ fn iterative() {
     Contract::new("IterativeImputer on two", recipe.on(["number", "flag"]))
         .features(Features::Any)
         .transform();
+}
+
+#[test]
+fn iterative_draws() {
+    let bad = ImputationMethod::Pmm { donors: 0, matching: Matching::Mixed };
+    for method in [ImputationMethod::BayesianRidgeDraw, ImputationMethod::pmm()] {
+        let recipe = IterativeImputer::new().method(method).max_iter(3);
+        Contract::new("IterativeImputer with draws", recipe).bad("donors", recipe.method(bad)).transform();
+    }
 }
 
 #[test]

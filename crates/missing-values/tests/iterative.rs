@@ -42,7 +42,10 @@ fn solve(gram: &[f64], ratio: f64, b: &[f64]) -> Vec<f64> {
 fn naive_ridge(x: &[Vec<f64>], y: &[f64], w: &[f64]) -> (f64, Vec<f64>) {
     let total: f64 = w.iter().sum();
     let mean = |v: &[f64]| v.iter().zip(w).map(|(v, w)| v * w).sum::<f64>() / total;
-    let centre = |v: &[f64]| v.iter().map(|a| a - mean(v)).collect::<Vec<f64>>();
+    let centre = |v: &[f64]| {
+        let mean = mean(v);
+        v.iter().map(|a| a - mean).collect::<Vec<f64>>()
+    };
     let product = |a: &[f64], b: &[f64]| a.iter().zip(b).zip(w).map(|((a, b), w)| w * a * b).sum::<f64>();
     let (z, t): (Vec<Vec<f64>>, Vec<f64>) = (x.iter().map(|v| centre(v)).collect(), centre(y));
     let p = z.len();
@@ -83,7 +86,10 @@ fn naive(columns: &[Column], w: &[f64], rounds: usize) -> Vec<Vec<f64>> {
         there().map(|(x, w)| x * w).sum::<f64>() / there().map(|(_, w)| w).sum::<f64>()
     };
     let mut x: Vec<Vec<f64>> = (0..columns.len())
-        .map(|c| columns[c].iter().map(|x| x.unwrap_or_else(|| mean(c))).collect())
+        .map(|c| {
+            let start = mean(c);
+            columns[c].iter().map(|x| x.unwrap_or(start)).collect()
+        })
         .collect();
     let mut order: Vec<usize> = (0..columns.len()).collect();
     order.sort_by(|&a, &b| missing(a).total_cmp(&missing(b)));
@@ -108,7 +114,7 @@ proptest! {
     #[test]
     fn it_is_its_definition(
         rows in prop::collection::vec(
-            ((-9.0..9.0f64, -9.0..9.0f64, -9.0..9.0f64), (0u8..5, 0u8..5, 0u8..3), 0u8..4), 8..70),
+            ((-9.0..9.0f64, -9.0..9.0f64, -9.0..9.0f64), (0u8..5, 0u8..5, 0u8..3), 0u8..4), 24..90),
         rounds in 1usize..5,
     ) {
         let gap = |x: f64, drawn: u8| (drawn > 0).then_some(x);
@@ -119,7 +125,8 @@ proptest! {
             rows.iter().map(|r| Some(r.0.2)).collect(),
         ];
         let w: Vec<f64> = rows.iter().map(|r| f64::from(r.2)).collect();
-        let there = |c: &Column| c.iter().zip(&w).any(|(x, &w)| x.is_some() && w > 0.0);
+        // The normal equations of the naive one lose digits where there are hardly more rows than columns.
+        let there = |c: &Column| c.iter().zip(&w).filter(|(x, w)| x.is_some() && **w > 0.0).count() >= 8;
         prop_assume!(columns.iter().all(there));
         for w in [w.clone(), vec![1.0; w.len()]] {
             let mut table = columns.to_vec();
