@@ -17,8 +17,8 @@ pub use mlsys_encoding::{
 };
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values::{
-    ConstantImputer, Indicators, IterativeImputer, KnnImputer, MeanImputer, MedianImputer,
-    MostFrequentImputer,
+    ConstantImputer, ImputationMethod, Indicators, IterativeImputer, KnnImputer, MeanImputer, MedianImputer,
+    MostFrequentImputer, MultipleImputer,
 };
 #[cfg(feature = "stats")]
 pub use mlsys_stats::{
