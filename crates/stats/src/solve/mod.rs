@@ -4,6 +4,7 @@ mod bayesian_ridge;
 mod cholesky;
 mod lbfgs;
 mod symmetric_eigen;
+mod tridiagonal;
 
 pub use bayesian_ridge::{BayesianRidge, RegressionSums};
 pub use cholesky::Cholesky;
