@@ -242,6 +242,35 @@ fn many_rows_and_the_diagnostics() {
     assert!(before.iter().all(|round| round.largest_change >= 1e-4 * largest));
 }
 
+/// More columns than are taken apart by rotations.
+#[test]
+fn many_columns() {
+    let mut rng = seed::stream(8, 0);
+    let mut columns = vec![Vec::new(); 40];
+    for _ in 0..300 {
+        let common = seed::uniform(&mut rng);
+        for (c, column) in columns.iter_mut().enumerate() {
+            let x = common * c as f64 + 10.0 * seed::uniform(&mut rng);
+            column.push((seed::uniform(&mut rng) > 0.1).then_some(x));
+        }
+    }
+    // Equally many gaps are filled in the order of the names, of which x10 is before x2.
+    let names: Vec<usize> = {
+        let mut by_name: Vec<usize> = (0..40).collect();
+        by_name.sort_by_key(|c| format!("x{c}"));
+        by_name
+    };
+    let ordered: Vec<Column> = names.iter().map(|&c| columns[c].clone()).collect();
+    let data = train(batch(&columns));
+    let output =
+        IterativeImputer::new().max_iter(2).tol(0.0).fit(&data).unwrap().transform(data.batch()).unwrap();
+    for (&c, expected) in names.iter().zip(naive(&ordered, &[1.0; 300], 2)) {
+        for (found, expected) in filled(&output, c).iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-8 * (1.0 + expected.abs()), "{found} {expected}");
+        }
+    }
+}
+
 #[test]
 fn the_bits_do_not_depend_on_threads() {
     let table = batch(&many());
