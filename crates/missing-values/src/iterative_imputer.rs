@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use mlsys_core::seed::DEFAULT_SEED;
 use mlsys_core::{Dataset, Error, Fit, FitTransform, InputColumn, Kind, Result, Train, first_error};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::chained::{ChainTable, Change, Equation};
+use crate::chained::{ChainTable, Change};
+use crate::draws::Visit;
+use crate::equation::Equation;
 use crate::{FittedIterativeImputer, ImputationRound, ImputedColumn, Indicators};
 
 /// In which order [`IterativeImputer`] goes through the columns.
@@ -22,6 +25,45 @@ pub enum ImputationOrder {
     Name,
 }
 
+/// From which regressions [`ImputationMethod::Pmm`] takes the predictions that it compares.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Matching {
+    /// The fitted one for both: mice's type 0. What is drawn varies too little.
+    Fitted,
+    /// The fitted one for donors, the drawn one for gaps: mice's type 1.
+    #[default]
+    Mixed,
+    /// The drawn one for both: type 2.
+    Drawn,
+}
+
+/// How [`IterativeImputer`] fills a gap.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImputationMethod {
+    /// By the prediction of a Bayesian ridge regression: one best value.
+    #[default]
+    BayesianRidge,
+    /// By a draw from that regression's posterior: coefficients drawn once a round, and noise for each value.
+    BayesianRidgeDraw,
+    /// By predictive mean matching: the value of one of the `donors` rows of which nearly the same is predicted, drawn evenly; of
+    /// equally near rows, which ones count is drawn, too. Only values that were there are filled in.
+    Pmm {
+        /// 5 is usual.
+        donors: usize,
+        /// What is compared.
+        matching: Matching,
+    },
+}
+
+impl ImputationMethod {
+    /// Predictive mean matching with five donors, type 1.
+    pub fn pmm() -> Self {
+        Self::Pmm { donors: 5, matching: Matching::Mixed }
+    }
+}
+
 /// Fills each column from all others by regressions, in turn, until what is filled settles (chained equations).
 ///
 /// ```text
@@ -29,17 +71,22 @@ pub enum ImputationOrder {
 /// x_j ≈ a_j + Σ_{k≠j} b_jk x_k, gaps of the other columns as filled so far; then j's gaps get that.
 /// Stop: max |X_t − X_{t−1}| < tol · max |X|, over filled cells, and over those that were there.
 /// ```
-/// The regression is [`BayesianRidge`](mlsys_stats::solve::BayesianRidge).
+/// The regression is [`BayesianRidge`](mlsys_stats::solve::BayesianRidge). For [`ImputationMethod::Pmm`] it is that of mice:
+/// `β̂ = (X'X + 1e-5 diag X'X)⁻¹ X'y`, `σ*² = RSS / χ²_{n−p}`, `β* = β̂ + σ* L'⁻¹ z` with `LL' = X'X + 1e-5 diag X'X`, over centred columns, so
+/// that the ridge leaves the mean alone.
 ///
 /// | parameter | default | range | effect |
 /// |---|---|---|---|
 /// | `max_iter` | 10 | 1 or more | rounds |
 /// | `tol` | 1e-3 | 0 or more | when to stop; 0 runs all rounds |
+/// | `method` | `BayesianRidge` | | or `BayesianRidgeDraw`, `Pmm`, which draw |
+/// | `seed` | 0 | | of what is drawn |
 /// | `order` | `FewestMissing` | | or `MostMissing`, `Name` |
 /// | `indicators` | `None` | | adds `<column>_missing` columns |
 ///
 /// **Input**: the numeric features (booleans too under `.on(..)`); null and NaN are missing. Row weights are used, in means,
-/// regressions and diagnostics; rows of weight 0 are left out. A single column gets its mean, a constant one itself.
+/// regressions and diagnostics; rows of weight 0 are left out. Methods that draw refuse them: a row that stands for two would
+/// get one draw. A single column gets its mean, a constant one itself.
 /// **Output**: floats keep their type, other numbers become Float64; values that were there stay as they are.
 ///
 /// What is fitted keeps the regressions of every round, those of columns without gaps as well, and takes new rows through
@@ -47,11 +94,17 @@ pub enum ImputationOrder {
 /// [`converged`](FittedIterativeImputer::converged) after `max_iter` rounds, that is no error. Where a prediction overflows, the
 /// mean stands.
 ///
-/// **Errors**: [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for `max_iter = 0` and a `tol` that is negative or not
+/// Methods that draw run all rounds, and never settle. A training row's draws depend on the seed, the round, the column and the row's id,
+/// and `fit_transform` (not `transform`) returns them. A new row's depend on what is in the row instead of an id, so that
+/// it gets the same values in any batch, and equal rows get equal ones. With `Pmm` new rows take the last round's regressions as
+/// often as there were rounds, since these alone keep their donors: 16 bytes a value.
+///
+/// **Errors**: [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for `max_iter = 0`, `donors = 0` and a `tol` that is negative or not
 /// finite, [`ColumnType`](mlsys_core::ErrorKind::ColumnType) for a chosen feature of another kind,
 /// [`NonFinite`](mlsys_core::ErrorKind::NonFinite) for infinities (when filling, too),
 /// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for values whose squares overflow,
-/// [`AllMissing`](mlsys_core::ErrorKind::AllMissing) for a column without values.
+/// [`AllMissing`](mlsys_core::ErrorKind::AllMissing) for a column without values,
+/// [`UnsupportedRole`](mlsys_core::ErrorKind::UnsupportedRole) for weights where they are refused.
 ///
 /// With n rows, p columns and m gaps: one copy of the columns, O(n p²) a round, O(m p²) for the regressions, since a regression needs
 /// the products of all rows without those of the rows with a gap, and O(p³) for each column. 8 p² bytes a round in the artefact.
@@ -76,11 +129,12 @@ pub enum ImputationOrder {
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads**: what is filled lies on the regression, so that variances and p-values computed from it are too small. Relations
+/// **Misleads**: a prediction lies on the regression, so that variances and p-values computed from it are too small: for these draw
+/// several tables with [`MultipleImputer`](crate::MultipleImputer) and [`pool`](crate::pool). Relations
 /// that are not linear are lost, and predictions may leave the column's range.
 ///
 /// van Buuren and Groothuis-Oudshoorn, *mice: Multivariate Imputation by Chained Equations in R*, 2011. With `tol` 0, numbers are those
-/// of scikit-learn's `IterativeImputer` with columns in the order of their names; its stopping rule is as above in its documentation, while its
+/// of scikit-learn's `IterativeImputer` (`BayesianRidge`) with columns in the order of their names; its stopping rule is as above in its documentation, while its
 /// code compares the largest sum over a row, which grows with the columns. For few columns that matter to each other locally,
 /// use [`KnnImputer`](crate::KnnImputer).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -89,13 +143,22 @@ pub enum ImputationOrder {
 pub struct IterativeImputer {
     max_iter: usize,
     tol: f64,
+    method: ImputationMethod,
     order: ImputationOrder,
     indicators: Indicators,
+    seed: u64,
 }
 
 impl Default for IterativeImputer {
     fn default() -> Self {
-        Self { max_iter: 10, tol: 1e-3, order: ImputationOrder::default(), indicators: Indicators::None }
+        Self {
+            max_iter: 10,
+            tol: 1e-3,
+            method: ImputationMethod::default(),
+            order: ImputationOrder::default(),
+            indicators: Indicators::None,
+            seed: DEFAULT_SEED,
+        }
     }
 }
 
@@ -114,6 +177,18 @@ impl IterativeImputer {
     /// How little filled values must change, relative to the largest magnitude observed.
     pub fn tol(mut self, tol: f64) -> Self {
         self.tol = tol;
+        self
+    }
+
+    /// How a gap is filled.
+    pub fn method(mut self, method: ImputationMethod) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// The seed of what is drawn.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
         self
     }
 
@@ -137,7 +212,18 @@ impl IterativeImputer {
         if !(self.tol.is_finite() && self.tol >= 0.0) {
             return Err(Error::invalid_parameter(name, "tol", self.tol, "0 or more"));
         }
+        if matches!(self.method, ImputationMethod::Pmm { donors: 0, .. }) {
+            return Err(Error::invalid_parameter(name, "donors", 0, "1 or more"));
+        }
         Ok(())
+    }
+
+    pub(crate) fn draws(&self) -> bool {
+        self.method != ImputationMethod::BayesianRidge
+    }
+
+    pub(crate) fn seeded(&self) -> u64 {
+        self.seed
     }
 
     /// The columns as they are visited; `missing` is in the order of their names.
@@ -152,75 +238,124 @@ impl IterativeImputer {
     }
 }
 
-/// Fits and fills each column once.
-fn round(
-    table: &mut ChainTable,
-    visits: &[usize],
-    names: &[String],
-) -> Result<(Vec<Equation>, ImputationRound)> {
-    let mut equations = Vec::with_capacity(visits.len());
-    let mut columns = BTreeMap::new();
-    let mut largest: f64 = 0.0;
-    let mut rest = visits;
-    while let Some(&column) = rest.first() {
-        // Columns without gaps change nothing, so that those in a row are fitted at once.
-        let complete = rest.iter().take_while(|&&column| table.gaps[column].is_empty()).count();
-        let (now, later) = rest.split_at(complete.max(1));
-        let fitted: Vec<_> = now.par_iter().map(|&column| table.regress(column)).collect();
-        for (equation, _) in first_error::<_, Vec<_>>(fitted)? {
-            equations.push(equation);
-        }
-        if let (0, Some(equation)) = (complete, equations.last()) {
-            let Change { largest: change, mean, deviation } = table.impute(equation);
-            if !(mean.is_finite() && deviation.is_finite()) {
-                let expected = "of a smaller scale, or fewer rounds";
-                return Err(Error::invalid_value(&names[column], None, "fills that overflow", expected));
-            }
-            largest = largest.max(change);
-            columns.insert(names[column].clone(), ImputedColumn { mean, deviation });
-        }
-        rest = later;
-    }
-    Ok((equations, ImputationRound { largest_change: largest, columns }))
+/// A chain under way.
+struct Chain<'a> {
+    recipe: &'a IterativeImputer,
+    table: ChainTable,
+    names: &'a [String],
+    visits: Vec<usize>,
+    ids: Vec<u64>,
 }
 
-impl Fit for IterativeImputer {
-    type Fitted = FittedIterativeImputer;
+impl Chain<'_> {
+    fn equation(&self, column: usize, visit: Visit) -> Result<Equation> {
+        match self.recipe.method {
+            ImputationMethod::BayesianRidge => self.table.regress(column),
+            ImputationMethod::BayesianRidgeDraw => self.table.draw(column, visit),
+            ImputationMethod::Pmm { donors, matching } => {
+                self.table.match_means(column, donors, matching, visit)
+            }
+        }
+    }
 
-    fn fit(&self, train: &Dataset<Train>) -> Result<FittedIterativeImputer> {
+    /// Fits and fills each column once.
+    fn round(&mut self, round: usize) -> Result<(Vec<Equation>, ImputationRound)> {
+        let mut equations = Vec::with_capacity(self.visits.len());
+        let mut columns = BTreeMap::new();
+        let mut largest: f64 = 0.0;
+        let visits = self.visits.clone();
+        let mut rest = visits.as_slice();
+        let visit = |names: &[String], column: usize| Visit::new(self.recipe.seed, round, &names[column]);
+        while let Some(&column) = rest.first() {
+            // Columns without gaps change nothing, so that those in a row are fitted at once.
+            let complete = rest.iter().take_while(|&&column| self.table.gaps[column].is_empty()).count();
+            let (now, later) = rest.split_at(complete.max(1));
+            let fit = |&column: &usize| self.equation(column, visit(self.names, column));
+            equations.extend(first_error::<_, Vec<_>>(now.par_iter().map(fit).collect())?);
+            if let (0, Some(equation)) = (complete, equations.last()) {
+                let visit = visit(self.names, column);
+                let Change { largest: change, mean, deviation } =
+                    self.table.impute(equation, visit, &self.ids);
+                if !(mean.is_finite() && deviation.is_finite()) {
+                    let expected = "of a smaller scale, or fewer rounds";
+                    return Err(Error::invalid_value(
+                        &self.names[column],
+                        None,
+                        "fills that overflow",
+                        expected,
+                    ));
+                }
+                largest = largest.max(change);
+                columns.insert(self.names[column].clone(), ImputedColumn { mean, deviation });
+            }
+            rest = later;
+        }
+        Ok((equations, ImputationRound { largest_change: largest, columns }))
+    }
+}
+
+impl IterativeImputer {
+    /// The fitted chain, and what it put into the training rows, by column.
+    #[allow(clippy::type_complexity, reason = "rows and values, by column")]
+    fn chain(&self, train: &Dataset<Train>) -> Result<(FittedIterativeImputer, Vec<Vec<(usize, f64)>>)> {
         self.check()?;
         let layout = train.layout();
         let mut names =
             layout.features_for("IterativeImputer", Kind::is_number, Kind::is_numeric, "numeric")?;
         // Sums are over columns, whose order in the table must not matter.
         names.sort_unstable();
-        let mut table = ChainTable::new(train, &names)?;
+        if self.draws() {
+            train.refuse_weights("IterativeImputer with draws")?;
+        }
+        let pmm = matches!(self.method, ImputationMethod::Pmm { .. });
+        let table = ChainTable::new(train, &names, pmm)?;
+        let ids = if self.draws() { train.row_ids() } else { Vec::new() };
         let visits = self.visits(&table.missing);
+        let mut chain = Chain { recipe: self, table, names: &names, visits, ids };
         let (mut equations, mut rounds) = (Vec::new(), Vec::new());
         let mut converged = false;
         while rounds.len() < self.max_iter && !converged {
             if !rounds.is_empty() {
-                table.refresh();
+                chain.table.refresh();
             }
-            let (fitted, done) = round(&mut table, &visits, &names)?;
-            converged = done.largest_change < self.tol * table.scale;
+            let (fitted, done) = chain.round(rounds.len())?;
+            converged = !self.draws() && done.largest_change < self.tol * chain.table.scale;
+            if pmm {
+                equations.clear();
+            }
             equations.push(fitted);
             rounds.push(done);
         }
+        let table = chain.table;
         let indicators = table.gaps.iter().map(|gaps| match self.indicators {
             Indicators::None => false,
             Indicators::WhereMissing => !gaps.is_empty(),
             Indicators::All => true,
         });
-        Ok(FittedIterativeImputer::new(
-            InputColumn::all(layout, &names)?,
-            indicators.collect(),
-            table.centers,
-            equations,
-            rounds,
-            converged,
-        ))
+        let indicators = indicators.collect();
+        let fills = (0..names.len()).map(|column| table.fills(column)).collect();
+        let columns = InputColumn::all(layout, &names)?;
+        let chain = (equations, rounds, converged);
+        Ok((FittedIterativeImputer::new(columns, indicators, table.centers, chain, self.seed), fills))
     }
 }
 
-impl FitTransform for IterativeImputer {}
+impl Fit for IterativeImputer {
+    type Fitted = FittedIterativeImputer;
+
+    fn fit(&self, train: &Dataset<Train>) -> Result<FittedIterativeImputer> {
+        Ok(self.chain(train)?.0)
+    }
+}
+
+impl FitTransform for IterativeImputer {
+    fn fit_transform(&self, train: Dataset<Train>) -> Result<(FittedIterativeImputer, Dataset<Train>)> {
+        let (fitted, fills) = self.chain(&train)?;
+        // Without draws they are the same, and rows of no weight are filled as well.
+        let filled = match self.draws() {
+            true => train.with_batch(fitted.fill(train.batch(), &fitted.read(train.batch())?, &fills)?)?,
+            false => train.apply(&fitted)?,
+        };
+        Ok((fitted, filled))
+    }
+}

@@ -4,8 +4,9 @@
 
 use mlsys_core::{Columns, Fit, Role, column};
 use mlsys_missing_values::{
-    CompleteCases, ConstantImputer, ImputationOrder, Indicators, IterativeImputer, KnnImputer, KnnMetric,
-    KnnWeights, MeanImputer, MedianImputer, MissingThreshold, MostFrequentImputer,
+    CompleteCases, ConstantImputer, ImputationMethod, ImputationOrder, Indicators, IterativeImputer,
+    KnnImputer, KnnMetric, KnnWeights, Matching, MeanImputer, MedianImputer, MissingThreshold,
+    MostFrequentImputer,
 };
 use mlsys_stats::Quantiles;
 use mlsys_testkit::{Contract, Features, ResampleContract, streamed_fit, table};
@@ -93,6 +94,15 @@ fn complete_cases() {
         .run(|before, after| after.n_rows() < before.n_rows() && complete(after));
     ResampleContract::new("CompleteCases, some gaps", CompleteCases::new().max_gaps(1))
         .run(|before, after| after.n_rows() < before.n_rows() && !complete(after));
+}
+
+#[test]
+fn iterative_draws() {
+    let bad = ImputationMethod::Pmm { donors: 0, matching: Matching::Mixed };
+    for method in [ImputationMethod::BayesianRidgeDraw, ImputationMethod::pmm()] {
+        let recipe = IterativeImputer::new().method(method).max_iter(3);
+        Contract::new("IterativeImputer with draws", recipe).bad("donors", recipe.method(bad)).transform();
+    }
 }
 
 #[test]

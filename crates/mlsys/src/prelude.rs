@@ -18,8 +18,9 @@ pub use mlsys_encoding::{
 };
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values::{
-    CompleteCases, ConstantImputer, Indicators, IterativeImputer, KnnImputer, LittleMcar, MeanImputer,
-    MedianImputer, MissingPatterns, MissingReport, MissingThreshold, MostFrequentImputer, mar_evidence,
+    CompleteCases, ConstantImputer, ImputationMethod, Indicators, IterativeImputer, KnnImputer, LittleMcar,
+    MeanImputer, MedianImputer, MissingPatterns, MissingReport, MissingThreshold, MostFrequentImputer,
+    MultipleImputer, mar_evidence,
 };
 #[cfg(feature = "stats")]
 pub use mlsys_stats::{

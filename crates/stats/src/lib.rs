@@ -23,6 +23,7 @@ pub mod normal;
 mod profile;
 mod quantiles;
 pub mod solve;
+mod student_t;
 mod target_by_category;
 
 pub use catalogue::catalogue;
@@ -40,6 +41,7 @@ pub use missing::{Missing, MissingState, MissingSummary};
 pub use moments::{Moments, MomentsState, MomentsSummary};
 pub use profile::{ColumnChange, ColumnSummary, Profile, ProfileComparison, ProfileReport, ProfileState};
 pub use quantiles::{Exactness, Quantiles, QuantilesState, QuantilesSummary};
+pub use student_t::student_t_quantile;
 pub use target_by_category::{
     CategorySpread, Spread, TargetAs, TargetByCategory, TargetByCategoryState, TargetByCategorySummary,
     TargetCells, TargetValues,

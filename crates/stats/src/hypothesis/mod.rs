@@ -42,7 +42,7 @@ mod mann_whitney;
 mod permutation;
 mod proportions;
 mod report;
-mod special;
+pub(crate) mod special;
 mod t_test;
 mod two_by_two;
 mod wilcoxon;

@@ -6,6 +6,7 @@ mod cholesky;
 mod k_means;
 mod lbfgs;
 mod symmetric_eigen;
+mod tridiagonal;
 
 pub use bayesian_ridge::{BayesianRidge, RegressionSums};
 pub use brent::brent_root;

@@ -2,13 +2,18 @@
 
 use mlsys_core::{Error, Result};
 
+use super::tridiagonal;
+
 /// Sweeps after which what is left off the diagonal is rounding error; ten are rarely needed.
 const MAX_SWEEPS: usize = 40;
+/// Rows up to which rotations are taken; beyond, they take ten times as long as the tridiagonal way.
+const MAX_ROTATED: usize = 32;
 
-/// `A = Σᵢ λᵢ vᵢ vᵢ'` of a symmetric matrix `A`, by Jacobi's rotations.
+/// `A = Σᵢ λᵢ vᵢ vᵢ'` of a symmetric matrix `A`.
 ///
-/// Small eigenvalues of a positive definite matrix keep their digits, also where its rows have very different scales, which
-/// methods that first make the matrix tridiagonal don't promise. About 10 sweeps of 6 n³ multiplications; for some hundred rows.
+/// Up to 32 rows by Jacobi's rotations: small eigenvalues of a positive definite matrix keep their digits, also where its rows have very
+/// different scales. Beyond by Householder's reflections and QL steps, about 10 n³ multiplications, where an eigenvalue may be off by
+/// rounding errors of the largest one.
 ///
 /// ```
 /// use mlsys_stats::solve::SymmetricEigen;
@@ -19,7 +24,8 @@ const MAX_SWEEPS: usize = 40;
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// J. Demmel and K. Veselić, Jacobi's method is more accurate than QR, 1992.
+/// J. Demmel and K. Veselić, Jacobi's method is more accurate than QR, 1992; B. Smith et al., Matrix Eigensystem Routines:
+/// EISPACK Guide, 1976, `tred2` and `tql2`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SymmetricEigen {
     n: usize,
@@ -39,23 +45,14 @@ impl SymmetricEigen {
         if n.checked_mul(n) != Some(matrix.len()) {
             return Err(Error::shape("matrix", format!("{n} x {n} values"), matrix.len()));
         }
-        let mut a = matrix.to_vec();
-        let mut v = vec![0.0; n * n];
-        for i in 0..n {
-            v[i * n + i] = 1.0;
-            (0..i).for_each(|j| a[i * n + j] = a[j * n + i]);
-        }
-        for _ in 0..MAX_SWEEPS {
-            if !sweep(&mut a, &mut v, n) {
-                break;
-            }
-        }
+        let (values, vectors) = if n <= MAX_ROTATED { rotated(matrix, n) } else { reduced(matrix, n) };
         let mut order: Vec<usize> = (0..n).collect();
-        order.sort_by(|&i, &j| a[j * n + j].total_cmp(&a[i * n + i]));
-        let values: Vec<f64> = order.iter().map(|&i| a[i * n + i]).collect();
-        let vectors: Vec<f64> = order.iter().flat_map(|&i| v[i * n..(i + 1) * n].iter().copied()).collect();
-        if let Some(i) = values.iter().position(|x| !x.is_finite()) {
-            let found = format!("the eigenvalue {}", values[i]);
+        order.sort_by(|&i, &j| values[j].total_cmp(&values[i]));
+        let vectors: Vec<f64> =
+            order.iter().flat_map(|&i| vectors[i * n..(i + 1) * n].iter().copied()).collect();
+        let values: Vec<f64> = order.iter().map(|&i| values[i]).collect();
+        if let Some(x) = values.iter().chain(&vectors).find(|x| !x.is_finite()) {
+            let found = format!("an eigenvalue or vector of {x}");
             return Err(Error::invalid_value("matrix", None, found, "finite values of a smaller scale"));
         }
         Ok(Self { n, values, vectors })
@@ -74,6 +71,35 @@ impl SymmetricEigen {
     pub fn vector(&self, i: usize) -> &[f64] {
         &self.vectors[i * self.n..(i + 1) * self.n]
     }
+}
+
+/// The eigenvalues and vectors by rotations.
+fn rotated(matrix: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
+    let mut a = matrix.to_vec();
+    let mut v = vec![0.0; n * n];
+    for i in 0..n {
+        v[i * n + i] = 1.0;
+        (0..i).for_each(|j| a[i * n + j] = a[j * n + i]);
+    }
+    for _ in 0..MAX_SWEEPS {
+        if !sweep(&mut a, &mut v, n) {
+            break;
+        }
+    }
+    ((0..n).map(|i| a[i * n + i]).collect(), v)
+}
+
+/// By way of a tridiagonal matrix, small rows first.
+fn reduced(matrix: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&i, &j| matrix[i * n + i].abs().total_cmp(&matrix[j * n + j].abs()));
+    let sorted = order.iter().flat_map(|&i| order.iter().map(move |&j| matrix[i.min(j) * n + i.max(j)]));
+    let (values, vectors) = tridiagonal::eigen(sorted.collect(), n);
+    let mut back = vec![0.0; n * n];
+    for (from, into) in vectors.chunks_exact(n.max(1)).zip(back.chunks_exact_mut(n.max(1))) {
+        order.iter().zip(from).for_each(|(&at, x)| into[at] = *x);
+    }
+    (values, back)
 }
 
 /// Rotates each pair of rows once; whether there was anything to rotate.
@@ -139,6 +165,37 @@ mod tests {
                 let dot: f64 = eigen.vector(i).iter().zip(eigen.vector(j)).map(|(a, b)| a * b).sum();
                 assert!((dot - f64::from(u8::from(i == j))).abs() < 1e-14);
             }
+        }
+    }
+
+    /// Beyond 32 rows: full, of low rank, diagonal, and blocks that never meet.
+    #[test]
+    fn many_rows() {
+        for n in [33, 34, 75] {
+            let full =
+                |i: usize, j: usize| ((i * j + i + j) % 17) as f64 - 8.0 + if i == j { 20.0 } else { 0.0 };
+            let low = |i: usize, j: usize| ((i % 3 + 1) * (j % 3 + 1)) as f64;
+            let diagonal = |i: usize, j: usize| if i == j { (i % 5) as f64 } else { 0.0 };
+            let blocks = |i: usize, j: usize| if i % 2 == j % 2 { 1.0 / (i + j + 1) as f64 } else { 0.0 };
+            let kinds: [&dyn Fn(usize, usize) -> f64; 4] = [&full, &low, &diagonal, &blocks];
+            for kind in kinds {
+                let matrix: Vec<f64> = (0..n * n).map(|at| kind(at / n, at % n)).collect();
+                let eigen = SymmetricEigen::new(&matrix, n).unwrap();
+                assert!(eigen.values().is_sorted_by(|a, b| a >= b));
+                for (found, expected) in remade(&eigen, n).iter().zip(&matrix) {
+                    assert!((found - expected).abs() < 1e-11, "{n}: {found} {expected}");
+                }
+                let (values, _) = rotated(&matrix, n);
+                let mut values: Vec<f64> = values;
+                values.sort_by(|a, b| b.total_cmp(a));
+                for (found, expected) in eigen.values().iter().zip(&values) {
+                    assert!((found - expected).abs() < 1e-11, "{n}: {found} {expected}");
+                }
+            }
+            let mut bad = vec![1.0; n * n];
+            bad[3] = f64::NAN;
+            assert!(SymmetricEigen::new(&bad, n).is_err());
+            assert!(SymmetricEigen::new(&vec![f64::MAX; n * n], n).is_err());
         }
     }
 
