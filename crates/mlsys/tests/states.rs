@@ -435,6 +435,7 @@ fn changed_states_of_recipes_fit_or_are_errors() {
             "FourierFeatures" => serde_json::json!({ "waves": { "kernel": { "gamma": 1.0 } } }),
             "LshEncoder" => serde_json::json!({ "hash": { "angle": { "bands": 2, "rows": 3 } } }),
             "MissingThreshold" => serde_json::json!({ "max_share": 0.1 }),
+            "SplineTransformer" => serde_json::json!({ "knots": 2 }),
             "CyclicalEncoder" => serde_json::json!({ "period": { "of": 7.0 } }),
             "ContrastEncoder" => serde_json::json!({ "contrast": "sum" }),
             _ => serde_json::json!({}),
