@@ -64,7 +64,7 @@ impl FittedImputer {
         self.values().find(|(name, _)| *name == column).map(|(_, value)| value)
     }
 
-    fn validate(&self) -> Result<()> {
+    pub(crate) fn validate(&self) -> Result<()> {
         match self.fills.iter().find(|fill| self.widen && fill.value.as_f64().is_none_or(|x| !x.is_finite()))
         {
             Some(fill) => {
@@ -74,7 +74,7 @@ impl FittedImputer {
         }
     }
 
-    fn input_columns(&self) -> Vec<InputColumn> {
+    pub(crate) fn input_columns(&self) -> Vec<InputColumn> {
         self.fills.iter().map(|fill| fill.column.clone()).collect()
     }
 
@@ -162,7 +162,7 @@ pub(crate) fn indicator(missing: Option<NullBuffer>, rows: usize) -> ArrayRef {
 }
 
 /// A mean is rounded to a Float32 column on purpose; only other types must hold the value as it is.
-fn rounded_to(target: &DataType) -> DataType {
+pub(crate) fn rounded_to(target: &DataType) -> DataType {
     match target {
         DataType::Float16 | DataType::Float32 => DataType::Float64,
         other => other.clone(),
@@ -170,7 +170,7 @@ fn rounded_to(target: &DataType) -> DataType {
 }
 
 /// Drops a null buffer that has no nulls, so that equal values give equal arrays.
-fn without_nulls(array: &ArrayRef) -> ArrayRef {
+pub(crate) fn without_nulls(array: &ArrayRef) -> ArrayRef {
     if array.nulls().is_some() && array.null_count() == 0 {
         let data = array.to_data().into_builder().nulls(None).build();
         return data.map_or_else(|_| Arc::clone(array), make_array);

@@ -7,10 +7,12 @@ mod constant_imputer;
 mod delete;
 mod diagnose;
 mod draws;
+mod end_of_tail_imputer;
 mod equation;
 mod fitted_imputer;
 mod fitted_iterative_imputer;
 mod fitted_knn_imputer;
+mod grouped_imputer;
 mod iterative_imputer;
 mod knn_imputer;
 mod mean_imputer;
@@ -19,6 +21,7 @@ mod most_frequent_imputer;
 mod multiple_imputer;
 mod ordered_fill;
 mod pool;
+mod random_donor_imputer;
 mod register;
 
 pub use ampute::{Ampute, AmputeBy};
@@ -32,9 +35,11 @@ pub use diagnose::{
     MissingPatterns, MissingPatternsState, MissingPatternsSummary, MissingReport, PatternMoments,
     mar_evidence,
 };
+pub use end_of_tail_imputer::{EndOfTailImputer, Tail, TailEnd};
 pub use fitted_imputer::{FittedImputer, Indicators};
 pub use fitted_iterative_imputer::{FittedIterativeImputer, ImputationRound, ImputedColumn};
 pub use fitted_knn_imputer::FittedKnnImputer;
+pub use grouped_imputer::{FittedGroupedImputer, GroupedImputer};
 pub use iterative_imputer::{ImputationMethod, ImputationOrder, IterativeImputer, Matching};
 pub use knn_imputer::{KnnImputer, KnnMetric, KnnWeights};
 pub use mean_imputer::MeanImputer;
@@ -43,4 +48,5 @@ pub use most_frequent_imputer::MostFrequentImputer;
 pub use multiple_imputer::{CompletedTable, MultipleImputer};
 pub use ordered_fill::{FillBy, OrderedFill};
 pub use pool::{Pooled, pool};
+pub use random_donor_imputer::{FittedRandomDonorImputer, RandomDonorImputer};
 pub use register::register;

@@ -2,7 +2,10 @@
 
 use mlsys_core::Registry;
 
-use crate::{FittedImputer, FittedIterativeImputer, FittedKnnImputer, FittedMissingThreshold};
+use crate::{
+    FittedGroupedImputer, FittedImputer, FittedIterativeImputer, FittedKnnImputer, FittedMissingThreshold,
+    FittedRandomDonorImputer,
+};
 
 /// Adds the fitted types of this crate to a registry.
 pub fn register(registry: Registry) -> Registry {
@@ -11,4 +14,6 @@ pub fn register(registry: Registry) -> Registry {
         .transform::<FittedIterativeImputer>()
         .transform::<FittedKnnImputer>()
         .transform::<FittedMissingThreshold>()
+        .transform::<FittedGroupedImputer>()
+        .transform::<FittedRandomDonorImputer>()
 }

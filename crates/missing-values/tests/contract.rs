@@ -4,9 +4,9 @@
 
 use mlsys_core::{Columns, Fit, Role, column};
 use mlsys_missing_values::{
-    CompleteCases, ConstantImputer, ImputationMethod, ImputationOrder, Indicators, IterativeImputer,
-    KnnImputer, KnnMetric, KnnWeights, Matching, MeanImputer, MedianImputer, MissingThreshold,
-    MostFrequentImputer,
+    CompleteCases, ConstantImputer, EndOfTailImputer, GroupedImputer, ImputationMethod, ImputationOrder,
+    Indicators, IterativeImputer, KnnImputer, KnnMetric, KnnWeights, Matching, MeanImputer, MedianImputer,
+    MissingThreshold, MostFrequentImputer, RandomDonorImputer, Tail, TailEnd,
 };
 use mlsys_stats::Quantiles;
 use mlsys_testkit::{Contract, Features, ResampleContract, streamed_fit, table};
@@ -106,6 +106,40 @@ fn iterative_draws() {
 }
 
 #[test]
+fn end_of_tail() {
+    let recipe = EndOfTailImputer::new();
+    Contract::new("EndOfTailImputer", recipe)
+        .bad("fold", recipe.fold(0.0))
+        .bad("fold", recipe.fold(f64::NAN))
+        .bad("tail", recipe.end(TailEnd::Maximum).tail(Tail::Low))
+        .transform();
+    let iqr = recipe.end(TailEnd::Iqr).tail(Tail::Low).indicators(Indicators::All);
+    Contract::new("EndOfTailImputer, IQR", iqr.on(["number", "flag"])).features(Features::Any).transform();
+    Contract::new("EndOfTailImputer, maximum", recipe.end(TailEnd::Maximum)).transform();
+}
+
+#[test]
+fn by_group() {
+    let recipe = GroupedImputer::new(MedianImputer::new(), "count");
+    Contract::new("GroupedImputer", recipe).transform();
+    let words = MostFrequentImputer::new().indicators(Indicators::All);
+    let recipe = GroupedImputer::new(words, "word");
+    Contract::new("GroupedImputer of any", recipe).features(Features::Any).transform();
+}
+
+#[test]
+fn random_donor() {
+    let recipe = RandomDonorImputer::new();
+    Contract::new("RandomDonorImputer", recipe.clone())
+        .features(Features::Any)
+        .bad("max_distinct", recipe.clone().max_distinct(0))
+        .bad("seed_by", recipe.clone().seed_by([""; 0]))
+        .transform();
+    let text = recipe.seed_by(["word"]).indicators(Indicators::WhereMissing);
+    Contract::new("RandomDonorImputer of text", text).features(Features::Text).transform();
+}
+
+#[test]
 fn chains() {
     let chain = MedianImputer::new().indicators(Indicators::All).then(MostFrequentImputer::new());
     Contract::new("MedianImputer then MostFrequentImputer", chain).features(Features::Any).transform();
@@ -119,6 +153,8 @@ fn streams() {
     let batch = table::mixed(140_003, true);
     let text =
         [("word", Role::Ignored), ("kind", Role::Ignored), ("label", Role::Target), ("weight", Role::Weight)];
+    streamed_fit("EndOfTailImputer", &EndOfTailImputer::new(), &batch, &text);
+    streamed_fit("RandomDonorImputer", &RandomDonorImputer::new(), &batch, &[("label", Role::Target)]);
     streamed_fit("MeanImputer", &MeanImputer::new(), &batch, &text);
     streamed_fit("MedianImputer", &MedianImputer::new(), &batch, &text);
     streamed_fit("MostFrequentImputer", &MostFrequentImputer::new(), &batch, &[("label", Role::Target)]);

@@ -24,6 +24,7 @@ use mlsys::encoding::{
 };
 use mlsys::encoding::{CategoryCross, CooccurrenceEncoder, Kept, Since, TimeSince};
 use mlsys::encoding::{FourierFeatures, LshEncoder, LshFamily, MinHashEncoder, PositionEncoder, Waves};
+use mlsys::missing_values::{EndOfTailImputer, RandomDonorImputer, TailEnd};
 use mlsys::neighbors::lsh::SimHash;
 use mlsys::prelude::*;
 use proptest::prelude::*;
@@ -165,6 +166,8 @@ fn recipes_are_those_of_their_types() {
     same(known, "MissingThreshold", json!({ "max_share": 0.1 }), MissingThreshold::new(0.1));
     same(known, "ConstantImputer", constant(json!({ "int": 3 })), ConstantImputer::new(3));
     same(known, "ConstantImputer", constant(json!({ "text": "?" })), ConstantImputer::new("?"));
+    same(known, "EndOfTailImputer", json!({ "end": "iqr" }), EndOfTailImputer::new().end(TailEnd::Iqr));
+    same(known, "RandomDonorImputer", json!({ "seed": 4 }), RandomDonorImputer::new().seed(4));
     same(known, "MeanImputer", json!({}), MeanImputer::new());
     let all = MeanImputer::new().indicators(Indicators::All);
     same(known, "MeanImputer", json!({ "indicators": "all" }), all);

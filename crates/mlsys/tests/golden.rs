@@ -73,6 +73,8 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("IterativeImputer", &["ties", "nulls", "weights"]),
     ("KnnImputer", &["ties", "nulls"]),
     ("LittleMcar", &["ties", "nulls"]),
+    ("EndOfTailImputer", &["ties", "nulls", "weights"]),
+    ("GroupedImputer", &["ties", "nulls"]),
     ("MeanImputer", &["ties", "nulls", "weights"]),
     ("MedianImputer", &["ties", "nulls", "weights"]),
     ("MissingPatterns", &["ties", "nulls"]),
@@ -158,7 +160,7 @@ const ITEMS: &[(&str, &[&str])] = &[
 ];
 
 /// Random, the caller's own, or a search of our own: there is nothing to compare these with.
-const WITHOUT_REFERENCE: [&str; 16] = [
+const WITHOUT_REFERENCE: [&str; 17] = [
     "BootstrapFolds",
     "BottomK",
     "CombinedFolds",
@@ -171,6 +173,7 @@ const WITHOUT_REFERENCE: [&str; 16] = [
     "MinHashEncoder",
     "MultilabelSplit",
     "PredefinedSplit",
+    "RandomDonorImputer",
     "RandomGuess",
     "RowReservoir",
     "Rule",

@@ -22,7 +22,8 @@ use mlsys_encoding::{
     StandardScaler, TimeSince, Waves, Winsorizer,
 };
 use mlsys_missing_values::{
-    ConstantImputer, Indicators, MeanImputer, MedianImputer, MissingThreshold, MostFrequentImputer,
+    ConstantImputer, EndOfTailImputer, Indicators, MeanImputer, MedianImputer, MissingThreshold,
+    MostFrequentImputer, RandomDonorImputer, TailEnd,
 };
 use mlsys_models::{LogisticRegression, Rule};
 use mlsys_neighbors::lsh::SimHash;
@@ -136,6 +137,8 @@ fn every_recipe_equals_itself_in_memory() -> Result<()> {
             FeatureHasher true: FeatureHasher::new(), FeatureHasher::new().n_features(8).on(Columns::named(["word", "number"]));
             FourierFeatures true: FourierFeatures::new(Waves::Kernel { gamma: 0.1 }).components(4).on(Columns::named(["number", "count"]));
             HashingVectorizer true: HashingVectorizer::new();
+            EndOfTailImputer false: EndOfTailImputer::new(), EndOfTailImputer::new().end(TailEnd::Iqr);
+            RandomDonorImputer true: RandomDonorImputer::new();
             MeanImputer false: MeanImputer::new(), MeanImputer::new().indicators(Indicators::WhereMissing);
             MedianImputer true: MedianImputer::new(), MedianImputer::new().on(Columns::named(["number", "count"]));
             MostFrequentImputer true: MostFrequentImputer::new();
