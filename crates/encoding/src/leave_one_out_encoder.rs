@@ -97,7 +97,7 @@ impl TargetValue for LeaveOneOutEncoder {
 
     fn value(&self, own: &Spread, all: &Spread, _: usize) -> f64 {
         // Its one row was encoded by others too.
-        if own.weight > 1.0 { own.mean } else { all.mean }
+        if target_encoding::fewer_than(own, 2) { all.mean } else { own.mean }
     }
 }
 

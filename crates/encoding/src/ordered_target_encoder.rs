@@ -135,7 +135,7 @@ impl TargetValue for OrderedTargetEncoder {
     }
 
     fn value(&self, own: &Spread, all: &Spread, _: usize) -> f64 {
-        if self.order == RowOrder::CatBoostCompat && own.weight <= 1.0 {
+        if self.order == RowOrder::CatBoostCompat && target_encoding::fewer_than(own, 2) {
             return all.mean;
         }
         let share = own.weight / (own.weight + self.prior_weight);

@@ -37,6 +37,11 @@ pub(crate) trait TargetValue: Sync {
     }
 }
 
+/// Whether a category has fewer than so many rows. A row of weight 2 is two of them; many rows are many, however little they weigh.
+pub(crate) fn fewer_than(own: &Spread, rows: u64) -> bool {
+    own.rows < rows && own.weight < rows as f64
+}
+
 /// What every recipe says.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {

@@ -16,7 +16,7 @@ use crate::{FittedTargetEncoder, MissingTarget, UnseenTarget};
 /// | parameter | default | range | effect |
 /// |---|---|---|---|
 /// | `regularization` | 1 | above 0 | r, in rows |
-/// | `min_rows` | 1 | 1 or more | a category of fewer rows, or less weight, gives no evidence: 0 |
+/// | `min_rows` | 1 | 1 or more | a category of fewer rows gives no evidence: 0; one of weight 2 is two |
 /// | `cross_fit` | 5 folds by row id | see [`CrossFit`] | how training rows are encoded |
 /// | `unseen` | `Prior` | | what becomes of a value that was not there when fitting: 0, no evidence |
 /// | `missing` | `Category` | | what becomes of missing values |
@@ -119,7 +119,7 @@ impl TargetValue for WoeEncoder {
     }
 
     fn value(&self, own: &Spread, all: &Spread, _: usize) -> f64 {
-        if own.weight < self.min_rows as f64 {
+        if target_encoding::fewer_than(own, self.min_rows) {
             return 0.0;
         }
         let r = self.regularization;

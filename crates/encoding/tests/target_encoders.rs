@@ -360,6 +360,27 @@ fn streams_and_threads_give_the_same_bytes() -> Result<()> {
     Ok(())
 }
 
+/// Weights that are small all over, as those that add up to 1, do not make categories of many rows look like one row.
+#[test]
+fn small_weights_are_rows_too() -> Result<()> {
+    let x: ArrayRef = Arc::new(StringArray::from(vec!["a", "a", "a", "b", "b", "c"]));
+    let y: ArrayRef = Arc::new(StringArray::from(vec!["no", "no", "yes", "yes", "yes", "no"]));
+    let weighted = |w: f64| -> Result<Dataset<Train>> {
+        let w: ArrayRef = Arc::new(Float64Array::from(vec![w; 6]));
+        let batch = RecordBatch::try_from_iter([("x", x.clone()), ("y", y.clone()), ("w", w)])?;
+        Ok(Dataset::new(batch)?.target("y")?.weight("w")?.into_train_all())
+    };
+    let (small, plain) = (weighted(0.01)?, weighted(1.0)?);
+    for (found, expected) in
+        served(LeaveOneOutEncoder::new(), &small).iter().zip(served(LeaveOneOutEncoder::new(), &plain))
+    {
+        assert!((found - expected).abs() < 1e-12, "{found}, expected {expected}");
+    }
+    let evidence = served(WoeEncoder::new().min_rows(2), &small);
+    assert!(evidence[0] < 0.0 && evidence[3] > 0.0 && evidence[5] == 0.0, "{evidence:?}");
+    Ok(())
+}
+
 #[test]
 fn what_was_not_there_and_what_is_too_little() -> Result<()> {
     let batch = drawn(40, 1, false, false);

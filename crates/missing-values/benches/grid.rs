@@ -38,10 +38,24 @@ fn diagnosis(criterion: &mut Criterion) {
     both(criterion, "missing_threshold", &MissingThreshold::new(0.5), numbers);
 }
 
+/// Fitting to the whole table, and filling its first 500 rows: columns that are independent are the search's worst case.
+fn nearest(criterion: &mut Criterion) {
+    let train = |point: &Point| Dataset::new(numbers(point)).unwrap().into_train_all();
+    let recipe = KnnImputer::new();
+    Grid::table().measure(criterion, "knn_imputer/fit", train, |train| recipe.fit(train).unwrap());
+    let fitted = |point: &Point| {
+        let train = train(point);
+        (recipe.fit(&train).unwrap(), train.batch().slice(0, 500))
+    };
+    Grid::table().measure(criterion, "knn_imputer/transform_500", fitted, |(fitted, rows)| {
+        fitted.transform(rows).unwrap()
+    });
+}
+
 fn imputers(criterion: &mut Criterion) {
     both(criterion, "constant_imputer", &ConstantImputer::new(0.0), numbers);
     both(criterion, "iterative_imputer", &IterativeImputer::new(), numbers);
-    both(criterion, "knn_imputer", &KnnImputer::new(), numbers);
+    nearest(criterion);
     both(criterion, "mean_imputer", &MeanImputer::new(), numbers);
     both(criterion, "median_imputer", &MedianImputer::new(), numbers);
     both(criterion, "most_frequent_imputer", &MostFrequentImputer::new(), words);
