@@ -1,7 +1,6 @@
 //! Categorical values: one type for the classes of a target, the levels of a column and the keys of a count.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use serde::{Deserialize, Serialize};
 
+use crate::coder::{Coder, code_text};
 use crate::{Error, Result};
 
 /// One categorical value. Booleans order before numbers, numbers before text.
@@ -184,9 +184,9 @@ impl Coded {
     pub fn new(column: &str, array: &dyn Array) -> Result<Self> {
         match array.data_type() {
             DataType::Dictionary(_, _) => Self::from_dictionary(column, array),
-            DataType::Utf8 => Ok(Self::from_text(array.as_string::<i32>().iter())),
-            DataType::LargeUtf8 => Ok(Self::from_text(array.as_string::<i64>().iter())),
-            DataType::Utf8View => Ok(Self::from_text(array.as_string_view().iter())),
+            DataType::Utf8 => Ok(code_text(array.as_string::<i32>().iter())),
+            DataType::LargeUtf8 => Ok(code_text(array.as_string::<i64>().iter())),
+            DataType::Utf8View => Ok(code_text(array.as_string_view().iter())),
             DataType::Boolean => {
                 let mut coder = Coder::with_capacity(array.len());
                 array.as_boolean().iter().for_each(|v| coder.push(v, Category::Bool));
@@ -257,7 +257,7 @@ impl Coded {
                 if text.null_count() > 0 || text.iter().flatten().any(|t| t.starts_with(['+', '-'])) {
                     return Err(outside());
                 }
-                let text = Self::from_text(text.iter());
+                let text = code_text(text.iter());
                 let code = |code: u32| text.codes.get(code as usize).copied().unwrap_or(Self::MISSING);
                 Ok(Self { codes: coded.codes.into_iter().map(code).collect(), distinct: text.distinct })
             }
@@ -266,28 +266,6 @@ impl Coded {
                 Err(Error::column_type(column, "text, booleans, numbers or dates to have categories", other))
             }
         }
-    }
-
-    fn from_text<'a>(values: impl ExactSizeIterator<Item = Option<&'a str>>) -> Self {
-        let mut coded = Self { codes: Vec::with_capacity(values.len()), distinct: Vec::new() };
-        let mut short: HashMap<u64, u32, Guarded> = HashMap::default();
-        let mut long: HashMap<&str, u32, Guarded> = HashMap::default();
-        for value in values {
-            let Some(text) = value else {
-                coded.codes.push(Self::MISSING);
-                continue;
-            };
-            let next = coded.distinct.len() as u32;
-            let code = match packed(text.as_bytes()) {
-                Some(key) => *short.entry(key).or_insert(next),
-                None => *long.entry(text).or_insert(next),
-            };
-            if code == next {
-                coded.distinct.push(text.into());
-            }
-            coded.codes.push(code);
-        }
-        coded
     }
 
     /// Codes the dictionary's values once and translates the keys; unused values disappear.
@@ -373,74 +351,6 @@ fn check_decimals(column: &str, data_type: &DataType, values: &[f64]) -> Result<
             let expected = "decimals of at most 15 digits to be categories";
             Err(Error::invalid_value(column, Some(row), values[row], expected))
         }
-    }
-}
-
-/// The hash of the coder's keys. Its seed differs from process to process, so that nobody can prepare a column
-/// whose keys collide; codes follow the first appearance, so that the seed reaches no result.
-#[derive(Debug, Clone, Copy)]
-struct Guarded(u64);
-
-impl Default for Guarded {
-    fn default() -> Self {
-        use std::hash::BuildHasher;
-        static SEED: std::sync::OnceLock<u64> = std::sync::OnceLock::new();
-        Self(*SEED.get_or_init(|| std::hash::RandomState::new().hash_one(0)))
-    }
-}
-
-impl std::hash::BuildHasher for Guarded {
-    type Hasher = crate::hash::StableHasher;
-
-    fn build_hasher(&self) -> Self::Hasher {
-        crate::hash::StableHasher::seeded(self.0)
-    }
-}
-
-/// Up to seven bytes and their number in one word, which hashes and compares much faster than text.
-#[inline]
-fn packed(bytes: &[u8]) -> Option<u64> {
-    if bytes.len() > 7 {
-        return None;
-    }
-    let mut word = (bytes.len() as u64) << 56;
-    for (i, &byte) in bytes.iter().enumerate() {
-        word |= u64::from(byte) << (8 * i);
-    }
-    Some(word)
-}
-
-/// Gives each new key the next code.
-struct Coder<K> {
-    seen: HashMap<K, u32, Guarded>,
-    coded: Coded,
-}
-
-impl<K: Hash + Eq + Copy> Coder<K> {
-    fn with_capacity(rows: usize) -> Self {
-        Self {
-            seen: HashMap::default(),
-            coded: Coded { codes: Vec::with_capacity(rows), distinct: Vec::new() },
-        }
-    }
-
-    fn push(&mut self, key: Option<K>, value: impl FnOnce(K) -> Category) {
-        let code = match key {
-            None => Coded::MISSING,
-            Some(key) => {
-                let next = self.coded.distinct.len() as u32;
-                let code = *self.seen.entry(key).or_insert(next);
-                if code == next {
-                    self.coded.distinct.push(value(key));
-                }
-                code
-            }
-        };
-        self.coded.codes.push(code);
-    }
-
-    fn finish(self) -> Coded {
-        self.coded
     }
 }
 

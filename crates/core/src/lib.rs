@@ -6,6 +6,7 @@ pub mod catalogue;
 pub mod category;
 pub mod chain;
 mod classes;
+mod coder;
 pub mod column;
 mod columns;
 pub mod dataset;

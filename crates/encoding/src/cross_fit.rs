@@ -110,7 +110,8 @@ impl CrossFit {
 
     /// Ids are ranked by their hash, so that folds are of one size and no two copies of a row are in different ones.
     fn by_id(&self, estimator: &str, ids: &[u64]) -> Result<Vec<u32>> {
-        let ranked = sorted(ids.par_iter().map(|&id| hash_u64(id, self.seed)).collect());
+        let hashes: Vec<u64> = ids.par_iter().map(|&id| hash_u64(id, self.seed)).collect();
+        let ranked = sorted(&hashes);
         let mut fold_of_row = vec![0; ids.len()];
         let (mut rank, mut last) = (0, ranked[0].0);
         for (hash, row) in ranked {
@@ -156,30 +157,50 @@ impl CrossFit {
     }
 }
 
-/// Hashes with their rows, ascending. They are even, so that their first bits put nearly each in its place.
-fn sorted(hashes: Vec<u64>) -> Vec<(u64, u32)> {
-    let bits = (usize::BITS - hashes.len().leading_zeros()).clamp(3, 20) - 2;
-    let bucket = |hash: u64| (hash >> (64 - bits)) as usize;
-    let mut ends = vec![0u32; 1 << bits];
-    hashes.iter().for_each(|&hash| ends[bucket(hash)] += 1);
-    let mut before = 0;
-    for end in &mut ends {
-        before += std::mem::replace(end, before);
-    }
+/// A hash and its row.
+type Hashed = (u64, u32);
+
+/// Hashes with their rows, ascending. They are even, so that their first bits put nearly each in its place: some bits for
+/// parts that fit a cache, more for its place there.
+fn sorted(hashes: &[u64]) -> Vec<Hashed> {
+    let digits = usize::BITS - hashes.len().leading_zeros();
+    let (outer, inner) = (digits.saturating_sub(12), digits.clamp(3, 12) - 2);
     let mut sorted = vec![(0, 0); hashes.len()];
-    for (row, &hash) in hashes.iter().enumerate() {
-        let place = &mut ends[bucket(hash)];
-        sorted[*place as usize] = (hash, row as u32);
+    let rows = hashes.iter().enumerate().map(|(row, &hash)| (hash, row as u32));
+    let mut parts = dealt(rows, &mut sorted, 0, outer);
+    parts.par_iter_mut().for_each(|part| {
+        let rows = part.to_vec();
+        dealt(rows.into_iter(), part, outer, inner).into_iter().for_each(<[_]>::sort_unstable);
+    });
+    sorted
+}
+
+/// Puts rows into the part that `bits` bits of their hash say, after the first `skip` ones; the parts.
+fn dealt(
+    rows: impl Iterator<Item = Hashed> + Clone,
+    into: &mut [Hashed],
+    skip: u32,
+    bits: u32,
+) -> Vec<&mut [Hashed]> {
+    let part = |hash: u64| ((hash << skip) >> 1 >> (63 - bits)) as usize;
+    let mut next = vec![0u32; 1 << bits];
+    rows.clone().for_each(|(hash, _)| next[part(hash)] += 1);
+    let mut before = 0;
+    for next in &mut next {
+        before += std::mem::replace(next, before);
+    }
+    for (hash, row) in rows {
+        let place = &mut next[part(hash)];
+        into[*place as usize] = (hash, row);
         *place += 1;
     }
-    let mut rest = sorted.as_mut_slice();
-    let mut start = 0;
-    for end in ends {
-        let (own, others) = rest.split_at_mut((end - start) as usize);
-        own.sort_unstable();
+    let (mut rest, mut start) = (into, 0);
+    let split = next.into_iter().map(|end| {
+        let (own, others) = std::mem::take(&mut rest).split_at_mut((end - start) as usize);
         (rest, start) = (others, end);
-    }
-    sorted
+        own
+    });
+    split.collect()
 }
 
 /// The error that there is no other row to encode a row by.

@@ -224,28 +224,45 @@ impl<'a> Rows<'a> {
         self.weights.as_deref()
     }
 
+    /// Whether sums over rows have the same bits in any order: counts.
+    fn is_counted(&self) -> bool {
+        matches!(self.target, Target::Classes(..)) && self.weights.is_none()
+    }
+
     /// What the statistic finds of these rows.
     fn summary(&self) -> TargetByCategorySummary {
-        let cells = |slots: &[u32], n_slots| {
-            TargetCells::on_grid(slots, n_slots, self.target.values(), self.weights())
-        };
-        let column = |(name, coded): &(String, Coded)| {
+        let columns = self.columns.par_iter().map(|(name, coded)| {
             let missing = coded.distinct.len();
             let slots: Vec<u32> = coded.codes.iter().map(|&code| code.min(missing as u32)).collect();
-            let cells = cells(&slots, missing + 1);
-            let mut order: Vec<usize> = (0..=missing).collect();
-            order.sort_unstable_by(|&a, &b| coded.distinct.get(a).cmp(&coded.distinct.get(b)));
-            let spreads =
-                order.into_iter().map(|slot| (coded.distinct.get(slot).cloned(), cells.spreads(slot)));
-            (name.clone(), spreads.filter(|(_, spreads)| spreads[0].rows > 0).collect())
-        };
-        let total = cells(&vec![0; self.train.n_rows()], 1).spreads(0);
-        TargetByCategorySummary {
-            classes: self.classes.clone(),
-            total,
-            columns: self.columns.par_iter().map(column).collect(),
-        }
+            let cells = self.on_grid(&slots, missing + 1);
+            (name.clone(), groups(coded, |slot| cells.spreads(slot)))
+        });
+        self.summary_of(self.total(), columns.collect())
     }
+
+    fn summary_of(
+        &self,
+        total: Vec<Spread>,
+        columns: Vec<(String, Vec<CategorySpread>)>,
+    ) -> TargetByCategorySummary {
+        TargetByCategorySummary { classes: self.classes.clone(), total, columns }
+    }
+
+    fn on_grid(&self, slots: &[u32], n_slots: usize) -> TargetCells {
+        TargetCells::on_grid(slots, n_slots, self.target.values(), self.weights())
+    }
+
+    fn total(&self) -> Vec<Spread> {
+        self.on_grid(&vec![0; self.train.n_rows()], 1).spreads(0)
+    }
+}
+
+/// The categories of a column that have rows, ascending, the missing one first.
+fn groups(coded: &Coded, spreads: impl Fn(usize) -> Vec<Spread>) -> Vec<CategorySpread> {
+    let mut order: Vec<usize> = (0..=coded.distinct.len()).collect();
+    order.sort_unstable_by(|&a, &b| coded.distinct.get(a).cmp(&coded.distinct.get(b)));
+    let groups = order.into_iter().map(|slot| (coded.distinct.get(slot).cloned(), spreads(slot)));
+    groups.filter(|(_, spreads)| spreads[0].rows > 0).collect()
 }
 
 /// Fits from a table.
@@ -297,25 +314,32 @@ impl Target {
 impl Rows<'_> {
     /// The rows with each column replaced by what `encode` makes of its codes: the values of each output.
     fn replaced(&self, encode: impl Fn(&Coded) -> Vec<Vec<f64>> + Sync) -> Result<Dataset<Train>> {
-        let one = |(name, coded): &'_ (String, Coded)| {
+        self.replaced_by(self.columns.par_iter().map(|(_, coded)| encode(coded)).collect())
+    }
+
+    /// The rows with each column replaced by the values of each output.
+    fn replaced_by(&self, columns: Vec<Vec<Vec<f64>>>) -> Result<Dataset<Train>> {
+        let with = self.columns.iter().zip(columns).map(|((name, _), values)| {
             let names = names(name, &self.classes);
-            let arrays = encode(coded).into_iter().map(|v| Arc::new(Float64Array::from(v)) as ArrayRef);
-            Ok(fields(&names).zip(arrays).collect())
-        };
-        let done: Vec<Vec<NewColumn>> = first_error(self.columns.par_iter().map(one).collect())?;
-        let with = self.columns.iter().map(|(name, _)| name.as_str()).zip(done).collect();
-        self.train.with_batch(replace_columns(self.train.batch(), with)?)
+            let arrays = values.into_iter().map(|v| Arc::new(Float64Array::from(v)) as ArrayRef);
+            (name.as_str(), fields(&names).zip(arrays).collect::<Vec<NewColumn>>())
+        });
+        self.train.with_batch(replace_columns(self.train.batch(), with.collect())?)
     }
 }
 
-/// The training rows, each encoded by what the rows of the other folds say.
-pub(crate) fn encode_out_of_fold<E: TargetValue>(
+/// The fitted encoder, and the training rows, each encoded by what the rows of the other folds say.
+pub(crate) fn fit_out_of_fold<E: TargetValue>(
     encoder: &E,
     cross_fit: &CrossFit,
-    rows: &Rows<'_>,
-) -> Result<Dataset<Train>> {
-    let (train, target, classes, weights) = (rows.train, &rows.target, &rows.classes, rows.weights());
-    let fold_of_row = cross_fit.fold_of_rows(E::NAME, train, || train.labels(E::NAME))?;
+    train: &Dataset<Train>,
+) -> Result<(FittedTargetEncoder, Dataset<Train>)> {
+    let (rows, fold_of_row) = rayon::join(
+        || Rows::new(encoder, train),
+        || cross_fit.fold_of_rows(E::NAME, train, || train.labels(E::NAME)),
+    );
+    let (rows, fold_of_row) = (rows?, fold_of_row?);
+    let (target, weights) = (&rows.target, rows.weights());
     let n_folds = cross_fit.n_folds();
     let others = |fold: usize| (0..n_folds).filter(move |&other| other != fold);
     let in_folds = TargetCells::by_slot(&fold_of_row, n_folds, target.values(), weights);
@@ -324,18 +348,27 @@ pub(crate) fn encode_out_of_fold<E: TargetValue>(
         return Err(too_few(E::NAME, 1));
     }
     let missing_counts = encoder.options().missing == MissingTarget::Category;
-    rows.replaced(|coded| {
+    let outputs = outputs(rows.classes.len());
+    let one = |(name, coded): &(String, Coded)| {
         let missing = coded.distinct.len();
         let n_slots = missing + 1;
         let slot = |(&code, &fold): (&u32, &u32)| fold * n_slots as u32 + code.min(missing as u32);
         let slots: Vec<u32> = coded.codes.iter().zip(&fold_of_row).map(slot).collect();
         let cells = TargetCells::by_slot(&slots, n_folds * n_slots, target.values(), weights);
-        let outputs = outputs(classes.len());
+        let together = |folds: &mut dyn Iterator<Item = usize>, slot: usize| {
+            cells.merged(folds.map(|fold| fold * n_slots + slot)).spreads(0)
+        };
+        let groups = if rows.is_counted() {
+            groups(coded, |slot| together(&mut (0..n_folds), slot))
+        } else {
+            let slots: Vec<u32> = coded.codes.iter().map(|&code| code.min(missing as u32)).collect();
+            let cells = rows.on_grid(&slots, n_slots);
+            groups(coded, |slot| cells.spreads(slot))
+        };
         let mut tables = vec![Vec::with_capacity(n_folds * n_slots); outputs.len()];
         for (fold, all) in all.iter().enumerate() {
-            let merged: Vec<Vec<Spread>> = (0..n_slots)
-                .map(|slot| cells.merged(others(fold).map(|other| other * n_slots + slot)).spreads(0))
-                .collect();
+            let merged: Vec<Vec<Spread>> =
+                (0..n_slots).map(|slot| together(&mut others(fold), slot)).collect();
             let n_categories = merged.iter().filter(|spreads| spreads[0].rows > 0).count();
             for (slot, spreads) in merged.iter().enumerate() {
                 let counts = spreads[0].rows > 0 && (slot < missing || missing_counts);
@@ -348,8 +381,13 @@ pub(crate) fn encode_out_of_fold<E: TargetValue>(
             }
         }
         let look_up = |table: Vec<f64>| slots.iter().map(|&slot| table[slot as usize]).collect();
-        tables.into_iter().map(look_up).collect()
-    })
+        ((name.clone(), groups), tables.into_iter().map(look_up).collect())
+    };
+    let (columns, values) = rows.columns.par_iter().map(one).unzip();
+    let total =
+        if rows.is_counted() { in_folds.merged(0..n_folds).spreads(0) } else { rows.total() };
+    let fitted = fitted(encoder, train.layout(), rows.summary_of(total, columns))?;
+    Ok((fitted, rows.replaced_by(values)?))
 }
 
 /// Rows in an order, and what tells copies of a row.

@@ -145,9 +145,6 @@ impl Fit for WoeEncoder {
 
 impl FitTransform for WoeEncoder {
     fn fit_transform(&self, train: Dataset<Train>) -> Result<(FittedTargetEncoder, Dataset<Train>)> {
-        let rows = Rows::new(self, &train)?;
-        let fitted = target_encoding::fit(self, &rows)?;
-        let encoded = target_encoding::encode_out_of_fold(self, &self.cross_fit, &rows)?;
-        Ok((fitted, encoded))
+        target_encoding::fit_out_of_fold(self, &self.cross_fit, &train)
     }
 }

@@ -91,8 +91,8 @@ impl FittedImputer {
         let name = fill.column.name();
         let target = self.output_type(array.data_type());
         let missing = match array.as_primitive_opt::<Float64Type>() {
-            // Without an indicator nobody asks where the gaps were: the values are filled in one pass.
-            Some(raw) if !fill.indicator => Some(NullBuffer::new_valid(raw.len())),
+            // Without an indicator nobody asks where the gaps were: the values are filled in one pass, or shared.
+            Some(raw) if !fill.indicator => has_gaps(raw).then(|| NullBuffer::new_valid(raw.len())),
             _ => column::missing(name, array)?,
         };
         let filled: ArrayRef = match (&missing, &target) {
@@ -128,6 +128,12 @@ impl FittedImputer {
         }
         Ok(columns)
     }
+}
+
+/// Whether there is a null or NaN, in blocks that the compiler turns into vector instructions.
+fn has_gaps(values: &Float64Array) -> bool {
+    let block = |block: &[f64]| block.iter().fold(false, |found, x| found | x.is_nan());
+    values.null_count() > 0 || values.values().chunks(1024).any(block)
 }
 
 /// Dictionaries become plain; what is widened is a float.
