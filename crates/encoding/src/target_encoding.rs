@@ -384,8 +384,7 @@ pub(crate) fn fit_out_of_fold<E: TargetValue>(
         ((name.clone(), groups), tables.into_iter().map(look_up).collect())
     };
     let (columns, values) = rows.columns.par_iter().map(one).unzip();
-    let total =
-        if rows.is_counted() { in_folds.merged(0..n_folds).spreads(0) } else { rows.total() };
+    let total = if rows.is_counted() { in_folds.merged(0..n_folds).spreads(0) } else { rows.total() };
     let fitted = fitted(encoder, train.layout(), rows.summary_of(total, columns))?;
     Ok((fitted, rows.replaced_by(values)?))
 }
