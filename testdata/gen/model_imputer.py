@@ -38,6 +38,6 @@ for name, x, rounds in [
     filled = IterativeImputer(LinearRegression(), max_iter=rounds, tol=0).fit_transform(x)
     columns = {f"x{i}": x[:, i] for i in range(x.shape[1])}
     expected = {f"x{i}": filled[:, i] for i in range(x.shape[1])}
-    cases.append(case(name, "least squares solved another way", {"columns": columns, "max_iter": rounds}, {"ModelImputer": expected},
+    cases.append(case(name, "least squares solved another way", {**columns, "max_iter": rounds}, {"ModelImputer": expected},
                       ties=repeated(x[:, 0]), **TOOL))
 write("model_imputer.json", cases)

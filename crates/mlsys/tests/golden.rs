@@ -78,6 +78,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("MeanImputer", &["ties", "nulls", "weights"]),
     ("MedianImputer", &["ties", "nulls", "weights"]),
     ("MissingPatterns", &["ties", "nulls"]),
+    ("ModelImputer", &["ties", "nulls"]),
     ("MissingThreshold", &["ties", "nulls"]),
     ("MostFrequentImputer", &["ties", "nulls", "weights"]),
     ("KFold", &[]),
@@ -160,7 +161,7 @@ const ITEMS: &[(&str, &[&str])] = &[
 ];
 
 /// Random, the caller's own, or a search of our own: there is nothing to compare these with.
-const WITHOUT_REFERENCE: [&str; 17] = [
+const WITHOUT_REFERENCE: [&str; 18] = [
     "BootstrapFolds",
     "BottomK",
     "CombinedFolds",
@@ -172,6 +173,7 @@ const WITHOUT_REFERENCE: [&str; 17] = [
     "LshEncoder",
     "MinHashEncoder",
     "MultilabelSplit",
+    "NoModel",
     "PredefinedSplit",
     "RandomDonorImputer",
     "RandomGuess",

@@ -35,7 +35,7 @@ const NAME: &str = "ModelImputer";
 ///
 /// **Input**: the features of the kinds that there is a model for; null and NaN are missing. A model sees the others as its features, floats
 /// instead of integers and plain text instead of dictionaries, none of them missing: a model of numbers alone is a
-/// chain that starts with an encoder. Row weights and ids are handed on to the models.
+/// chain that starts with an encoder, such as `OneHotEncoder::new().on(Columns::categorical())`. Row weights and ids are handed on to the models.
 /// **Output**: floats keep their type, integers become Float64, categories stay as they are but for dictionaries, which become plain.
 ///
 /// The models of every round are kept, so that new rows go the way of the training rows, each for itself. A column without gaps in training
