@@ -339,7 +339,16 @@ fn what_no_model_can_tell_starts_and_stays() {
     let fitted = ModelImputer::new().numbers(LeastSquares).categories(ByAny).fit(&both).unwrap();
     let filled = fitted.transform(both.batch()).unwrap();
     assert_eq!(filled["word"].as_string::<i32>().value(2), "a");
-    // Columns that there is no model for stay as they are.
+    // Numbers that there is no model for are read, and stay as they are.
+    let named = train(vec![
+        ("word", Arc::new(StringArray::from(vec![Some("a"), Some("b"), None, Some("a"), None])) as ArrayRef),
+        ("number", Arc::new(Int32Array::from(vec![1, 2, 2, 1, 1])) as ArrayRef),
+    ]);
+    let fitted = ModelImputer::new().categories(By("number".into())).fit(&named).unwrap();
+    let filled = fitted.transform(named.batch()).unwrap();
+    let words: Vec<&str> = filled["word"].as_string::<i32>().iter().flatten().collect();
+    assert_eq!((words, &filled["number"]), (vec!["a", "b", "b", "a", "a"], &named.batch()["number"]));
+    // Other columns that there is no model for are not read.
     let fitted = ModelImputer::new().numbers(LeastSquares).fit(&both).unwrap();
     assert_eq!(fitted.transform(both.batch()).unwrap()["word"].null_count(), 1);
     let empty = fitted.transform(&both.batch().slice(0, 0)).unwrap();

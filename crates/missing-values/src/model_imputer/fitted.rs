@@ -77,8 +77,10 @@ pub struct ModelRound {
 /// What is kept besides the models.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Chain {
-    /// By name.
+    /// What models read, by name.
     pub inputs: Vec<InputColumn>,
+    /// Which of them are filled.
+    pub fills: Vec<bool>,
     /// What the chain starts with.
     pub numbers: Option<FittedImputer>,
     pub categories: Option<FittedImputer>,
@@ -129,8 +131,8 @@ impl<P, Q> FittedModelImputer<P, Q> {
 
 impl<P: Predict, Q: Predict> Transform for FittedModelImputer<P, Q> {
     fn transform(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let Chain { inputs, numbers, categories, indicators, .. } = &self.chain;
-        let missing = gaps(inputs, batch)?;
+        let Chain { inputs, fills, numbers, categories, indicators, .. } = &self.chain;
+        let missing = gaps(inputs, fills, batch)?;
         let started = Rows::filled(inputs, [numbers, categories], batch)?;
         // Only rows with a gap go through the chain.
         let mut place = vec![usize::MAX; batch.num_rows()];
@@ -146,7 +148,7 @@ impl<P: Predict, Q: Predict> Transform for FittedModelImputer<P, Q> {
             under_way.fill(inputs, *column, &own[*column], model)?;
         }
         let mut with = Replacements::new();
-        for (at, input) in inputs.iter().enumerate() {
+        for (at, input) in inputs.iter().enumerate().filter(|(at, _)| fills[*at]) {
             let filled = if missing[at].is_empty() {
                 Arc::clone(&started.0[at])
             } else {
@@ -173,7 +175,10 @@ impl<P: Predict, Q: Predict> Transform for FittedModelImputer<P, Q> {
     fn output_schema(&self, input: &Schema) -> Result<SchemaRef> {
         let mut with = Replacements::new();
         for (at, fitted) in self.chain.inputs.iter().enumerate() {
-            with.insert(fitted.name(), self.fields(at, fitted.check(input)?));
+            let field = fitted.check(input)?;
+            if self.chain.fills[at] {
+                with.insert(fitted.name(), self.fields(at, field));
+            }
         }
         replace_fields(input, with)
     }
@@ -208,8 +213,9 @@ impl<P: LoadArtifact, Q: LoadArtifact> LoadArtifact for FittedModelImputer<P, Q>
             let mut models = Vec::new();
             for column in pass {
                 let column = column as usize;
-                let Some(input) = chain.inputs.get(column) else {
-                    return Err(Error::artifact("has a model of a column that there is not"));
+                let Some((input, true)) = chain.inputs.get(column).zip(chain.fills.get(column).copied())
+                else {
+                    return Err(Error::artifact("has a model of a column that is not filled"));
                 };
                 let model = match input.kind().is_number() {
                     true => Model::Number(P::load_steps(steps)?),
@@ -230,7 +236,7 @@ impl<P: LoadArtifact, Q: LoadArtifact> NamedArtifact for FittedModelImputer<P, Q
 impl Chain {
     fn validate(&self) -> Result<()> {
         let ascending = self.inputs.windows(2).all(|pair| pair[0].name() < pair[1].name());
-        if !ascending || self.indicators.len() != self.inputs.len() {
+        if !ascending || [self.indicators.len(), self.fills.len()] != [self.inputs.len(); 2] {
             return Err(Error::artifact("has not one value for each column, by name"));
         }
         let mut filled: Vec<&str> = Vec::new();
@@ -243,7 +249,8 @@ impl Chain {
             filled.extend(own.filter(of_kind));
         }
         filled.sort_unstable();
-        if !filled.into_iter().eq(self.inputs.iter().map(InputColumn::name)) {
+        let own = self.inputs.iter().zip(&self.fills).filter(|(_, fills)| **fills);
+        if !filled.into_iter().eq(own.map(|(input, _)| input.name())) {
             return Err(Error::artifact("does not start with a value for each column"));
         }
         Ok(())

@@ -33,8 +33,8 @@ const NAME: &str = "ModelImputer";
 /// | `tol` | 1e-3 | 0 or more | when to stop; 0 runs all rounds |
 /// | `indicators` | `None` | | adds `<column>_missing` columns |
 ///
-/// **Input**: the features of the kinds that there is a model for; null and NaN are missing. A model sees the others as its features, floats
-/// instead of integers and plain text instead of dictionaries, none of them missing: a model of numbers alone is a
+/// **Input**: the features of the kinds that there is a model for are filled; null and NaN are missing. A model sees the others as its
+/// features, floats instead of integers and plain text instead of dictionaries, none of them missing; and numbers without a model as they are: a model of numbers alone is a
 /// chain that starts with an encoder, such as `OneHotEncoder::new().on(Columns::categorical())`. Row weights and ids are handed on to the models.
 /// **Output**: floats keep their type, integers become Float64, categories stay as they are but for dictionaries, which become plain.
 ///
@@ -183,8 +183,17 @@ impl<R, C> ModelImputer<R, C> {
         Ok(())
     }
 
-    /// The columns that there is a model for, by name.
-    fn inputs(&self, train: &Dataset<Train>) -> Result<Vec<InputColumn>> {
+    /// Whether there is a model of a kind.
+    fn fills(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Integer | Kind::Float => self.numbers.is_model(),
+            Kind::Text | Kind::Boolean => self.categories.is_model(),
+            _ => false,
+        }
+    }
+
+    /// The columns that models read, by name, and whether there is a model that fills them.
+    fn inputs(&self, train: &Dataset<Train>) -> Result<(Vec<InputColumn>, Vec<bool>)> {
         let expected = match (self.numbers.is_model(), self.categories.is_model()) {
             (false, false) => {
                 let expected = "a model of `numbers`, of `categories`, or both";
@@ -194,31 +203,29 @@ impl<R, C> ModelImputer<R, C> {
             (false, true) => "text or boolean, or with a model of `numbers`,",
             (true, true) => "numeric, text or boolean",
         };
-        let takes = |kind: Kind| match kind {
-            Kind::Integer | Kind::Float => self.numbers.is_model(),
-            Kind::Text | Kind::Boolean => self.categories.is_model(),
-            _ => false,
-        };
+        // Numbers are read by every model, filled or not.
+        let reads = |kind: Kind| kind.is_number() || self.fills(kind);
         let layout = train.layout();
-        let mut names = layout.features_for(NAME, takes, takes, expected)?;
+        let mut names = layout.features_for(NAME, reads, reads, expected)?;
         // Models sum over columns, whose order in the table must not matter.
         names.sort_unstable();
-        InputColumn::all(layout, &names)
+        let inputs = InputColumn::all(layout, &names)?;
+        let fills: Vec<bool> = inputs.iter().map(|input| self.fills(input.kind())).collect();
+        match names.first() {
+            Some(name) if !fills.contains(&true) => {
+                let found = train.column(name)?.data_type();
+                Err(Error::column_type(name, format!("{expected} for {NAME}"), found))
+            }
+            _ => Ok((inputs, fills)),
+        }
     }
 }
 
 /// An imputer of one value per column, for the columns of its kind.
-fn start<I>(
-    imputer: I,
-    inputs: &[InputColumn],
-    number: bool,
-    train: &Dataset<Train>,
-) -> Result<Option<FittedImputer>>
+fn start<I>(imputer: I, names: Vec<&str>, train: &Dataset<Train>) -> Result<Option<FittedImputer>>
 where
     I: Fit<Fitted = FittedImputer>,
 {
-    let own = inputs.iter().filter(|input| input.kind().is_number() == number);
-    let names: Vec<&str> = own.map(InputColumn::name).collect();
     if names.is_empty() { Ok(None) } else { imputer.on(Columns::named(names)).fit(train).map(Some) }
 }
 
@@ -282,10 +289,17 @@ where
 {
     fn chain(&self, train: &Dataset<Train>) -> Result<FittedModelImputer<R::Fitted, C::Fitted>> {
         self.check()?;
-        let inputs = self.inputs(train)?;
-        let numbers = start(MeanImputer::new(), &inputs, true, train)?;
-        let categories = start(MostFrequentImputer::new(), &inputs, false, train)?;
-        let gaps = gaps(&inputs, train.batch())?;
+        let (inputs, fills) = self.inputs(train)?;
+        let of_kind = |number: bool| {
+            let own = inputs
+                .iter()
+                .zip(&fills)
+                .filter(|(input, fills)| **fills && input.kind().is_number() == number);
+            own.map(|(input, _)| input.name()).collect::<Vec<_>>()
+        };
+        let numbers = start(MeanImputer::new(), of_kind(true), train)?;
+        let categories = start(MostFrequentImputer::new(), of_kind(false), train)?;
+        let gaps = gaps(&inputs, &fills, train.batch())?;
         let n = train.n_rows();
         let there = |gaps: &Vec<usize>| {
             let mut missing = vec![false; n];
@@ -313,7 +327,8 @@ where
         let mut fitting = Fitting { recipe: self, inputs: &inputs, rows, known, weight, ids };
         let mut visits: Vec<usize> = (0..inputs.len()).filter(|&column| !gaps[column].is_empty()).collect();
         visits.sort_by_key(|&column| gaps[column].len());
-        let whole: Vec<usize> = (0..inputs.len()).filter(|&column| gaps[column].is_empty()).collect();
+        let whole: Vec<usize> =
+            (0..inputs.len()).filter(|&column| fills[column] && gaps[column].is_empty()).collect();
         let (mut passes, mut rounds, mut converged) = (Vec::new(), Vec::new(), visits.is_empty());
         // A column is predicted from others.
         let any = inputs.len() > 1;
@@ -341,7 +356,8 @@ where
             let models = whole.iter().map(|&column| Ok(fitting.model(column)?.map(|model| (column, model))));
             passes.push(models.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect());
         }
-        let chain = Chain { inputs: inputs.clone(), numbers, categories, indicators, rounds, converged };
+        let chain =
+            Chain { inputs: inputs.clone(), fills, numbers, categories, indicators, rounds, converged };
         Ok(FittedModelImputer::new(chain, passes))
     }
 }

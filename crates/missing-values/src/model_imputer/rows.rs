@@ -11,17 +11,20 @@ use mlsys_core::{Error, InputColumn, Kind, Predict, Result, Transform, column};
 use super::fitted::Model;
 use crate::FittedImputer;
 
-/// The rows in which each column is missing; no number may be infinite.
-pub(super) fn gaps(inputs: &[InputColumn], batch: &RecordBatch) -> Result<Vec<Vec<usize>>> {
-    let of = |input: &InputColumn| {
+/// The rows in which each column that is filled is missing; no number there may be infinite.
+pub(super) fn gaps(inputs: &[InputColumn], fills: &[bool], batch: &RecordBatch) -> Result<Vec<Vec<usize>>> {
+    let of = |(input, fills): (&InputColumn, &bool)| {
         let array = input.find(batch)?;
+        if !fills {
+            return Ok(Vec::new());
+        }
         if input.kind().is_number() {
             column::check_no_infinite(input.name(), array)?;
         }
         let valid = column::missing(input.name(), array)?;
         Ok(valid.map_or_else(Vec::new, |valid| (0..valid.len()).filter(|&row| valid.is_null(row)).collect()))
     };
-    inputs.iter().map(of).collect()
+    inputs.iter().zip(fills).map(of).collect()
 }
 
 /// The columns, in the order of their names.
