@@ -3,43 +3,27 @@
 //!
 //! `cargo run --release --example flights [FILE]`
 
-use std::sync::Arc;
+mod flights_data;
+
 use std::time::Instant;
 
-use mlsys::arrow::array::{Int32Array, RecordBatch};
-use mlsys::arrow::compute::{filter_record_batch, is_not_null, kernels::cmp::gt};
-use mlsys::arrow::datatypes::{DataType, Field, Schema};
 use mlsys::eval::{AveragePrecision, Bootstrap, Brier, Comparison, Ece, LogLoss, RocAuc, SliceTable};
 use mlsys::models::{LogisticRegression, ZeroRule};
 use mlsys::prelude::*;
 use mlsys::read::ParquetReader;
-use mlsys::sampling::{SplitReport, TimeSplit};
-
-/// Adds `late`, and drops the flights that never arrived.
-fn late_flights(flights: &RecordBatch) -> Result<RecordBatch> {
-    let late = gt(mlsys::core::column::find(flights, "arr_delay")?, &Int32Array::new_scalar(15))?;
-    let arrived = is_not_null(&late)?;
-    let mut fields = flights.schema().fields().to_vec();
-    fields.push(Arc::new(Field::new("late", DataType::Boolean, true)));
-    let mut columns = flights.columns().to_vec();
-    columns.push(Arc::new(late));
-    let labelled = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?;
-    Ok(filter_record_batch(&labelled, &arrived)?)
-}
+use mlsys::sampling::SplitReport;
 
 fn main() -> Result<()> {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/data/flights_weather.parquet").to_owned();
-    let path = std::env::args().nth(1).unwrap_or(default);
     let mut steps = Steps::default();
 
     // What is in the file? One scan, which never holds the whole table.
-    let reader = ParquetReader::new(&path)?;
+    let reader = ParquetReader::new(flights_data::path())?;
     let profile =
         steps.time("profile the file, streamed", || reader.batches()?.summarize(&Profile::new()))?;
     println!("{profile}");
 
     let flights = steps.time("read the file", || reader.read())?;
-    let arrived = late_flights(&flights)?;
+    let arrived = flights_data::late_flights(&flights)?;
     let dropped = flights.num_rows() - arrived.num_rows();
     println!("{dropped} flights have no arrival delay: they were cancelled or diverted, and are dropped.");
     println!("All that follows is about flights that do arrive; that they will is not known in advance.\n");
@@ -56,8 +40,7 @@ fn main() -> Result<()> {
         .ignore(["time_hour"])?;
     println!("{data}");
 
-    // Learn from the past, predict the future; flights of one hour stay together.
-    let (train, test) = TimeSplit::at("2013-10-01T00:00 America/New_York").split(data)?;
+    let (train, test) = flights_data::last_quarter().split(data)?;
     println!("{}", steps.time("report on the split", || SplitReport::of(&train, &test))?);
 
     // Every value is learned from training rows alone: `recipe.fit(&test)` does not compile.

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from scipy.sparse import csr_matrix, hstack
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -47,34 +48,64 @@ def one_column(seed, rows):
     return x[:, :1], y, w
 
 
+def one_hot(seed, rows):
+    """Two categories as indicators, of which some never occur, and a standard column."""
+    rng = np.random.default_rng(seed)
+    a, b = rng.integers(0, 25, size=rows), (rng.random(rows) ** 2 * 12).astype(int)
+    indicators = np.zeros((rows, 40))
+    indicators[np.arange(rows), a] = 1
+    indicators[np.arange(rows), 27 + b] = 1
+    x = rng.normal(size=(rows, 1)).round(3)
+    score = x[:, 0] + np.sin(a) - (b % 3) + rng.logistic(size=rows)
+    return x, (score > 0).astype(int), rng.integers(1, 5, size=rows), indicators
+
+
+def hashed(seed, rows, classes, columns):
+    """Rows of none to six values of either sign, some twice as long as others."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(rows, 50)).round(3) * (rng.random((rows, 50)) < 0.06)
+    x = rng.normal(size=(rows, columns)).round(3)
+    scores = values[:, :classes] + 0.3 * values[:, 10 : 10 + classes] + x.sum(axis=1, keepdims=True) * np.arange(classes)
+    scores += rng.gumbel(size=scores.shape)
+    return x, scores.argmax(axis=1), rng.integers(1, 5, size=rows), values
+
+
 def logistic(name, data, l2, intercept=True, weighted=False, class_weight=None):
-    x, y, w = data
+    x, y, w = data[:3]
+    sparse = csr_matrix(data[3]) if len(data) == 4 else None
     # scikit-learn's lbfgs needs columns of like scale to get to its optimum. The penalty is on the coefficients of
     # the columns as given, so the same columns go into mlsys.
     x = (x / np.array([1, 10, 1000, 1, 1, 1])[: x.shape[1]]).round(6)
+    given, dense = x, x
+    if sparse is not None:
+        given, dense = hstack([csr_matrix(x), sparse]).tocsr(), np.hstack([x, data[3]])
     model = LogisticRegression(
         C=1 / l2, tol=1e-12, max_iter=1_000_000, fit_intercept=intercept, class_weight=class_weight
     )
-    model.fit(x, y, sample_weight=w if weighted else None)
+    model.fit(given, y, sample_weight=w if weighted else None)
     # Second-order steps get closer to the same optimum than lbfgs, which stops where the loss stops to change.
     newton = LogisticRegression(
         C=1 / l2, tol=1e-14, max_iter=1000, fit_intercept=intercept, class_weight=class_weight, solver="newton-cholesky"
-    ).fit(x, y, sample_weight=w if weighted else None)
+    ).fit(dense, y, sample_weight=w if weighted else None)
     inputs = {
         "x": x.T, "y": y, "weights": w if weighted else None, "l2": l2, "intercept": intercept,
         "class_weight": None if class_weight is None
         else "balanced" if class_weight == "balanced" else [[int(k), v] for k, v in class_weight.items()],
     }
+    if sparse is not None:
+        inputs["sparse"] = {
+            "width": sparse.shape[1], "offsets": sparse.indptr, "indices": sparse.indices, "values": sparse.data,
+        }
     expected = {
         "coefficients": model.coef_,
         "intercepts": np.atleast_1d(model.intercept_) if intercept else [0.0] * len(model.coef_),
-        "probabilities": model.predict_proba(x),
-        "labels": model.predict(x),
+        "probabilities": model.predict_proba(given),
+        "labels": model.predict(given),
         "newton_coefficients": newton.coef_,
     }
     return case(
         name, "two solvers of one strictly convex objective, each run to its rounding error", inputs,
-        {"LogisticRegression": expected}, ties=len(np.unique(x, axis=0)) < len(x),
+        {"LogisticRegression": expected}, ties=len(np.unique(dense, axis=0)) < len(dense),
         tool="scikit-learn LogisticRegression(solver='lbfgs', tol=1e-12)", rtol=0, atol=1e-5, atol_probability=1e-6,
         atol_newton=1e-7,
     )
@@ -127,4 +158,9 @@ write("models.json", [
     zero_rule_regressor("weights", [1.5, -2.0, 7.25], [1.0, 0.0, 3.0]),
     zero_rule_regressor("offset", [1e9 + 1, 1e9 + 2, 1e9 + 4]),
     zero_rule_regressor("ties", [2.0, 2.0, 0.1, 0.1, 2.0], [0.5, 1.0, 1.0, 2.5, 0.0]),
+    logistic("sparse indicators and a number", one_hot(17, 250), 1.0),
+    logistic("sparse indicators, sample weights, balanced classes", one_hot(18, 200), 0.1, weighted=True,
+             class_weight="balanced"),
+    logistic("sparse values alone, no intercept", hashed(19, 200, 2, 0), 1.0, intercept=False),
+    logistic("multinomial, sparse values and two numbers, sample weights", hashed(20, 200, 3, 2), 0.5, weighted=True),
 ])

@@ -105,7 +105,12 @@ pub fn missing_column(schema: &Schema, name: &str) -> Error {
 /// [`ColumnType`](ErrorKind::ColumnType) unless the column holds integers, floats, decimals or booleans.
 pub fn floats(column: &str, array: &dyn Array) -> Result<ScalarBuffer<f64>> {
     if !Kind::of(array.data_type()).is_numeric() {
-        let expected = "numeric (encode it first, or leave it out)";
+        let sparse = array.data_type() == &crate::sparse::data_type();
+        let expected = if sparse {
+            "numeric (`SparseRows::to_dense` writes sparse rows out)"
+        } else {
+            "numeric (encode it first, or leave it out)"
+        };
         return Err(Error::column_type(column, expected, array.data_type()));
     }
     let plain;

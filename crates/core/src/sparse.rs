@@ -105,9 +105,8 @@ impl SparseRows {
         let name = field.name();
         let expected = "sparse rows, as encoders make them";
         let other = || Error::column_type(name, expected, array.data_type());
-        let width = field.metadata().get(WIDTH).and_then(|width| width.parse().ok());
         let (Some(width), Some(list), true) =
-            (width, array.as_list_opt::<i32>(), array.data_type() == &data_type())
+            (width_of(field), array.as_list_opt::<i32>(), array.data_type() == &data_type())
         else {
             return Err(other());
         };
@@ -226,6 +225,12 @@ pub fn field(name: &str, width: usize) -> Field {
     Field::new(name, data_type(), false).with_metadata(metadata)
 }
 
+/// The number of columns that the rows of a field have, if it is a field of sparse rows.
+pub fn width_of(field: &Field) -> Option<usize> {
+    let width = field.metadata().get(WIDTH)?.parse().ok()?;
+    (field.data_type() == &data_type()).then_some(width)
+}
+
 /// The Arrow type of sparse rows.
 pub fn data_type() -> DataType {
     DataType::List(entry_field())
@@ -342,6 +347,14 @@ mod tests {
         let error = SparseRows::read(&field("x", 3), &array).unwrap_err().to_string();
         assert!(error.contains("row 0") && error.contains("below 3"), "{error}");
         assert!(SparseRows::read(&Field::new("x", data_type(), false), &array).is_err(), "no width");
+        assert_eq!(
+            (width_of(&field("x", 3)), width_of(&Field::new("x", data_type(), false))),
+            (Some(3), None)
+        );
+        let negative = field("x", 3).with_metadata([(WIDTH.to_owned(), "-3".to_owned())].into());
+        let number =
+            Field::new("x", DataType::Float64, false).with_metadata(field("x", 3).metadata().clone());
+        assert_eq!((width_of(&negative), width_of(&number)), (None, None));
         let numbers: ArrayRef = Arc::new(Float64Array::from(vec![1.0]));
         assert!(SparseRows::read(&field("x", 4), &numbers).is_err());
     }

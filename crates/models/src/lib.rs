@@ -11,7 +11,7 @@ mod zero_rule;
 pub use existing_prediction::{ExistingPrediction, FittedExistingPrediction};
 pub use logistic_regression::{
     ClassWeights, FittedLogisticRegression, Intercept, LogisticCoefficients, LogisticRegression,
-    logistic_regression,
+    SparseCoefficients, logistic_regression,
 };
 pub use random_guess::{FittedRandomGuess, Guess, RandomGuess};
 pub use register::register;

@@ -52,7 +52,7 @@ fn logistic_regression_says_what_it_cannot_take() {
     {
         let found = x.data_type().clone();
         let expected = format!(
-            "column `x` must be numeric (encode it first, or leave it out) for LogisticRegression, found {found}"
+            "column `x` must be numeric or sparse rows (encode it first, or leave it out) for LogisticRegression, found {found}"
         );
         assert_eq!(refusal(x, labels(2)), expected);
     }

@@ -1,7 +1,15 @@
 //! The contract of every estimator of this crate.
 
+use std::sync::Arc;
+
+use mlsys_core::arrow::array::RecordBatch;
+use mlsys_core::arrow::datatypes::{Schema, SchemaRef};
+use mlsys_core::input::{replace_columns, replace_fields};
+use mlsys_core::sparse::{SparseBuilder, field};
+use mlsys_core::{Dataset, Fit, FitTransform, InputColumn, Result, Train, Transform, column};
 use mlsys_models::{ExistingPrediction, Guess, LogisticRegression, RandomGuess, ZeroRule, ZeroRuleRegressor};
 use mlsys_testkit::{Contract, Features, Target};
+use serde::{Deserialize, Serialize};
 
 #[test]
 fn logistic_regression() {
@@ -14,6 +22,71 @@ fn logistic_regression() {
             .bad("l2", recipe().l2(-1.0))
             .bad("tolerance", recipe().tolerance(0.0))
             .bad("max_iterations", recipe().max_iterations(0))
+            .predict_proba();
+    }
+}
+
+const NUMBERS: [&str; 3] = ["number", "count", "größe 量"];
+const WIDTH: usize = 1 << 20;
+
+/// The numbers of the contract's table as one column of sparse rows: each count a place of its own, the others as values.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Gather {}
+
+impl Gather {
+    fn validate(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn input_columns(&self) -> Vec<InputColumn> {
+        Vec::new()
+    }
+}
+
+mlsys_core::artifact!(Gather, "test.Gather", 1);
+
+impl Fit for Gather {
+    type Fitted = Self;
+
+    fn fit(&self, _: &Dataset<Train>) -> Result<Self> {
+        Ok(*self)
+    }
+}
+
+impl FitTransform for Gather {}
+
+impl Transform for Gather {
+    fn transform(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let read = |name| column::finite(name, column::find(batch, name)?);
+        let (number, count, size) = (read(NUMBERS[0])?, read(NUMBERS[1])?, read(NUMBERS[2])?);
+        let mut builder = SparseBuilder::new(WIDTH, batch.num_rows(), 3 * batch.num_rows());
+        for row in 0..batch.num_rows() {
+            builder.add(7, number[row]);
+            builder.add(1000 + count[row].abs() as u32 % 1000, 1.0);
+            builder.add(500_000, size[row]);
+            builder.end_row();
+        }
+        let rows = builder.finish()?;
+        let new = vec![(Arc::new(rows.field("sparse")), rows.to_array()?)];
+        let with = [(NUMBERS[0], new), (NUMBERS[1], Vec::new()), (NUMBERS[2], Vec::new())];
+        replace_columns(batch, with.into())
+    }
+
+    fn output_schema(&self, input: &Schema) -> Result<SchemaRef> {
+        let new = vec![Arc::new(field("sparse", WIDTH))];
+        let with = [(NUMBERS[0], new), (NUMBERS[1], Vec::new()), (NUMBERS[2], Vec::new())];
+        replace_fields(input, with.into())
+    }
+}
+
+#[test]
+fn logistic_regression_of_sparse_rows() {
+    for target in [Target::Binary, Target::Multiclass] {
+        let recipe = Gather {}.then(LogisticRegression::new().tolerance(1e-12));
+        Contract::new("LogisticRegression of sparse rows", recipe)
+            .features(Features::CompleteNumeric)
+            .target(target)
+            .weight_tolerance(1e-8)
             .predict_proba();
     }
 }

@@ -5,6 +5,8 @@
 use std::sync::Arc;
 
 use mlsys_core::arrow::array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use mlsys_core::arrow::datatypes::{DataType, Field, Schema};
+use mlsys_core::sparse::SparseRows;
 use mlsys_core::{Category, Dataset, Fit, Predict, PredictProba, Train};
 use mlsys_models::{ClassWeights, Intercept, LogisticRegression, ZeroRule, ZeroRuleRegressor};
 use serde_json::Value;
@@ -31,12 +33,25 @@ fn close(found: f64, expected: f64, atol: f64, what: &str) {
     assert!((found - expected).abs() <= atol, "{what}: {found} instead of {expected}");
 }
 
-fn train(mut columns: Vec<(String, ArrayRef)>, y: ArrayRef, weights: &Value) -> Dataset<Train> {
-    columns.push(("y".into(), y));
+/// The column `s` of sparse rows, if the case has one.
+fn sparse_column(input: &Value) -> Option<(Field, ArrayRef)> {
+    let integers = |key: &str| input[key].as_array().unwrap().iter().map(|x| x.as_u64().unwrap());
+    let width = input["width"].as_u64()? as usize;
+    let (offsets, indices) = (integers("offsets").map(|x| x as i32), integers("indices").map(|x| x as u32));
+    let rows =
+        SparseRows::new(width, offsets.collect(), indices.collect(), floats(&input["values"])).unwrap();
+    Some((rows.field("s"), rows.to_array().unwrap()))
+}
+
+fn train(mut columns: Vec<(Field, ArrayRef)>, y: ArrayRef, weights: &Value) -> Dataset<Train> {
+    columns.push((Field::new("y", y.data_type().clone(), false), y));
     if !weights.is_null() {
-        columns.push(("w".into(), Arc::new(Float64Array::from(floats(weights)))));
+        columns
+            .push((Field::new("w", DataType::Float64, false), Arc::new(Float64Array::from(floats(weights)))));
     }
-    let mut data = Dataset::new(RecordBatch::try_from_iter(columns).unwrap()).unwrap().target("y").unwrap();
+    let (fields, columns): (Vec<Field>, Vec<ArrayRef>) = columns.into_iter().unzip();
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
+    let mut data = Dataset::new(batch).unwrap().target("y").unwrap();
     if !weights.is_null() {
         data = data.weight("w").unwrap();
     }
@@ -48,9 +63,12 @@ fn logistic_regression() {
     for case in golden("LogisticRegression") {
         let name = case["name"].as_str().unwrap();
         let input = &case["input"];
-        let columns: Vec<(String, ArrayRef)> = (input["x"].as_array().unwrap().iter().enumerate())
+        let mut columns: Vec<(Field, ArrayRef)> = (input["x"].as_array().unwrap().iter().enumerate())
             .map(|(j, x)| (format!("x{j}"), Arc::new(Float64Array::from(floats(x))) as ArrayRef))
+            .map(|(name, x)| (Field::new(name, DataType::Float64, false), x))
             .collect();
+        let n_dense = columns.len();
+        columns.extend(sparse_column(&input["sparse"]));
         let y: Vec<i64> = floats(&input["y"]).iter().map(|&y| y as i64).collect();
         let train = train(columns, Arc::new(Int64Array::from(y)), &input["weights"]);
         let class_weights = match &input["class_weight"] {
@@ -71,14 +89,17 @@ fn logistic_regression() {
         let expected = &case["expected"]["LogisticRegression"];
         let (atol, atol_probability) =
             (case["atol"].as_f64().unwrap(), case["atol_probability"].as_f64().unwrap());
-        let coefficients = model.coefficients();
+        let (coefficients, places) = (model.coefficients(), model.sparse_coefficients());
+        let coefficient = |j: usize, k: usize| match j.checked_sub(n_dense) {
+            None => coefficients[format!("x{j}").as_str()][k],
+            Some(place) => places["s"].of(place as u32).map_or(0.0, |own| own[k]),
+        };
         for (solver, atol) in
             [("coefficients", atol), ("newton_coefficients", case["atol_newton"].as_f64().unwrap())]
         {
             for (k, row) in expected[solver].as_array().unwrap().iter().enumerate() {
                 for (j, expected) in floats(row).into_iter().enumerate() {
-                    let found = coefficients[format!("x{j}").as_str()][k];
-                    close(found, expected, atol, &format!("{name}: {solver} of x{j}, {k}"));
+                    close(coefficient(j, k), expected, atol, &format!("{name}: {solver} of x{j}, {k}"));
                 }
             }
         }

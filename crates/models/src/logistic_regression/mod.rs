@@ -5,16 +5,18 @@ mod fitted;
 mod objective;
 mod precondition;
 mod solve;
+mod sparse;
 
-pub use fitted::FittedLogisticRegression;
+pub use fitted::{FittedLogisticRegression, SparseCoefficients};
 pub use solve::{LogisticCoefficients, logistic_regression};
 
 use mlsys_core::arrow::array::Array;
-use mlsys_core::{Category, Classes, Dataset, Error, Fit, Kind, Result, Train};
+use mlsys_core::sparse::SparseRows;
+use mlsys_core::{Category, Classes, Dataset, Error, Fit, Result, Train};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::features::features;
+use crate::features::dense_and_sparse;
 
 const NAME: &str = "LogisticRegression";
 
@@ -35,8 +37,8 @@ const NAME: &str = "LogisticRegression";
 /// * `tolerance`: 1e-9; above zero. The largest component of the gradient per unit of weight at which to stop, taken
 ///   in the solver's coordinates, so that it does not depend on the columns' units.
 ///
-/// **Input**: numeric and boolean features in any Arrow encoding, none missing or infinite; one target of text,
-/// booleans or whole numbers with two classes at least. Rows without weight do not count, nor do classes of only such
+/// **Input**: numeric and boolean features in any Arrow encoding, and [sparse rows](mlsys_core::sparse), none missing or
+/// infinite; one target of text, booleans or whole numbers with two classes at least. Rows without weight do not count, nor do classes of only such
 /// rows. A constant column gets the coefficient zero. Scaling the columns changes what the penalty means, not whether
 /// the solver gets there.
 ///
@@ -46,7 +48,9 @@ const NAME: &str = "LogisticRegression";
 /// **Cost**: a pass over the columns per iteration, as a rule 10 to 40, and one for the products of all pairs of up to
 /// 512 features. Columns are read where they are: doubles and bytes in Arrow's buffers, indicators with at most a
 /// quarter of ones as lists of two bytes a one, and only other types are converted. The bits do not depend on the
-/// number of threads, on the order of the columns or on their encoding.
+/// number of threads, on the order of the columns or on their encoding. Of sparse rows the entries are kept by row and by
+/// place, 8 bytes each if all are one and 24 if not; places where training has no entry cost nothing, and their
+/// coefficient is zero.
 ///
 /// **Errors**: text or another type that is not numeric (encode it first), missing values (impute them first),
 /// infinite values, a single class, a continuous target, parameters out of range.
@@ -77,7 +81,8 @@ const NAME: &str = "LogisticRegression";
 ///
 /// **Method**: D. R. Cox, The regression analysis of binary sequences, 1958; D. C. Liu and J. Nocedal, On the limited
 /// memory BFGS method, 1989. Unlike scikit-learn's, the solver starts at the base rates, in the coordinates where the
-/// Hessian there is the identity (its Cholesky factor, or its diagonal above 512 features). The optimum is the same.
+/// Hessian there is the identity (its Cholesky factor, or its diagonal for more than 512 features, and for the places of
+/// sparse rows when they go past that). The optimum is the same.
 ///
 /// **Instead**: [`ZeroRule`](crate::ZeroRule) to see what it adds; trees where columns interact.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -232,8 +237,8 @@ impl Fit for LogisticRegression {
 
     fn fit(&self, train: &Dataset<Train>) -> Result<FittedLogisticRegression> {
         self.validate()?;
-        let expected = "numeric (encode it first, or leave it out)";
-        let inputs = features(train, NAME, Kind::is_numeric, expected)?;
+        let expected = "numeric or sparse rows (encode it first, or leave it out)";
+        let (inputs, sparse_inputs) = dense_and_sparse(train, NAME, expected)?;
         let names: Vec<String> = inputs.iter().map(|input| input.name().to_owned()).collect();
         let target = train.layout().target(NAME)?;
         let coded = train.labels(NAME)?;
@@ -248,6 +253,9 @@ impl Fit for LogisticRegression {
             .map(|name| columns::Values::read(name, train.column(name)?.as_ref() as &dyn Array))
             .collect();
         let columns: Vec<_> = mlsys_core::first_error(read)?;
+        let read: Vec<_> =
+            (sparse_inputs.par_iter()).map(|input| sparse::read(input.name(), train.batch())).collect();
+        let sparse_columns: Vec<_> = mlsys_core::first_error(read)?;
         let rows = solve::Rows {
             target,
             names: &names,
@@ -255,7 +263,9 @@ impl Fit for LogisticRegression {
             classes: coded.distinct,
             weights: weights.as_deref(),
         };
-        let (classes, solution) = solve::solve(self, columns, rows)?;
-        Ok(FittedLogisticRegression::new(Classes::new(classes)?, inputs, solution))
+        let (classes, solution) = solve::solve(self, columns, &sparse_columns, rows)?;
+        let widths = sparse_columns.iter().map(SparseRows::width);
+        let sparse_inputs = sparse_inputs.into_iter().zip(widths).collect();
+        Ok(FittedLogisticRegression::new(Classes::new(classes)?, inputs, sparse_inputs, solution))
     }
 }

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::columns::{BLOCK, Block, Feature};
+use super::sparse::SparseFeatures;
 
 /// Rows are cut into at most this many chunks, whatever the number of threads, so that sums have one order.
 const CHUNKS: usize = 64;
@@ -10,6 +11,7 @@ const CHUNKS: usize = 64;
 /// What is minimised, per unit of weight.
 pub(super) struct Objective<'a> {
     pub(super) features: &'a [Feature],
+    pub(super) sparse: &'a SparseFeatures,
     pub(super) labels: &'a [u32],
     pub(super) weights: Option<&'a [f64]>,
     pub(super) total: f64,
@@ -28,27 +30,42 @@ pub(super) fn chunks(n: usize, at_most: usize) -> Vec<std::ops::Range<usize>> {
 }
 
 impl Objective<'_> {
-    /// Numbers per output: a coefficient per feature, then the intercept.
+    /// Numbers per output: a coefficient per feature, one per place of sparse rows, then the intercept.
     pub(super) fn stride(&self) -> usize {
-        self.features.len() + 1
+        self.features.len() + self.sparse.len() + 1
     }
 
     /// The value at `parameters`; writes the gradient.
     pub(super) fn evaluate(&self, parameters: &[f64], gradient: &mut [f64]) -> f64 {
-        let stride = self.stride();
+        let (stride, dense) = (self.stride(), self.features.len());
         let raw = self.raw(parameters);
-        let parts: Vec<(f64, Vec<f64>)> = chunks(self.labels.len(), CHUNKS)
-            .into_par_iter()
-            .map(|blocks| self.chunk(&raw, blocks))
-            .collect();
+        // Kept for the places, whose gradients are summed place by place: a gradient per chunk could be large.
+        let kept = if self.sparse.is_empty() { 0 } else { self.labels.len() * self.outputs };
+        let mut residuals = vec![0.0; kept];
+        let mut rest = residuals.as_mut_slice();
+        let mut tasks = Vec::new();
+        for blocks in chunks(self.labels.len(), CHUNKS) {
+            let own = (blocks.len() * BLOCK * self.outputs).min(rest.len());
+            let (head, tail) = rest.split_at_mut(own);
+            tasks.push((blocks, head));
+            rest = tail;
+        }
+        let parts: Vec<(f64, Vec<f64>)> =
+            tasks.into_par_iter().map(|(blocks, residuals)| self.chunk(&raw, blocks, residuals)).collect();
         gradient.fill(0.0);
         let mut value = 0.0;
         for (loss, part) in parts {
             value += loss;
-            gradient.iter_mut().zip(part).for_each(|(to, from)| *to += from);
+            for (to, from) in gradient.chunks_exact_mut(stride).zip(part.chunks_exact(dense + 1)) {
+                to[..dense].iter_mut().zip(from).for_each(|(to, from)| *to += from);
+                to[stride - 1] += from[dense];
+            }
         }
         value /= self.total;
-        for (gradient, parameters) in gradient.chunks_exact_mut(stride).zip(parameters.chunks_exact(stride)) {
+        let sums = self.sparse.sums(&residuals, self.outputs);
+        for (output, (gradient, parameters)) in
+            gradient.chunks_exact_mut(stride).zip(parameters.chunks_exact(stride)).enumerate()
+        {
             let residuals = gradient[stride - 1];
             for (j, feature) in self.features.iter().enumerate() {
                 // Lists of ones are summed as they are; the shift is made up for here.
@@ -57,15 +74,21 @@ impl Objective<'_> {
                 gradient[j] = sum / feature.scale / self.total + self.penalty[j] * parameters[j];
                 value += 0.5 * self.penalty[j] * parameters[j] * parameters[j];
             }
+            for (place, (shift, scale)) in self.sparse.shift.iter().zip(&self.sparse.scale).enumerate() {
+                let j = dense + place;
+                let sum = sums[place * self.outputs + output] - shift * residuals;
+                gradient[j] = sum / scale / self.total + self.penalty[j] * parameters[j];
+                value += 0.5 * self.penalty[j] * parameters[j] * parameters[j];
+            }
             gradient[stride - 1] = if self.intercept { residuals / self.total } else { 0.0 };
         }
         value
     }
 
-    /// Coefficients for `x - shift` rather than `(x - shift) / scale`, with the shifts of lists of ones in the
-    /// intercept.
+    /// Coefficients for `x - shift` rather than `(x - shift) / scale`, with the shifts of lists of ones and of sparse rows in
+    /// the intercept.
     fn raw(&self, parameters: &[f64]) -> Vec<f64> {
-        let stride = self.stride();
+        let (stride, dense) = (self.stride(), self.features.len());
         let mut raw = parameters.to_vec();
         for output in raw.chunks_exact_mut(stride) {
             for (j, feature) in self.features.iter().enumerate() {
@@ -74,14 +97,20 @@ impl Objective<'_> {
                     output[stride - 1] -= feature.shift * output[j];
                 }
             }
+            for (place, (shift, scale)) in self.sparse.shift.iter().zip(&self.sparse.scale).enumerate() {
+                output[dense + place] /= scale;
+                output[stride - 1] -= shift * output[dense + place];
+            }
         }
         raw
     }
 
-    fn chunk(&self, raw: &[f64], blocks: std::ops::Range<usize>) -> (f64, Vec<f64>) {
-        let stride = self.stride();
+    /// The loss of a chunk and its gradient, a coefficient per feature and the intercept; keeps the residuals if there is room.
+    fn chunk(&self, raw: &[f64], blocks: std::ops::Range<usize>, residuals: &mut [f64]) -> (f64, Vec<f64>) {
+        let (stride, dense) = (self.stride(), self.features.len());
         let n = self.labels.len();
-        let mut gradient = vec![0.0; raw.len()];
+        let first = blocks.start;
+        let mut gradient = vec![0.0; (dense + 1) * self.outputs];
         let mut loss = 0.0;
         let mut predictors = vec![0.0; self.outputs * BLOCK];
         for index in blocks {
@@ -94,13 +123,23 @@ impl Objective<'_> {
                 for (feature, &coefficient) in self.features.iter().zip(raw) {
                     add_block(z, feature.values.block(index, n), feature.shift, coefficient);
                 }
+                if !self.sparse.is_empty() {
+                    self.sparse.add(z, rows.start, &raw[dense..stride - 1]);
+                }
             }
             loss += if self.outputs == 1 {
                 binary(&mut predictors[..rows.len()], labels, weights)
             } else {
                 multinomial(&mut predictors, labels, weights, self.outputs)
             };
-            for (r, gradient) in predictors.chunks_exact(BLOCK).zip(gradient.chunks_exact_mut(stride)) {
+            if !residuals.is_empty() {
+                let own = &mut residuals[(index - first) * BLOCK * self.outputs..];
+                for (output, r) in predictors.chunks_exact(BLOCK).enumerate() {
+                    let places = own.iter_mut().skip(output).step_by(self.outputs);
+                    places.zip(&r[..rows.len()]).for_each(|(to, r)| *to = *r);
+                }
+            }
+            for (r, gradient) in predictors.chunks_exact(BLOCK).zip(gradient.chunks_exact_mut(dense + 1)) {
                 let r = &r[..rows.len()];
                 for (feature, sum) in self.features.iter().zip(gradient.iter_mut()) {
                     *sum += match feature.values.block(index, n) {
@@ -109,7 +148,7 @@ impl Objective<'_> {
                         Block::Ones(ones) => ones.iter().map(|&row| r[row as usize]).sum(),
                     };
                 }
-                gradient[stride - 1] += r.iter().sum::<f64>();
+                gradient[dense] += r.iter().sum::<f64>();
             }
         }
         (loss, gradient)
@@ -200,6 +239,23 @@ pub(super) fn softmax(z: &mut [f64]) -> f64 {
 mod tests {
     use super::super::columns::Values;
     use super::*;
+    use mlsys_core::sparse::SparseBuilder;
+
+    /// Each row has one of five places, or none, and every third one a number.
+    fn sparse(n: usize, weights: &[f64], total: f64) -> SparseFeatures {
+        let mut builder = SparseBuilder::new(1 << 20, n, n);
+        for i in 0..n {
+            if i % 6 < 5 {
+                builder.add((i % 6) as u32 * 1000, 1.0);
+            }
+            if i % 3 == 0 {
+                builder.add(900_000, (i % 11) as f64 - 2.0);
+            }
+            builder.end_row();
+        }
+        let rows = builder.finish().unwrap();
+        SparseFeatures::new(&[rows], Some(weights), total, true, n).unwrap()
+    }
 
     fn problem(n: usize) -> (Vec<Feature>, Vec<u32>, Vec<f64>) {
         let value = |i: usize, j: usize| ((i * 37 + j * 11) % 101) as f64 / 10.0 + 1e3 * j as f64;
@@ -219,16 +275,18 @@ mod tests {
             let (features, mut labels, weights) = problem(5000);
             labels.iter_mut().for_each(|y| *y = if outputs == 1 { *y % 2 } else { *y });
             let total = weights.iter().sum();
+            let sparse = sparse(5000, &weights, total);
             let objective = Objective {
                 features: &features,
+                sparse: &sparse,
                 labels: &labels,
                 weights: Some(&weights),
                 total,
                 outputs,
                 intercept: true,
-                penalty: &[0.1, 0.2, 0.3, 0.4],
+                penalty: &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
             };
-            let at: Vec<f64> = (0..5 * outputs).map(|i| (i as f64 * 0.7).sin()).collect();
+            let at: Vec<f64> = (0..11 * outputs).map(|i| (i as f64 * 0.7).sin()).collect();
             let mut gradient = vec![0.0; at.len()];
             objective.evaluate(&at, &mut gradient);
             for i in 0..at.len() {

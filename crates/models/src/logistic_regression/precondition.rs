@@ -7,9 +7,12 @@ use rayon::prelude::*;
 
 use super::columns::{BLOCK, Block, Feature};
 use super::objective::chunks;
+use super::sparse::SparseFeatures;
 
 /// Above this many features, products of all pairs cost more than they save; their diagonal is used.
 const FULL_LIMIT: usize = 512;
+/// A place that is constant has a gradient of rounding errors alone; they must stay small in the solver's coordinates.
+const LEAST_OF_PLACES: f64 = 1e-12;
 /// Chunks of rows, each with a matrix of its own.
 const CHUNKS: usize = 16;
 
@@ -20,6 +23,8 @@ pub(super) struct Preconditioner {
 
 struct Factor {
     coefficients: Scaling,
+    /// The diagonal of the places of sparse rows, where those are too many for [`Scaling::Full`].
+    places: Vec<f64>,
     intercept: f64,
 }
 
@@ -33,22 +38,30 @@ impl Preconditioner {
     /// share (1 - share) X'WX + penalty.
     pub(super) fn new(
         features: &[Feature],
+        sparse: &SparseFeatures,
         weights: Option<&[f64]>,
         total: f64,
         n: usize,
         shares: &[f64],
         penalty: &[f64],
     ) -> Self {
-        let p = features.len();
+        let none = SparseFeatures::default();
+        let together = features.len() + sparse.len() <= FULL_LIMIT;
+        let (within, apart) = if together { (sparse, &none) } else { (&none, sparse) };
+        let p = features.len() + within.len();
         let full = p <= FULL_LIMIT;
-        let products =
-            if full { gram(features, weights, total, n) } else { squares(features, weights, total, n) };
+        let products = if full {
+            gram(features, within, weights, total, n)
+        } else {
+            squares(features, weights, total, n)
+        };
+        let squares_of_places = apart.squares(weights, total);
         let factor = |share: &f64| {
             let curvature = (share * (1.0 - share)).max(1e-8);
             let diagonal = |j: usize| curvature * products[if full { j * p + j } else { j }] + penalty[j];
-            let mean = (0..p).map(diagonal).sum::<f64>() / p as f64;
             // Constant and collinear columns without a penalty have no curvature of their own.
-            let floor = if mean.is_finite() && mean > 0.0 { 1e-10 * mean } else { 1e-10 };
+            let floor = ridge((0..p).map(diagonal).sum::<f64>() / p as f64);
+            let floor = if within.is_empty() { floor } else { floor.max(LEAST_OF_PLACES) };
             let cholesky = full.then(|| {
                 let mut matrix: Vec<f64> = products.iter().map(|g| curvature * g).collect();
                 (0..p).for_each(|j| matrix[j * p + j] += penalty[j] + floor);
@@ -58,7 +71,9 @@ impl Preconditioner {
                 Some(cholesky) => Scaling::Full(cholesky),
                 None => Scaling::Diagonal((0..p).map(|j| (diagonal(j) + floor).sqrt()).collect()),
             };
-            Factor { coefficients, intercept: curvature.sqrt() }
+            let own = squares_of_places.iter().zip(&penalty[p..]);
+            let places = own.map(|(g, l2)| (curvature * g + l2).max(LEAST_OF_PLACES).sqrt()).collect();
+            Factor { coefficients, places, intercept: curvature.sqrt() }
         };
         Self { factors: shares.iter().map(factor).collect() }
     }
@@ -94,11 +109,18 @@ impl Preconditioner {
         let stride = values.len() / self.factors.len().max(1);
         for (values, factor) in values.chunks_exact_mut(stride.max(1)).zip(&self.factors) {
             let (coefficients, intercept) = values.split_at_mut(stride - 1);
+            let (coefficients, places) = coefficients.split_at_mut(coefficients.len() - factor.places.len());
             map(factor, coefficients)?;
+            divide(places, &factor.places)?;
             divide(intercept, &[factor.intercept])?;
         }
         Ok(())
     }
+}
+
+/// What is added to a diagonal of this mean.
+fn ridge(mean: f64) -> f64 {
+    if mean.is_finite() && mean > 0.0 { 1e-10 * mean } else { 1e-10 }
 }
 
 /// Solves with a diagonal factor; never fails, but stands beside the solvers that check lengths.
@@ -132,19 +154,28 @@ fn squares(features: &[Feature], weights: Option<&[f64]>, total: f64, n: usize) 
     features.par_iter().map(square).collect()
 }
 
-/// The weighted mean products of all pairs of features, shifted and scaled, row by row.
-fn gram(features: &[Feature], weights: Option<&[f64]>, total: f64, n: usize) -> Vec<f64> {
-    let p = features.len();
-    let ones: Vec<usize> = (0..p).filter(|&j| features[j].is_ones()).collect();
-    let dense: Vec<usize> = (0..p).filter(|&j| !features[j].is_ones()).collect();
+/// The weighted mean products of all pairs of features and then places, shifted and scaled, row by row.
+fn gram(
+    features: &[Feature],
+    sparse: &SparseFeatures,
+    weights: Option<&[f64]>,
+    total: f64,
+    n: usize,
+) -> Vec<f64> {
+    let p = features.len() + sparse.len();
+    let is_ones = |j: &usize| features[*j].is_ones();
+    let mut ones: Vec<usize> = (0..features.len()).filter(is_ones).collect();
+    let dense: Vec<usize> = (0..features.len()).filter(|j| !is_ones(j)).collect();
     let chunk = |blocks: std::ops::Range<usize>| {
-        let mut sums = Products::new(dense.len(), ones.len());
+        let mut sums = Products::new(dense.len(), ones.len() + sparse.len());
         for index in blocks {
             sums.add_block(features, &dense, &ones, weights, index, n);
+            sums.add_places(sparse, dense.len(), ones.len(), weights, index, n);
         }
         sums
     };
     let parts: Vec<Products> = chunks(n, CHUNKS).into_par_iter().map(chunk).collect();
+    ones.extend(features.len()..p);
     let mut gram = vec![0.0; p * p];
     for part in parts {
         for (a, &i) in dense.iter().enumerate() {
@@ -164,9 +195,15 @@ fn gram(features: &[Feature], weights: Option<&[f64]>, total: f64, n: usize) -> 
         }
     }
     gram.iter_mut().for_each(|g| *g /= total);
+    let shift = |j: usize| match j.checked_sub(features.len()) {
+        None => features[j].shift,
+        Some(place) => sparse.shift[place] / sparse.scale[place],
+    };
     for &i in &ones {
-        ones.iter().for_each(|&j| gram[i * p + j] -= features[i].shift * features[j].shift);
+        ones.iter().for_each(|&j| gram[i * p + j] -= shift(i) * shift(j));
     }
+    // A constant place has no square; rounding must not make it negative.
+    (features.len()..p).for_each(|i| gram[i * p + i] = gram[i * p + i].max(0.0));
     gram
 }
 
@@ -178,6 +215,8 @@ struct Products {
     /// Scratch: the dense features of a block, row by row, and the same times the weights.
     block: Vec<f64>,
     weighted: Vec<f64>,
+    /// Scratch: for each row of a block, the features that are one.
+    together: Vec<Vec<u16>>,
 }
 
 impl Products {
@@ -188,6 +227,7 @@ impl Products {
             ones: Array2::zeros((ones, ones)),
             block: vec![0.0; BLOCK * dense],
             weighted: vec![0.0; BLOCK * dense],
+            together: Vec::new(),
         }
     }
 
@@ -239,6 +279,37 @@ impl Products {
                 list[..=a].iter().for_each(|&j| self.ones[[i as usize, j as usize]] += w);
             }
         }
+        self.together = together;
+    }
+
+    /// The products of the places with one another and with the features of the block that was added last.
+    fn add_places(
+        &mut self,
+        sparse: &SparseFeatures,
+        dense: usize,
+        ones: usize,
+        weights: Option<&[f64]>,
+        index: usize,
+        n: usize,
+    ) {
+        if sparse.is_empty() {
+            return;
+        }
+        let mut entries = Vec::new();
+        for (row, at) in (index * BLOCK..((index + 1) * BLOCK).min(n)).enumerate() {
+            let w = weights.map_or(1.0, |w| w[at]);
+            entries.clear();
+            sparse.each_of_row(at, |place, value| entries.push((ones + place, value / sparse.scale[place])));
+            let weighted = &self.weighted[row * dense..(row + 1) * dense];
+            for (a, &(i, value)) in entries.iter().enumerate() {
+                let sums = self.mixed.row_mut(i);
+                sums.into_iter().zip(weighted).for_each(|(sum, x)| *sum += value * x);
+                for &j in self.together.get(row).into_iter().flatten() {
+                    self.ones[[i, j as usize]] += w * value;
+                }
+                entries[..=a].iter().for_each(|&(j, other)| self.ones[[i, j]] += w * value * other);
+            }
+        }
     }
 }
 
@@ -246,6 +317,7 @@ impl Products {
 mod tests {
     use super::super::columns::Values;
     use super::*;
+    use mlsys_core::sparse::SparseBuilder;
 
     #[test]
     fn products_agree_with_the_plain_sums() {
@@ -256,6 +328,17 @@ mod tests {
             (0..n).map(|i| (i as f64).sin()).collect(),
             (0..n).map(|i| f64::from(u8::from(i % 15 == 0))).collect(),
         ];
+        let of_place: [Vec<f64>; 2] = [
+            (0..n).map(|i| if i % 10 < 3 { (i % 7) as f64 - 2.5 } else { 0.0 }).collect(),
+            (0..n).map(|i| f64::from(u8::from(i % 4 == 0))).collect(),
+        ];
+        let mut builder = SparseBuilder::new(100, n, n);
+        for (value, one) in of_place[0].iter().zip(&of_place[1]) {
+            builder.add(3, *value);
+            builder.add(90, *one);
+            builder.end_row();
+        }
+        let rows = builder.finish().unwrap();
         let weights: Vec<f64> = (0..n).map(|i| 1.0 + (i % 2) as f64).collect();
         let total = weights.iter().sum();
         for centre in [true, false] {
@@ -265,15 +348,24 @@ mod tests {
                         .unwrap()
                 })
                 .collect();
-            let products = gram(&features, Some(&weights), total, n);
+            let sparse =
+                SparseFeatures::new(std::slice::from_ref(&rows), Some(&weights), total, centre, n).unwrap();
+            let places = [&columns[0], &columns[1], &columns[2], &columns[3], &of_place[0], &of_place[1]];
+            let products = gram(&features, &sparse, Some(&weights), total, n);
+            let squares_of_places = sparse.squares(Some(&weights), total);
             let diagonal = squares(&features, Some(&weights), total, n);
-            let z = |i: usize, j: usize| (columns[j][i] - features[j].shift) / features[j].scale;
-            for a in 0..4 {
-                for b in 0..4 {
+            let map = |j: usize| match j {
+                0..4 => (features[j].shift, features[j].scale),
+                _ => (sparse.shift[j - 4], sparse.scale[j - 4]),
+            };
+            let z = |i: usize, j: usize| (places[j][i] - map(j).0) / map(j).1;
+            for a in 0..6 {
+                for b in 0..6 {
                     let expected = (0..n).map(|i| weights[i] * z(i, a) * z(i, b)).sum::<f64>() / total;
-                    assert!((products[a * 4 + b] - expected).abs() < 1e-12, "{centre} {a} {b}");
+                    assert!((products[a * 6 + b] - expected).abs() < 1e-12, "{centre} {a} {b}");
                 }
-                assert!((products[a * 5] - diagonal[a]).abs() < 1e-12);
+                let square = if a < 4 { diagonal[a] } else { squares_of_places[a - 4] };
+                assert!((products[a * 7] - square).abs() < 1e-12);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! From columns and labels to coefficients.
 
 use mlsys_core::ndarray::{Array2, ArrayView2};
+use mlsys_core::sparse::SparseRows;
 use mlsys_core::{Category, Error, ErrorKind, Result};
 use mlsys_stats::solve::Lbfgs;
 use rayon::prelude::*;
@@ -8,6 +9,7 @@ use rayon::prelude::*;
 use super::columns::{Feature, Values, check_finite, position_name};
 use super::objective::Objective;
 use super::precondition::Preconditioner;
+use super::sparse::SparseFeatures;
 use super::{Intercept, LogisticRegression, NAME};
 
 /// The coefficients of a logistic regression, without names.
@@ -81,7 +83,7 @@ pub fn logistic_regression(
     }
     let names: Vec<String> = (0..columns.len()).map(position_name).collect();
     let rows = Rows { target: "labels", names: &names, labels: codes, classes, weights };
-    let (classes, solution) = solve(recipe, columns, rows)?;
+    let (classes, solution) = solve(recipe, columns, &[], rows)?;
     let as_label = |class: &Category| match class {
         Category::Int(label) => usize::try_from(*label).ok(),
         _ => None,
@@ -114,6 +116,8 @@ pub(super) struct Rows<'a> {
 pub(super) struct Solution {
     /// A row per feature, a column per output.
     pub(super) coefficients: Vec<Vec<f64>>,
+    /// Of each sparse column the indices that occur, and for each a coefficient per output.
+    pub(super) sparse: Vec<(Vec<u32>, Vec<f64>)>,
     pub(super) intercepts: Vec<f64>,
     pub(super) iterations: usize,
     pub(super) converged: bool,
@@ -123,6 +127,7 @@ pub(super) struct Solution {
 pub(super) fn solve(
     recipe: &LogisticRegression,
     columns: Vec<Values>,
+    sparse: &[SparseRows],
     mut rows: Rows<'_>,
 ) -> Result<(Vec<Category>, Solution)> {
     let n = rows.labels.len();
@@ -158,15 +163,18 @@ pub(super) fn solve(
         .map(|(values, name)| Feature::new(name, values, weights, total, centre, n))
         .collect();
     let features: Vec<_> = mlsys_core::first_error(made)?;
+    let sparse = SparseFeatures::new(sparse, weights, total, centre, n)?;
 
     // The penalty is on the coefficients of the columns as they came, whatever the solver's coordinates.
-    let penalty: Vec<f64> = features.iter().map(|f| recipe.l2 / total / f.scale / f.scale).collect();
+    let scales = features.iter().map(|f| f.scale).chain(sparse.scale.iter().copied());
+    let penalty: Vec<f64> = scales.map(|scale| recipe.l2 / total / scale / scale).collect();
     let shares: Vec<f64> = match classes.len() {
         2 => vec![totals[1] / total],
         _ => totals.iter().map(|own| own / total).collect(),
     };
     let objective = Objective {
         features: &features,
+        sparse: &sparse,
         labels: &rows.labels,
         weights,
         total,
@@ -174,7 +182,7 @@ pub(super) fn solve(
         intercept: centre,
         penalty: &penalty,
     };
-    let preconditioner = Preconditioner::new(&features, weights, total, n, &shares, &penalty);
+    let preconditioner = Preconditioner::new(&features, &sparse, weights, total, n, &shares, &penalty);
     let stride = objective.stride();
     let start = match recipe.intercept {
         Intercept::Free => preconditioner.start(&base_rates(&shares), stride),
@@ -192,7 +200,7 @@ pub(super) fn solve(
             if preconditioner.to_gradient(gradient).is_err() { f64::NAN } else { value }
         });
     preconditioner.to_parameters(&minimum.x, &mut parameters)?;
-    let (coefficients, intercepts) = original(&features, &parameters, stride, centre);
+    let (mut coefficients, intercepts) = original(&features, &sparse, &parameters, stride, centre);
     if !coefficients.iter().flatten().chain(&intercepts).all(|x| x.is_finite()) {
         return Err(Error::invalid_value(
             "features",
@@ -203,7 +211,16 @@ pub(super) fn solve(
     }
     let converged = minimum.converged();
     let objective = minimum.value * total;
-    Ok((classes, Solution { coefficients, intercepts, iterations: minimum.iterations, converged, objective }))
+    let places = coefficients.split_off(features.len());
+    let solution = Solution {
+        coefficients,
+        sparse: by_column(sparse.indices, &places),
+        intercepts,
+        iterations: minimum.iterations,
+        converged,
+        objective,
+    };
+    Ok((classes, solution))
 }
 
 fn class_totals(rows: &Rows<'_>) -> Vec<f64> {
@@ -239,24 +256,38 @@ fn base_rates(shares: &[f64]) -> Vec<f64> {
     }
 }
 
-/// Coefficients of the columns as they came, a row per feature.
+/// The coefficients of places, column by column.
+fn by_column(indices: Vec<Vec<u32>>, mut places: &[Vec<f64>]) -> Vec<(Vec<u32>, Vec<f64>)> {
+    let mut columns = Vec::with_capacity(indices.len());
+    for indices in indices {
+        let (own, rest) = places.split_at(indices.len());
+        columns.push((indices, own.concat()));
+        places = rest;
+    }
+    columns
+}
+
+/// Coefficients of the columns as they came, a row per feature and then per place.
 fn original(
     features: &[Feature],
+    sparse: &SparseFeatures,
     parameters: &[f64],
     stride: usize,
     centre: bool,
 ) -> (Vec<Vec<f64>>, Vec<f64>) {
     let outputs: Vec<&[f64]> = parameters.chunks_exact(stride).collect();
-    let mut coefficients: Vec<Vec<f64>> = (features.iter().enumerate())
-        .map(|(j, feature)| outputs.iter().map(|output| output[j] / feature.scale).collect())
+    let scales = features.iter().map(|feature| feature.scale).chain(sparse.scale.iter().copied());
+    let mut coefficients: Vec<Vec<f64>> = (scales.enumerate())
+        .map(|(j, scale)| outputs.iter().map(|output| output[j] / scale).collect())
         .collect();
     if outputs.len() > 1 {
         // Softmax does not see what all classes share; the penalised optimum has none of it.
         coefficients.iter_mut().for_each(|c| subtract_mean(c));
     }
     let mut intercepts: Vec<f64> = outputs.iter().map(|output| output[stride - 1]).collect();
-    for (feature, own) in features.iter().zip(&coefficients) {
-        intercepts.iter_mut().zip(own).for_each(|(b, c)| *b -= c * feature.shift);
+    let shifts = features.iter().map(|feature| feature.shift).chain(sparse.shift.iter().copied());
+    for (shift, own) in shifts.zip(&coefficients) {
+        intercepts.iter_mut().zip(own).for_each(|(b, c)| *b -= c * shift);
     }
     if !centre {
         intercepts.fill(0.0);
