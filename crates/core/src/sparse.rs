@@ -61,12 +61,12 @@ impl SparseRows {
         Ok(rows)
     }
 
-    /// The rows of several parts, one after another.
+    /// The rows of several parts, one after another. Each part is let go once it is copied, so that nothing is held twice.
     ///
     /// # Errors
     ///
     /// [`Shape`](ErrorKind::Shape) when widths differ, or there are more than 2,147,483,647 entries.
-    pub fn concat(width: usize, parts: &[Self]) -> Result<Self> {
+    pub fn concat(width: usize, parts: Vec<Self>) -> Result<Self> {
         let entries: usize = parts.iter().map(|part| part.indices.len()).sum();
         if let Some(part) = parts.iter().find(|part| part.width != width) {
             return Err(Error::shape("sparse rows", format!("{width} columns"), part.width));
@@ -331,8 +331,8 @@ mod tests {
             .map(|(at, n)| SparseRows::read(&field, &array.slice(at, n)).unwrap())
             .into();
         assert_eq!(parts[2].row(1), ([0, 2].as_slice(), [2.0, 3.0].as_slice()));
-        assert_eq!(SparseRows::concat(4, &parts).unwrap(), rows);
-        assert!(SparseRows::concat(5, &parts).is_err());
+        assert_eq!(SparseRows::concat(4, parts.clone()).unwrap(), rows);
+        assert!(SparseRows::concat(5, parts).is_err());
     }
 
     #[test]

@@ -216,7 +216,7 @@ pub(crate) fn write_rows(
         builder.finish()
     };
     let parts: Vec<SparseRows> = first_error((0..n_rows.div_ceil(ROWS)).into_par_iter().map(part).collect())?;
-    SparseRows::concat(width, &parts)
+    SparseRows::concat(width, parts)
 }
 
 impl FittedFeatureHasher {
