@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use mlsys_core::seed::DEFAULT_SEED;
-use mlsys_core::{Dataset, Error, Fit, FitTransform, InputColumn, Kind, Result, Train, first_error};
+use mlsys_core::{
+    Dataset, Error, Fit, FitTransform, InputColumn, Kind, Progress, Result, Step, Train, first_error, silent,
+};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -247,6 +249,24 @@ struct Chain<'a> {
     ids: Vec<u64>,
 }
 
+/// How many columns were visited, and who is told.
+struct Visited<'a> {
+    done: usize,
+    total: usize,
+    progress: &'a mut dyn Progress,
+}
+
+impl Visited<'_> {
+    fn tell(&mut self, visited: usize) -> Result<()> {
+        for _ in 0..visited {
+            self.done += 1;
+            let step = Step::new(self.done, self.total, "columns");
+            step.tell(self.progress, "fitting IterativeImputer")?;
+        }
+        Ok(())
+    }
+}
+
 impl Chain<'_> {
     fn equation(&self, column: usize, visit: Visit) -> Result<Equation> {
         match self.recipe.method {
@@ -259,7 +279,7 @@ impl Chain<'_> {
     }
 
     /// Fits and fills each column once.
-    fn round(&mut self, round: usize) -> Result<(Vec<Equation>, ImputationRound)> {
+    fn round(&mut self, round: usize, visited: &mut Visited<'_>) -> Result<(Vec<Equation>, ImputationRound)> {
         let mut equations = Vec::with_capacity(self.visits.len());
         let mut columns = BTreeMap::new();
         let mut largest: f64 = 0.0;
@@ -288,6 +308,7 @@ impl Chain<'_> {
                 largest = largest.max(change);
                 columns.insert(self.names[column].clone(), ImputedColumn { mean, deviation });
             }
+            visited.tell(now.len())?;
             rest = later;
         }
         Ok((equations, ImputationRound { largest_change: largest, columns }))
@@ -297,7 +318,11 @@ impl Chain<'_> {
 impl IterativeImputer {
     /// The fitted chain, and what it put into the training rows, by column.
     #[allow(clippy::type_complexity, reason = "rows and values, by column")]
-    fn chain(&self, train: &Dataset<Train>) -> Result<(FittedIterativeImputer, Vec<Vec<(usize, f64)>>)> {
+    fn chain(
+        &self,
+        train: &Dataset<Train>,
+        progress: &mut dyn Progress,
+    ) -> Result<(FittedIterativeImputer, Vec<Vec<(usize, f64)>>)> {
         self.check()?;
         let layout = train.layout();
         let mut names =
@@ -312,13 +337,15 @@ impl IterativeImputer {
         let ids = if self.draws() { train.row_ids() } else { Vec::new() };
         let visits = self.visits(&table.missing);
         let mut chain = Chain { recipe: self, table, names: &names, visits, ids };
+        let total = self.max_iter.saturating_mul(names.len());
+        let mut visited = Visited { done: 0, total, progress };
         let (mut equations, mut rounds) = (Vec::new(), Vec::new());
         let mut converged = false;
         while rounds.len() < self.max_iter && !converged {
             if !rounds.is_empty() {
                 chain.table.refresh();
             }
-            let (fitted, done) = chain.round(rounds.len())?;
+            let (fitted, done) = chain.round(rounds.len(), &mut visited)?;
             converged = !self.draws() && done.largest_change < self.tol * chain.table.scale;
             if pmm {
                 equations.clear();
@@ -340,22 +367,52 @@ impl IterativeImputer {
     }
 }
 
-impl Fit for IterativeImputer {
-    type Fitted = FittedIterativeImputer;
-
-    fn fit(&self, train: &Dataset<Train>) -> Result<FittedIterativeImputer> {
-        Ok(self.chain(train)?.0)
+impl IterativeImputer {
+    /// As [`fit`](Fit::fit), and tells of each column that was visited: `max_iter` times as many as there are columns, or
+    /// fewer when the chain settles before. Columns without gaps that stand in a row are fitted together, and told of together.
+    /// To choose columns, give it [`train.on(columns)`](Dataset::on).
+    ///
+    /// # Errors
+    ///
+    /// As above, and [`Cancelled`](mlsys_core::ErrorKind::Cancelled).
+    pub fn fit_with(
+        &self,
+        train: &Dataset<Train>,
+        progress: &mut dyn Progress,
+    ) -> Result<FittedIterativeImputer> {
+        Ok(self.chain(train, progress)?.0)
     }
-}
 
-impl FitTransform for IterativeImputer {
-    fn fit_transform(&self, train: Dataset<Train>) -> Result<(FittedIterativeImputer, Dataset<Train>)> {
-        let (fitted, fills) = self.chain(&train)?;
+    /// As [`fit_transform`](FitTransform::fit_transform), and tells of each column as [`fit_with`](Self::fit_with) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`fit_with`](Self::fit_with).
+    pub fn fit_transform_with(
+        &self,
+        train: Dataset<Train>,
+        progress: &mut dyn Progress,
+    ) -> Result<(FittedIterativeImputer, Dataset<Train>)> {
+        let (fitted, fills) = self.chain(&train, progress)?;
         // Without draws they are the same, and rows of no weight are filled as well.
         let filled = match self.draws() {
             true => train.with_batch(fitted.fill(train.batch(), &fitted.read(train.batch())?, &fills)?)?,
             false => train.apply(&fitted)?,
         };
         Ok((fitted, filled))
+    }
+}
+
+impl Fit for IterativeImputer {
+    type Fitted = FittedIterativeImputer;
+
+    fn fit(&self, train: &Dataset<Train>) -> Result<FittedIterativeImputer> {
+        self.fit_with(train, &mut silent)
+    }
+}
+
+impl FitTransform for IterativeImputer {
+    fn fit_transform(&self, train: Dataset<Train>) -> Result<(FittedIterativeImputer, Dataset<Train>)> {
+        self.fit_transform_with(train, &mut silent)
     }
 }
