@@ -2,7 +2,9 @@
 
 mod ampute;
 mod catalogue;
+mod chain;
 mod chained;
+mod class_equation;
 mod constant_imputer;
 mod delete;
 mod diagnose;
@@ -20,6 +22,8 @@ mod multiple_imputer;
 mod ordered_fill;
 mod pool;
 mod register;
+mod regress;
+mod variable;
 
 pub use ampute::{Ampute, AmputeBy};
 pub use catalogue::catalogue;
@@ -33,7 +37,7 @@ pub use diagnose::{
     mar_evidence,
 };
 pub use fitted_imputer::{FittedImputer, Indicators};
-pub use fitted_iterative_imputer::{FittedIterativeImputer, ImputationRound, ImputedColumn};
+pub use fitted_iterative_imputer::{FittedIterativeImputer, ImputationRound, ImputedCategory, ImputedColumn};
 pub use fitted_knn_imputer::FittedKnnImputer;
 pub use iterative_imputer::{ImputationMethod, ImputationOrder, IterativeImputer, Matching};
 pub use knn_imputer::{KnnImputer, KnnMetric, KnnWeights};
