@@ -1,7 +1,6 @@
 //! Composition: steps one after another, limited to columns, resampled in between, chosen at run time.
 
 use std::any::type_name;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -165,17 +164,7 @@ impl<A> On<A> {
 
     /// The same columns with every other feature ignored.
     pub(crate) fn layout(&self, layout: &Layout) -> Result<Layout> {
-        let chosen: BTreeSet<String> = self.columns.resolve(layout)?.into_iter().collect();
-        let mut limited = layout.clone();
-        let others = layout.features().into_iter().filter(|name| !chosen.contains(*name));
-        limited.roles.ignored.extend(others.map(str::to_owned));
-        limited.chosen = true;
-        Ok(limited)
-    }
-
-    fn limit(&self, train: &Dataset<Train>) -> Result<Dataset<Train>> {
-        let layout = self.layout(train.layout())?;
-        train.with_roles(layout.roles, true)
+        self.columns.limit(layout)
     }
 }
 
@@ -183,13 +172,13 @@ impl<A: Fit> Fit for On<A> {
     type Fitted = A::Fitted;
 
     fn fit(&self, train: &Dataset<Train>) -> Result<Self::Fitted> {
-        self.inner.fit(&self.limit(train)?).map_err(|e| named::<A>(e, "fitting"))
+        self.inner.fit(&train.on(self.columns.clone())?).map_err(|e| named::<A>(e, "fitting"))
     }
 }
 
 impl<A: FitTransform<Fitted: Transform>> FitTransform for On<A> {
     fn fit_transform(&self, train: Dataset<Train>) -> Result<(Self::Fitted, Dataset<Train>)> {
-        let limited = self.limit(&train)?;
+        let limited = train.on(self.columns.clone())?;
         let (fitted, mut out) = self.inner.fit_transform(limited).map_err(|e| named::<A>(e, "fitting"))?;
         let mut roles = out.roles().clone();
         // Give back only what was taken: columns that the user ignored stay ignored.

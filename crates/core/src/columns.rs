@@ -1,5 +1,7 @@
 //! Which columns a step works on.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Kind, Layout, Result};
@@ -98,6 +100,16 @@ impl Columns {
             }
         }
         Ok(columns)
+    }
+
+    /// The same columns with every other feature ignored.
+    pub(crate) fn limit(&self, layout: &Layout) -> Result<Layout> {
+        let chosen: BTreeSet<String> = self.resolve(layout)?.into_iter().collect();
+        let mut limited = layout.clone();
+        let others = layout.features().into_iter().filter(|name| !chosen.contains(*name));
+        limited.roles.ignored.extend(others.map(str::to_owned));
+        limited.chosen = true;
+        Ok(limited)
     }
 }
 

@@ -13,7 +13,9 @@ use ndarray::{Array2, ArrayViewMut1, Axis};
 use rayon::prelude::*;
 
 use crate::partition::{Partition, Test, Train, Unsplit, Validation};
-use crate::{Coded, Error, ErrorKind, Fold, Layout, Result, Role, Roles, Transform, column, first_error};
+use crate::{
+    Coded, Columns, Error, ErrorKind, Fold, Layout, Result, Role, Roles, Transform, column, first_error,
+};
 
 /// A table and the part each column plays. `P` says what the rows may be used for.
 ///
@@ -252,6 +254,27 @@ impl<P: Partition> Dataset<P> {
     /// The names of the features, in the table's order.
     pub fn features(&self) -> Vec<&str> {
         self.layout.features()
+    }
+
+    /// The same rows as a step under [`.on(columns)`](crate::Fit::on) sees them: every other feature is ignored, and the chosen ones
+    /// are taken, or refused, by what fits them. For what is done to a dataset by hand.
+    ///
+    /// # Errors
+    ///
+    /// As [`Columns::resolve`](crate::Columns::resolve).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use mlsys_core::{Dataset, arrow::array::{Int64Array, RecordBatch}};
+    ///
+    /// let column = || Arc::new(Int64Array::from(vec![1, 2])) as _;
+    /// let data = Dataset::new(RecordBatch::try_from_iter([("a", column()), ("b", column())])?)?;
+    /// assert_eq!(data.on(["b"])?.features(), ["b"]);
+    /// # Ok::<(), mlsys_core::Error>(())
+    /// ```
+    pub fn on(&self, columns: impl Into<Columns>) -> Result<Self> {
+        let layout = columns.into().limit(&self.layout)?;
+        self.with_roles(layout.roles, true)
     }
 
     /// The same rows with another layout of the same schema.

@@ -1,69 +1,22 @@
 //! The table that chained equations fill, and the sums of products that their regressions need.
 
+use std::ops::Range;
+
 use mlsys_core::arrow::buffer::ScalarBuffer;
-use mlsys_core::{Dataset, Error, Result, Train, column, first_error};
-use mlsys_stats::solve::{BayesianRidge, Cholesky, RegressionSums};
+use mlsys_core::{Coded, Dataset, Error, Result, Train, column, first_error};
+use mlsys_stats::solve::add_products;
 use rayon::prelude::*;
 
-use crate::Matching;
-use crate::draws::{Visit, chi_square, normal};
-use crate::equation::{Donors, Equation, Finish};
+use crate::class_equation::ClassEquation;
+use crate::draws::Visit;
+use crate::equation::Equation;
 use crate::fitted_imputer::all_missing;
+use crate::variable::{Variable, places};
 
 /// Rows whose products are added while they are in the nearest cache.
 const BLOCK: usize = 256;
 /// Rows that one thread takes; fixed, so that sums are merged in the same order on any threads.
-const CHUNK: usize = 8192;
-
-/// The sums over the rows in which a column has a value, for its regression.
-struct ColumnSums {
-    column: usize,
-    others: Vec<usize>,
-    sums: Vec<f64>,
-    p: usize,
-}
-
-impl ColumnSums {
-    fn new(table: &ChainTable, column: usize) -> Self {
-        let p = table.columns.len();
-        let others = (0..p).filter(|&k| k != column).collect();
-        Self { column, others, sums: table.observed_products(column), p }
-    }
-
-    fn at(&self, i: usize, j: usize) -> f64 {
-        self.sums[i.min(j) * (self.p + 1) + i.max(j)]
-    }
-
-    fn weight(&self) -> f64 {
-        self.at(self.p, self.p)
-    }
-
-    fn mean(&self, i: usize) -> f64 {
-        self.at(i, self.p) / self.weight()
-    }
-
-    fn centred(&self, i: usize, j: usize) -> f64 {
-        self.at(i, j) - self.at(i, self.p) * self.at(j, self.p) / self.weight()
-    }
-
-    fn gram(&self) -> Vec<f64> {
-        let pairs = self.others.iter().flat_map(|&i| self.others.iter().map(move |&j| (i, j)));
-        pairs.map(|(i, j)| self.centred(i, j)).collect()
-    }
-
-    fn xty(&self) -> Vec<f64> {
-        self.others.iter().map(|&k| self.centred(k, self.column)).collect()
-    }
-
-    /// The equation of coefficients, through the means.
-    fn equation(&self, beta: &[f64]) -> Equation {
-        let mut coefficients = vec![0.0; self.p];
-        self.others.iter().zip(beta).for_each(|(&k, b)| coefficients[k] = *b);
-        let means = self.others.iter().zip(beta).map(|(&k, b)| b * self.mean(k));
-        let intercept = self.mean(self.column) - means.sum::<f64>();
-        Equation { column: self.column, intercept, coefficients, finish: Finish::Prediction }
-    }
-}
+pub(crate) const CHUNK: usize = 8192;
 
 /// What imputing a column once did.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -73,10 +26,15 @@ pub(crate) struct Change {
     pub deviation: f64,
 }
 
+/// What imputing a category once did: the weight of the gaps whose class changed, and of each class.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ClassChange {
+    pub changed: f64,
+    pub classes: Vec<f64>,
+}
+
 /// The sums over some rows that imputing a column makes.
 struct Part {
-    values: Vec<f64>,
-    exact: Option<Vec<f64>>,
     largest: f64,
     weight: f64,
     sum: f64,
@@ -85,84 +43,94 @@ struct Part {
     growth: Vec<f64>,
 }
 
-/// Centred columns, their gaps filled as far as the chain has come.
+/// A column of the table as it is read.
+struct Read {
+    variable: Variable,
+    columns: Vec<Vec<f64>>,
+    codes: Vec<u32>,
+    scale: f64,
+    gaps: Vec<usize>,
+}
+
+/// The columns of the regressions, their gaps filled as far as the chain has come.
 #[derive(Debug, Clone)]
 pub(crate) struct ChainTable {
-    rows: usize,
-    columns: Vec<Vec<f64>>,
-    pub centers: Vec<f64>,
-    /// Where each column is missing.
+    pub rows: usize,
+    pub variables: Vec<Variable>,
+    /// The columns of each variable: a centred number, or the indicators of classes.
+    pub places: Vec<Range<usize>>,
+    pub columns: Vec<Vec<f64>>,
+    /// The class of each row, of categories.
+    pub codes: Vec<Vec<u32>>,
+    /// Where each variable is missing.
     pub gaps: Vec<Vec<usize>>,
-    /// Where a column has a value, if these are the fewer.
+    /// Where a variable has a value, if these are the fewer.
     observed: Vec<Option<Vec<usize>>>,
-    weights: Option<Vec<f64>>,
-    /// The total weight of each column's gaps.
+    pub weights: Option<Vec<f64>>,
+    /// The total weight of each variable's gaps.
     pub missing: Vec<f64>,
     /// The largest magnitude observed.
     pub scale: f64,
     /// Σ w (z, 1)(z, 1)', the upper triangle.
     sums: Vec<f64>,
-    /// The columns as they were, if values are taken from them.
-    raw: Vec<ScalarBuffer<f64>>,
-    /// What was put into each column's gaps, if that is a value that was there.
+    /// The numbers as they were, if values are taken from them.
+    pub raw: Vec<Option<ScalarBuffer<f64>>>,
+    /// What was put into each variable's gaps, if that is a value that was there.
     exact: Vec<Vec<f64>>,
 }
 
 impl ChainTable {
-    /// Columns whose gaps hold their means. Rows of no weight are left out.
-    pub fn new(train: &Dataset<Train>, names: &[String], keep_raw: bool) -> Result<Self> {
+    /// Columns whose gaps hold their means or most frequent classes. Rows of no weight are left out.
+    pub fn new(train: &Dataset<Train>, names: &[String], keep_raw: bool, max_classes: usize) -> Result<Self> {
         let all = train.weights()?;
         let kept: Option<Vec<usize>> = all
             .as_ref()
             .filter(|w| w.contains(&0.0))
             .map(|w| (0..w.len()).filter(|&row| w[row] > 0.0).collect());
         let weights: Option<Vec<f64>> = all.map(|w| w.iter().copied().filter(|&w| w > 0.0).collect());
-        let read = |name: &String| -> Result<(Vec<f64>, f64, f64, Vec<usize>)> {
-            let values = column::finite_or_missing(name, train.column(name)?)?;
-            let values: Vec<f64> = match &kept {
-                Some(rows) => rows.iter().map(|&row| values[row]).collect(),
-                None => values.to_vec(),
-            };
-            let scale = values.iter().filter(|x| !x.is_nan()).fold(0.0, |most: f64, x| most.max(x.abs()));
-            let center = mean(&values, weights.as_deref()).ok_or_else(|| all_missing(name))?;
-            if !center.is_finite() {
-                return Err(overflow(name));
-            }
-            let gaps = (0..values.len()).filter(|&row| values[row].is_nan()).collect();
-            let centred = values.iter().map(|x| if x.is_nan() { 0.0 } else { x - center }).collect();
-            Ok((centred, center, scale, gaps))
+        let read = |name: &String| match train.layout().kind(name)?.is_number() {
+            true => read_number(train, name, kept.as_deref(), weights.as_deref()),
+            false => read_classes(train, name, kept.as_deref(), weights.as_deref(), max_classes),
         };
-        let read: Vec<_> = first_error(names.par_iter().map(read).collect())?;
+        let read: Vec<Read> = first_error(names.par_iter().map(read).collect())?;
         let rows = weights.as_ref().map_or(train.n_rows(), Vec::len);
         let mut table = Self {
             rows,
+            variables: Vec::new(),
+            places: Vec::new(),
             columns: Vec::new(),
-            centers: Vec::new(),
+            codes: Vec::new(),
             gaps: Vec::new(),
             observed: Vec::new(),
             missing: Vec::new(),
             scale: 0.0,
             sums: Vec::new(),
-            raw: Vec::new(),
+            raw: vec![None; names.len()],
             exact: vec![Vec::new(); names.len()],
             weights,
         };
-        for (centred, center, scale, gaps) in read {
+        for Read { variable, columns, codes, scale, gaps } in read {
             table.missing.push(table.weight_of(&gaps));
             table.observed.push((gaps.len() > rows / 2).then(|| except(&gaps, rows)));
-            table.columns.push(centred);
-            table.centers.push(center);
+            table.variables.push(variable);
+            table.columns.extend(columns);
+            table.codes.push(codes);
             table.gaps.push(gaps);
             table.scale = table.scale.max(scale);
         }
+        table.places = places(&table.variables);
         if keep_raw {
-            let read = |name: &String| column::finite_or_missing(name, train.column(name)?);
-            table.raw = first_error(names.iter().map(read).collect())?;
+            let read = |(name, variable): (&String, &Variable)| match variable {
+                Variable::Number { .. } => column::finite_or_missing(name, train.column(name)?).map(Some),
+                Variable::Classes { .. } => Ok(None),
+            };
+            table.raw = first_error(names.iter().zip(&table.variables).map(read).collect())?;
         }
         table.refresh();
         let p = table.columns.len();
-        match (0..p).find(|&i| !table.sums[i * (p + 1) + i].is_finite()) {
-            Some(i) => Err(overflow(&names[i])),
+        let fine = |place: &Range<usize>| place.clone().all(|i| table.sums[i * (p + 1) + i].is_finite());
+        match table.places.iter().position(|place| !fine(place)) {
+            Some(variable) => Err(overflow(&names[variable])),
             None => Ok(table),
         }
     }
@@ -174,13 +142,23 @@ impl ChainTable {
         }
     }
 
-    /// What is in the gaps of a column.
-    pub fn fills(&self, column: usize) -> Vec<(usize, f64)> {
-        let (gaps, filled) = (&self.gaps[column], &self.columns[column]);
-        if self.exact[column].len() == gaps.len() {
-            return gaps.iter().copied().zip(self.exact[column].iter().copied()).collect();
+    /// The rows in which a variable has a value.
+    pub fn observed_rows(&self, variable: usize) -> Vec<usize> {
+        self.observed[variable].clone().unwrap_or_else(|| except(&self.gaps[variable], self.rows))
+    }
+
+    /// What is in the gaps of a variable: numbers, or the codes of classes.
+    pub fn fills(&self, variable: usize) -> Vec<(usize, f64)> {
+        let gaps = &self.gaps[variable];
+        let Variable::Number { center } = &self.variables[variable] else {
+            let codes = &self.codes[variable];
+            return gaps.iter().map(|&row| (row, f64::from(codes[row]))).collect();
+        };
+        let filled = &self.columns[self.places[variable].start];
+        if self.exact[variable].len() == gaps.len() {
+            return gaps.iter().copied().zip(self.exact[variable].iter().copied()).collect();
         }
-        gaps.iter().map(|&row| (row, filled[row] + self.centers[column])).collect()
+        gaps.iter().map(|&row| (row, filled[row] + center)).collect()
     }
 
     /// Adds all products anew: after many small updates their rounding errors would add up.
@@ -189,7 +167,7 @@ impl ChainTable {
     }
 
     /// Rows of a chunk: more where the sums themselves are large.
-    fn chunk(&self) -> usize {
+    pub fn chunk(&self) -> usize {
         CHUNK.max(BLOCK * self.columns.len().div_ceil(8))
     }
 
@@ -236,170 +214,86 @@ impl ChainTable {
         sums
     }
 
-    /// The sums over the rows in which a column is not missing.
-    fn observed_products(&self, column: usize) -> Vec<f64> {
-        if self.gaps[column].is_empty() {
+    /// The sums over the rows in which a variable is not missing.
+    pub fn observed_products(&self, variable: usize) -> Vec<f64> {
+        if self.gaps[variable].is_empty() {
             return self.sums.clone();
         }
-        if let Some(rows) = &self.observed[column] {
+        if let Some(rows) = &self.observed[variable] {
             return self.products(Some(rows));
         }
-        let mut sums = self.products(Some(&self.gaps[column]));
+        let mut sums = self.products(Some(&self.gaps[variable]));
         sums.iter_mut().zip(&self.sums).for_each(|(without, all)| *without = all - *without);
         sums
     }
 
-    /// The regression of a column on all others, over the rows in which it is not missing.
-    pub fn regress(&self, column: usize) -> Result<Equation> {
-        let sums = ColumnSums::new(self, column);
-        Ok(sums.equation(&self.ridge(&sums)?.coefficients))
-    }
-
-    fn ridge(&self, sums: &ColumnSums) -> Result<BayesianRidge> {
-        let (gram, xty, yty) = (sums.gram(), sums.xty(), sums.centred(sums.column, sums.column).max(0.0));
-        let regression = RegressionSums { gram: &gram, xty: &xty, yty, weight: sums.weight() };
-        BayesianRidge::fit(regression, |beta| Ok(self.residual(&sums.equation(beta))))
-    }
-
-    /// That regression with coefficients drawn from their posterior, and the noise that is left.
-    pub fn draw(&self, column: usize, visit: Visit) -> Result<Equation> {
-        let sums = ColumnSums::new(self, column);
-        let ridge = self.ridge(&sums)?;
-        let mut rng = visit.parameters();
-        // The mean of the column has a posterior of its own, without a prior.
-        let shift = normal(&mut rng) / (ridge.alpha * sums.weight()).sqrt();
-        let mut beta = ridge.coefficients.clone();
-        for (i, e) in ridge.eigen.values().iter().enumerate() {
-            let step = normal(&mut rng) / (ridge.alpha * e.max(0.0) + ridge.lambda).sqrt();
-            beta.iter_mut().zip(ridge.eigen.vector(i)).for_each(|(b, v)| *b += step * v);
-        }
-        let mut equation = sums.equation(&beta);
-        equation.intercept += shift;
-        equation.finish = Finish::Noise(ridge.alpha.sqrt().recip());
-        Ok(equation)
-    }
-
-    /// A regression drawn as in mice, and the rows from which values are taken.
-    pub fn match_means(
-        &self,
-        column: usize,
-        donors: usize,
-        matching: Matching,
-        visit: Visit,
-    ) -> Result<Equation> {
-        let sums = ColumnSums::new(self, column);
-        let (mut gram, mut beta) = (sums.gram(), sums.xty());
-        let p = beta.len();
-        for (i, &k) in sums.others.iter().enumerate() {
-            let variance = gram[i * p + i];
-            if variance > 1e-12 * sums.at(k, k) {
-                gram[i * p + i] = variance * (1.0 + 1e-5);
-                continue;
-            }
-            // A constant column has coefficient zero, whatever rounding made of it.
-            (0..p).for_each(|j| (gram[i * p + j], gram[j * p + i]) = (0.0, 0.0));
-            (gram[i * p + i], beta[i]) = (1.0, 0.0);
-        }
-        let factor = Cholesky::new(&gram, p)?;
-        factor.solve(&mut beta)?;
-        let fitted = sums.equation(&beta);
-        let mut rng = visit.parameters();
-        let df = (sums.weight() - p as f64 - 1.0).max(1.0);
-        let sigma = (self.residual(&fitted) / chi_square(df, &mut rng)).sqrt();
-        let shift = sigma * normal(&mut rng) / sums.weight().sqrt();
-        let mut step: Vec<f64> = (0..p).map(|_| sigma * normal(&mut rng)).collect();
-        factor.solve_upper(&mut step)?;
-        let drawn: Vec<f64> = beta.iter().zip(&step).map(|(b, s)| b + s).collect();
-        let mut drawn = sums.equation(&drawn);
-        drawn.intercept += shift;
-        let (of_donors, mut equation) = match matching {
-            Matching::Fitted => (fitted.clone(), fitted),
-            Matching::Mixed => (fitted, drawn),
-            Matching::Drawn => (drawn.clone(), drawn),
-        };
-        let numbers = equation.coefficients.iter().chain([&equation.intercept]);
-        if !numbers.into_iter().all(|b| b.is_finite()) {
-            let expected = "values of a smaller scale";
-            return Err(Error::invalid_value("regression", None, "coefficients that overflow", expected));
-        }
-        equation.finish = Finish::Donors(self.donors(&of_donors, donors));
-        Ok(equation)
-    }
-
-    /// What an equation predicts of the rows that have a value, with that value.
-    fn donors(&self, equation: &Equation, k: usize) -> Donors {
-        let column = equation.column;
-        let mut gaps = self.gaps[column].iter().peekable();
-        let rows: Vec<usize> = match &self.observed[column] {
-            Some(rows) => rows.clone(),
-            None => (0..self.rows).filter(|row| gaps.next_if(|gap| *gap == row).is_none()).collect(),
-        };
-        let predict = |rows: &[usize]| {
-            let mut predicted = vec![0.0; rows.len()];
-            equation.predict(&mut predicted, |k, i| self.columns[k][rows[i]]);
-            predicted
-        };
-        let predicted: Vec<Vec<f64>> = rows.par_chunks(CHUNK).map(predict).collect();
-        let raw = |row: usize| self.raw.get(column).map_or(self.columns[column][row], |raw| raw[row]);
-        let mut pairs: Vec<(f64, f64)> =
-            predicted.into_iter().flatten().zip(rows).map(|(predicted, row)| (predicted, raw(row))).collect();
-        // Equal pairs are equal whatever their order, so that the sort need not be stable.
-        pairs.par_sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-        let (predicted, values) = pairs.into_iter().unzip();
-        Donors { k, predicted, values }
-    }
-
-    /// The squares that an equation leaves, row by row.
-    fn residual(&self, equation: &Equation) -> f64 {
-        let gaps = &self.gaps[equation.column];
-        let chunk = self.chunk();
-        let part = |at: usize| {
-            let rows = at * chunk..self.rows.min((at + 1) * chunk);
-            let mut predicted = vec![0.0; rows.len()];
-            equation.predict(&mut predicted, |k, i| self.columns[k][rows.start + i]);
-            let mut left: Vec<f64> = predicted
-                .iter()
-                .zip(&self.columns[equation.column][rows.clone()])
-                .map(|(a, b)| a - b)
-                .collect();
-            let first = gaps.partition_point(|&row| row < rows.start);
-            gaps[first..]
-                .iter()
-                .take_while(|&&row| row < rows.end)
-                .for_each(|row| left[row - rows.start] = 0.0);
-            match &self.weights {
-                None => dot(&left, &left),
-                Some(w) => left.iter().zip(&w[rows]).map(|(x, w)| w * x * x).sum(),
-            }
-        };
-        let parts: Vec<f64> = (0..self.rows.div_ceil(chunk)).into_par_iter().map(part).collect();
-        parts.iter().sum()
-    }
-
-    /// Fills the gaps of an equation's column by it; `ids` are those of the rows.
+    /// Fills the gaps of an equation's variable by it; `ids` are those of the rows.
     pub fn impute(&mut self, equation: &Equation, visit: Visit, ids: &[u64]) -> Change {
-        let (p, j) = (self.columns.len(), equation.column);
-        let part = |rows: &[usize]| {
+        let variable = equation.column;
+        let (center, place) = (self.variables[variable].center(), self.places[variable].start);
+        let fill = |rows: &[usize]| {
             let mut values = vec![0.0; rows.len()];
             let exact = equation.fill(
+                place,
                 &mut values,
-                self.centers[j],
+                center,
                 |k, i| self.columns[k][rows[i]],
                 |i| visit.cell(ids.get(rows[i]).copied().unwrap_or_default()),
             );
+            (values, exact.unwrap_or_default())
+        };
+        let filled: Vec<(Vec<f64>, Vec<f64>)> = self.gaps[variable].par_chunks(CHUNK).map(fill).collect();
+        let (values, exact): (Vec<_>, Vec<_>) = filled.into_iter().unzip();
+        self.exact[variable] = exact.concat();
+        let Part { largest, weight, sum, squares, .. } = self.replace(variable, place, &values.concat());
+        let mean = sum / weight;
+        let deviation = (squares / weight - mean * mean).max(0.0).sqrt();
+        Change { largest, mean: center + mean, deviation }
+    }
+
+    /// Fills the gaps of a category.
+    pub fn impute_classes(&mut self, equation: &ClassEquation, visit: Visit, ids: &[u64]) -> ClassChange {
+        let variable = equation.column;
+        let place = self.places[variable].clone();
+        let fallback = self.variables[variable].most_frequent();
+        let fill = |rows: &[usize]| {
+            equation.fill(
+                rows.len(),
+                &place,
+                fallback,
+                |k, i| self.columns[k][rows[i]],
+                |i| visit.cell(ids.get(rows[i]).copied().unwrap_or_default()),
+            )
+        };
+        let filled: Vec<Vec<u32>> = self.gaps[variable].par_chunks(CHUNK).map(fill).collect();
+        let mut change = ClassChange { changed: 0.0, classes: vec![0.0; place.len() + 1] };
+        for (&row, new) in self.gaps[variable].iter().zip(filled.into_iter().flatten()) {
+            let weight = self.weights.as_ref().map_or(1.0, |w| w[row]);
+            let old = std::mem::replace(&mut self.codes[variable][row], new);
+            change.changed += if old == new { 0.0 } else { weight };
+            change.classes[new as usize] += weight;
+        }
+        if change.changed > 0.0 {
+            for (class, column) in place.enumerate() {
+                let is = |&row: &usize| self.codes[variable][row] as usize == class + 1;
+                let values: Vec<f64> =
+                    self.gaps[variable].iter().map(|r| f64::from(u8::from(is(r)))).collect();
+                self.replace(variable, column, &values);
+            }
+        }
+        change
+    }
+
+    /// Puts values into the gaps of one of a variable's columns, and into the sums of products.
+    fn replace(&mut self, variable: usize, j: usize, values: &[f64]) -> Part {
+        let p = self.columns.len();
+        let part = |(rows, values): (&[usize], &[f64])| {
             let old = &self.columns[j];
             let weight = |i: usize| self.weights.as_ref().map_or(1.0, |w| w[rows[i]]);
             let steps: Vec<f64> =
                 values.iter().enumerate().map(|(i, new)| weight(i) * (new - old[rows[i]])).collect();
-            let mut part = Part {
-                largest: 0.0,
-                weight: 0.0,
-                sum: 0.0,
-                squares: 0.0,
-                growth: vec![0.0; p + 1],
-                values: Vec::new(),
-                exact,
-            };
+            let mut part =
+                Part { largest: 0.0, weight: 0.0, sum: 0.0, squares: 0.0, growth: vec![0.0; p + 1] };
             for (i, (&new, &row)) in values.iter().zip(rows).enumerate() {
                 let w = weight(i);
                 part.largest = part.largest.max((new - old[row]).abs());
@@ -412,31 +306,95 @@ impl ChainTable {
             for (k, column) in self.columns.iter().enumerate().filter(|(k, _)| *k != j) {
                 part.growth[k] = steps.iter().zip(rows).map(|(step, &row)| step * column[row]).sum();
             }
-            part.values = values;
             part
         };
-        let parts: Vec<Part> = self.gaps[j].par_chunks(CHUNK).map(part).collect();
-        let (mut largest, mut weight, mut sum, mut squares): (f64, f64, f64, f64) = (0.0, 0.0, 0.0, 0.0);
-        let mut growth = vec![0.0; p + 1];
-        let mut rows = self.gaps[j].iter();
-        let mut exact = Vec::new();
+        let rows = &self.gaps[variable];
+        let parts: Vec<Part> = rows.par_chunks(CHUNK).zip(values.par_chunks(CHUNK)).map(part).collect();
+        let mut all = Part { largest: 0.0, weight: 0.0, sum: 0.0, squares: 0.0, growth: vec![0.0; p + 1] };
         for part in parts {
-            largest = largest.max(part.largest);
-            weight += part.weight;
-            sum += part.sum;
-            squares += part.squares;
-            growth.iter_mut().zip(&part.growth).for_each(|(sum, x)| *sum += x);
-            exact.extend(part.exact.into_iter().flatten());
-            part.values.iter().zip(rows.by_ref()).for_each(|(&new, &row)| self.columns[j][row] = new);
+            all.largest = all.largest.max(part.largest);
+            all.weight += part.weight;
+            all.sum += part.sum;
+            all.squares += part.squares;
+            all.growth.iter_mut().zip(&part.growth).for_each(|(sum, x)| *sum += x);
         }
-        for (k, growth) in growth.into_iter().enumerate() {
+        let column = &mut self.columns[j];
+        rows.iter().zip(values).for_each(|(&row, &new)| column[row] = new);
+        for (k, growth) in all.growth.iter().enumerate() {
             self.sums[j.min(k) * (p + 1) + j.max(k)] += growth;
         }
-        self.exact[j] = exact;
-        let mean = sum / weight;
-        let deviation = (squares / weight - mean * mean).max(0.0).sqrt();
-        Change { largest, mean: self.centers[j] + mean, deviation }
+        all
     }
+}
+
+/// The values of the rows that count.
+fn kept_values<T: Copy>(all: &[T], kept: Option<&[usize]>) -> Vec<T> {
+    match kept {
+        Some(rows) => rows.iter().map(|&row| all[row]).collect(),
+        None => all.to_vec(),
+    }
+}
+
+fn read_number(
+    train: &Dataset<Train>,
+    name: &str,
+    kept: Option<&[usize]>,
+    weights: Option<&[f64]>,
+) -> Result<Read> {
+    let values = kept_values(&column::finite_or_missing(name, train.column(name)?)?, kept);
+    let scale = values.iter().filter(|x| !x.is_nan()).fold(0.0, |most: f64, x| most.max(x.abs()));
+    let center = mean(&values, weights).ok_or_else(|| all_missing(name))?;
+    if !center.is_finite() {
+        return Err(overflow(name));
+    }
+    let gaps = (0..values.len()).filter(|&row| values[row].is_nan()).collect();
+    let centred = values.iter().map(|x| if x.is_nan() { 0.0 } else { x - center }).collect();
+    Ok(Read { variable: Variable::Number { center }, columns: vec![centred], codes: Vec::new(), scale, gaps })
+}
+
+fn read_classes(
+    train: &Dataset<Train>,
+    name: &str,
+    kept: Option<&[usize]>,
+    weights: Option<&[f64]>,
+    max_classes: usize,
+) -> Result<Read> {
+    let coded = Coded::new(name, train.column(name)?)?.sorted();
+    let mut codes = kept_values(&coded.codes, kept);
+    let mut totals = vec![0.0; coded.distinct.len()];
+    for (row, &code) in codes.iter().enumerate() {
+        if let Some(total) = totals.get_mut(code as usize) {
+            *total += weights.map_or(1.0, |w| w[row]);
+        }
+    }
+    // Classes of rows without weight are not known.
+    let there: Vec<usize> = (0..totals.len()).filter(|&class| totals[class] > 0.0).collect();
+    if there.is_empty() {
+        return Err(all_missing(name));
+    }
+    if there.len() > max_classes {
+        let expected = format!(
+            "a column of at most {max_classes}: group rare ones, leave it out, or raise `max_classes`"
+        );
+        return Err(Error::invalid_value(name, None, format!("{} classes", there.len()), expected));
+    }
+    let total: f64 = there.iter().map(|&class| totals[class]).sum();
+    if !total.is_finite() {
+        return Err(overflow(name));
+    }
+    let known = there.iter().map(|&class| coded.distinct[class].clone()).collect();
+    let variable =
+        Variable::Classes { known, shares: there.iter().map(|&class| totals[class] / total).collect() };
+    let mut place = vec![0; totals.len()];
+    there.iter().enumerate().for_each(|(new, &old)| place[old] = new as u32);
+    let gaps: Vec<usize> = (0..codes.len()).filter(|&row| codes[row] == Coded::MISSING).collect();
+    let start = variable.most_frequent();
+    codes.iter_mut().for_each(|code| *code = place.get(*code as usize).copied().unwrap_or(start));
+    let indicator = |class: usize| {
+        codes.iter().map(|&code| f64::from(u8::from(code as usize == class))).collect::<Vec<f64>>()
+    };
+    let columns = (1..there.len()).map(indicator).collect();
+    Ok(Read { variable, columns, codes, scale: 0.0, gaps })
 }
 
 fn overflow(column: &str) -> Error {
@@ -458,140 +416,4 @@ fn mean(values: &[f64], weights: Option<&[f64]>) -> Option<f64> {
 fn except(gaps: &[usize], rows: usize) -> Vec<usize> {
     let mut gaps = gaps.iter().peekable();
     (0..rows).filter(|row| gaps.next_if(|gap| *gap == row).is_none()).collect()
-}
-
-/// Adds the products of a block of rows to the upper triangle of the sums.
-fn add_products(
-    block: &[&[f64]],
-    weights: Option<&[f64]>,
-    length: usize,
-    sums: &mut [f64],
-    weighted: &mut Vec<f64>,
-) {
-    let p = block.len();
-    for (i, z) in block.iter().enumerate() {
-        let left = match weights {
-            None => z,
-            Some(weights) => {
-                weighted.clear();
-                weighted.extend(z.iter().zip(weights).map(|(z, w)| z * w));
-                weighted.as_slice()
-            }
-        };
-        let row = &mut sums[i * (p + 1)..(i + 1) * (p + 1)];
-        let mut j = i;
-        while j + 4 <= p {
-            let found = dot4(left, [block[j], block[j + 1], block[j + 2], block[j + 3]]);
-            row[j..j + 4].iter_mut().zip(found).for_each(|(sum, x)| *sum += x);
-            j += 4;
-        }
-        (j..p).for_each(|j| row[j] += dot(left, block[j]));
-        row[p] += left.iter().sum::<f64>();
-    }
-    sums[p * (p + 1) + p] += weights.map_or(length as f64, |w| w.iter().sum());
-}
-
-/// Sums in eight lanes, which the compiler can vectorise.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut lanes = [0.0; 8];
-    let (a_blocks, b_blocks) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f64 = a_blocks.remainder().iter().zip(b_blocks.remainder()).map(|(a, b)| a * b).sum();
-    for (a, b) in a_blocks.zip(b_blocks) {
-        for lane in 0..8 {
-            lanes[lane] += a[lane] * b[lane];
-        }
-    }
-    lanes.iter().sum::<f64>() + rest
-}
-
-/// Four of them with one left side, which is read once.
-fn dot4(a: &[f64], b: [&[f64]; 4]) -> [f64; 4] {
-    let mut lanes = [[0.0; 4]; 4];
-    let blocks = a.len() / 4 * 4;
-    let [b0, b1, b2, b3] = b.map(|b| b[..blocks].chunks_exact(4));
-    for ((((a, b0), b1), b2), b3) in a[..blocks].chunks_exact(4).zip(b0).zip(b1).zip(b2).zip(b3) {
-        for lane in 0..4 {
-            lanes[0][lane] += a[lane] * b0[lane];
-            lanes[1][lane] += a[lane] * b1[lane];
-            lanes[2][lane] += a[lane] * b2[lane];
-            lanes[3][lane] += a[lane] * b3[lane];
-        }
-    }
-    let mut sums = lanes.map(|lanes| lanes.iter().sum::<f64>());
-    for (sum, b) in sums.iter_mut().zip(b) {
-        *sum += a[blocks..].iter().zip(&b[blocks..]).map(|(a, b)| a * b).sum::<f64>();
-    }
-    sums
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use mlsys_core::arrow::array::{Float64Array, RecordBatch};
-    use mlsys_core::seed;
-
-    use super::*;
-
-    /// y = 1 + 2 x + noise on x = 0..20, and a gap.
-    fn line() -> ChainTable {
-        let mut rng = seed::stream(5, 0);
-        let x: Vec<f64> = (0..21).map(f64::from).collect();
-        let y = x.iter().map(|x| (*x < 20.0).then(|| 1.0 + 2.0 * x + normal(&mut rng)));
-        let y = Float64Array::from_iter(y);
-        let columns = [("x", Arc::new(Float64Array::from(x)) as _, true), ("y", Arc::new(y) as _, true)];
-        let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
-        let train = Dataset::new(batch).unwrap().into_train_all();
-        ChainTable::new(&train, &["x".into(), "y".into()], true).unwrap()
-    }
-
-    fn variance(of: impl Fn(Visit) -> f64) -> f64 {
-        let n = 20_000;
-        let drawn: Vec<f64> = (0..n).map(|i| of(Visit::new(i, 0, "y"))).collect();
-        let mean = drawn.iter().sum::<f64>() / n as f64;
-        drawn.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n as f64
-    }
-
-    /// Four standard errors of the variance of 20,000 draws, of a kurtosis of 5 at most.
-    const TOLERANCE: f64 = 4.0 * 0.0142;
-
-    #[test]
-    fn regressions_of_mice_are_drawn_from_their_posterior() {
-        let table = line();
-        let at = |equation: &Equation, z: f64| equation.intercept + equation.coefficients[0] * z;
-        let sums = ColumnSums::new(&table, 1);
-        let (gram, mean) = (sums.gram()[0] * (1.0 + 1e-5), sums.mean(0));
-        let fitted = sums.equation(&[sums.xty()[0] / gram]);
-        // E σ*² = RSS / (df − 2) with df = 20 − 2.
-        let noise = table.residual(&fitted) / 16.0;
-        for z in [0.0, mean, 15.0] {
-            let draw = |visit| at(&table.match_means(1, 5, Matching::Mixed, visit).unwrap(), z);
-            let expected = noise * (1.0 / 20.0 + (z - mean) * (z - mean) / gram);
-            let found = variance(draw);
-            assert!((found / expected - 1.0).abs() < TOLERANCE, "{z}: {found} {expected}");
-        }
-        let still = table.match_means(1, 5, Matching::Fitted, Visit::new(3, 0, "y")).unwrap();
-        assert!((at(&still, 7.0) - at(&fitted, 7.0)).abs() < 1e-12);
-    }
-
-    #[test]
-    fn bayesian_regressions_are_drawn_from_their_posterior() {
-        let table = line();
-        let sums = ColumnSums::new(&table, 1);
-        let ridge = table.ridge(&sums).unwrap();
-        for z in [0.0, 15.0] {
-            let draw = |visit| {
-                let equation = table.draw(1, visit).unwrap();
-                equation.intercept + equation.coefficients[0] * z
-            };
-            let slope = 1.0 / (ridge.alpha * sums.gram()[0] + ridge.lambda);
-            let expected = 1.0 / (20.0 * ridge.alpha) + (z - sums.mean(0)).powi(2) * slope;
-            let found = variance(draw);
-            assert!((found / expected - 1.0).abs() < TOLERANCE, "{z}: {found} {expected}");
-        }
-        let Finish::Noise(noise) = table.draw(1, Visit::new(0, 0, "y")).unwrap().finish else {
-            panic!("no noise")
-        };
-        assert!((noise * noise * ridge.alpha - 1.0).abs() < 1e-12);
-    }
 }

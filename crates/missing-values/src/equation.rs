@@ -4,14 +4,34 @@ use mlsys_core::rand::rngs::ChaCha8Rng;
 use mlsys_core::seed::below;
 use serde::{Deserialize, Serialize};
 
+use crate::class_equation::ClassEquation;
 use crate::draws::normal;
+
+/// A regression of either kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Regression {
+    Number(Equation),
+    Classes(ClassEquation),
+}
+
+impl Regression {
+    /// Which variable it is of.
+    pub fn column(&self) -> usize {
+        match self {
+            Self::Number(equation) => equation.column,
+            Self::Classes(equation) => equation.column,
+        }
+    }
+}
 
 /// One regression of the chain, over centred columns: z_column = intercept + Σ coefficients z.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Equation {
+    /// Which variable.
     pub column: usize,
     pub intercept: f64,
-    /// One for each column, zero for its own.
+    /// One for each column of the regressions, zero for its own.
     pub coefficients: Vec<f64>,
     pub finish: Finish,
 }
@@ -91,11 +111,11 @@ impl Donors {
 }
 
 impl Equation {
-    /// What it says of rows; `value(column, i)` is what is known of the i-th of them. Where that overflows: the mean.
-    pub fn predict(&self, into: &mut [f64], value: impl Fn(usize, usize) -> f64) {
+    /// What it says of rows, of a variable whose column of the regressions is `own`; `value(column, i)` is what is known of the i-th of them. Where that overflows: the mean.
+    pub fn predict(&self, own: usize, into: &mut [f64], value: impl Fn(usize, usize) -> f64) {
         into.fill(self.intercept);
         for (k, &coefficient) in self.coefficients.iter().enumerate() {
-            if k != self.column {
+            if k != own {
                 into.iter_mut().enumerate().for_each(|(i, sum)| *sum += coefficient * value(k, i));
             }
         }
@@ -105,12 +125,13 @@ impl Equation {
     /// What it puts into rows; values that were there come back as they were, beside their distance to the mean.
     pub fn fill(
         &self,
+        own: usize,
         into: &mut [f64],
         center: f64,
         value: impl Fn(usize, usize) -> f64,
         cell: impl Fn(usize) -> ChaCha8Rng,
     ) -> Option<Vec<f64>> {
-        self.predict(into, value);
+        self.predict(own, into, value);
         match &self.finish {
             Finish::Prediction => None,
             Finish::Noise(deviation) => {

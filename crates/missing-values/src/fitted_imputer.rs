@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use mlsys_core::arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, UInt8Array, make_array};
+use mlsys_core::arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, RecordBatch, UInt8Array, UInt64Array, make_array,
+};
 use mlsys_core::arrow::array::{BooleanArray, Scalar};
 use mlsys_core::arrow::buffer::{BooleanBuffer, NullBuffer};
-use mlsys_core::arrow::compute::{cast, kernels::zip::zip};
+use mlsys_core::arrow::compute::{cast, concat, kernels::zip::zip, take};
 use mlsys_core::arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Schema, SchemaRef};
 use mlsys_core::input::{NewColumn, Replacement, Replacements, replace_columns, replace_fields};
 use mlsys_core::{
@@ -209,6 +211,25 @@ impl Transform for FittedImputer {
 }
 
 mlsys_core::artifact!(FittedImputer, "mlsys.FittedImputer", 1);
+
+/// A column of categories whose gaps have these classes: rows, and codes in `known`.
+pub(crate) fn filled_classes(
+    array: &ArrayRef,
+    target: &DataType,
+    known: &[Category],
+    fills: &[(usize, f64)],
+) -> Result<ArrayRef> {
+    let plain = cast(array, target)?;
+    if fills.is_empty() {
+        return Ok(plain);
+    }
+    // Categories that were not there while fitting stay: only gaps are taken from the known ones.
+    let known: Vec<Option<Category>> = known.iter().cloned().map(Some).collect();
+    let words = cast(&category::to_array(&known), target)?;
+    let mut from: Vec<u64> = (0..array.len() as u64).map(|row| row + known.len() as u64).collect();
+    fills.iter().for_each(|&(row, code)| from[row] = code as u64);
+    Ok(take(&concat(&[&words, &plain])?, &UInt64Array::from(from), None)?)
+}
 
 /// The error that a column has no values to fit on.
 pub(crate) fn all_missing(column: &str) -> Error {

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use mlsys_core::arrow::array::{ArrayRef, Float64Array, RecordBatch};
 use mlsys_core::arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use mlsys_core::arrow::compute::cast;
-use mlsys_core::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use mlsys_core::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use mlsys_core::hash::hash_u64;
 use mlsys_core::input::{NewColumn, Replacement, Replacements, replace_columns, replace_fields};
-use mlsys_core::{Error, InputColumn, Result, Transform, column, first_error};
+use mlsys_core::{Category, Error, InputColumn, Result, Transform, first_error};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::draws::Visit;
-use crate::equation::Equation;
-use crate::fitted_imputer::{indicator, output_fields, output_type};
+use crate::equation::Regression;
+use crate::fitted_imputer::{filled_classes, indicator, output_fields, output_type};
+use crate::variable::{Variable, places};
 
 /// Rows that are filled together on one thread.
 const PART: usize = 256;
@@ -30,14 +31,28 @@ pub struct ImputedColumn {
     pub deviation: f64,
 }
 
-/// How one round of the chain went.
+/// The classes that a round put into a category's gaps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ImputedCategory {
+    /// The share of the gaps that each class has, classes ascending.
+    pub shares: Vec<(Category, f64)>,
+    /// The share of the gaps whose class the round changed.
+    pub changed: f64,
+}
+
+/// How one round of the chain went. With weights, a row counts as often as its weight says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ImputationRound {
-    /// By how much a filled value changed at most.
+    /// By how much a filled number changed at most.
     pub largest_change: f64,
-    /// What was filled, for each column with gaps.
+    /// The share of all gaps in categories whose class changed; 0 without such gaps.
+    pub changed: f64,
+    /// What was filled, for each number with gaps.
     pub columns: BTreeMap<String, ImputedColumn>,
+    /// What was filled, for each category with gaps.
+    pub categories: BTreeMap<String, ImputedCategory>,
 }
 
 /// A fitted [`IterativeImputer`](crate::IterativeImputer): the regressions of every round, and how the chain went.
@@ -47,9 +62,9 @@ pub struct ImputationRound {
 pub struct FittedIterativeImputer {
     columns: Vec<InputColumn>,
     indicators: Vec<bool>,
-    centers: Vec<f64>,
-    /// For each round, or for the last one alone, the equations in the order of the columns visited.
-    equations: Vec<Vec<Equation>>,
+    variables: Vec<Variable>,
+    /// For each round, or for the last one alone, the regressions in the order of the columns visited.
+    equations: Vec<Vec<Regression>>,
     rounds: Vec<ImputationRound>,
     converged: bool,
     seed: u64,
@@ -59,11 +74,11 @@ impl FittedIterativeImputer {
     pub(crate) fn new(
         columns: Vec<InputColumn>,
         indicators: Vec<bool>,
-        centers: Vec<f64>,
-        (equations, rounds, converged): (Vec<Vec<Equation>>, Vec<ImputationRound>, bool),
+        variables: Vec<Variable>,
+        (equations, rounds, converged): (Vec<Vec<Regression>>, Vec<ImputationRound>, bool),
         seed: u64,
     ) -> Self {
-        Self { columns, indicators, centers, equations, rounds, converged, seed }
+        Self { columns, indicators, variables, equations, rounds, converged, seed }
     }
 
     /// How each round went, of the training rows.
@@ -76,29 +91,69 @@ impl FittedIterativeImputer {
         self.converged
     }
 
-    /// The mean of a column, with which the chain starts.
+    fn variable(&self, column: &str) -> Option<&Variable> {
+        self.variables.get(self.columns.iter().position(|input| input.name() == column)?)
+    }
+
+    /// The mean of a number, with which the chain starts.
     pub fn mean(&self, column: &str) -> Option<f64> {
-        let at = self.columns.iter().position(|input| input.name() == column)?;
-        self.centers.get(at).copied()
+        match self.variable(column)? {
+            Variable::Number { center } => Some(*center),
+            Variable::Classes { .. } => None,
+        }
+    }
+
+    /// The most frequent class of a category, with which the chain starts.
+    pub fn most_frequent(&self, column: &str) -> Option<&Category> {
+        let variable = self.variable(column)?;
+        match variable {
+            Variable::Number { .. } => None,
+            Variable::Classes { known, .. } => known.get(variable.most_frequent() as usize),
+        }
+    }
+
+    /// The classes of a category that were there, ascending.
+    pub fn classes(&self, column: &str) -> Option<&[Category]> {
+        match self.variable(column)? {
+            Variable::Number { .. } => None,
+            Variable::Classes { known, .. } => Some(known),
+        }
     }
 
     fn validate(&self) -> Result<()> {
         let p = self.columns.len();
         let (rounds, kept) = (self.rounds.len(), self.equations.len());
         let of_rounds = kept == rounds || kept == 1;
-        if [self.indicators.len(), self.centers.len()] != [p; 2] || kept == 0 || !of_rounds {
+        if [self.indicators.len(), self.variables.len()] != [p; 2] || kept.min(rounds) == 0 || !of_rounds {
             return Err(Error::artifact("has not one value for each column and round"));
         }
-        let fits = |equation: &Equation| {
-            let numbers = equation.coefficients.iter().chain([&equation.intercept]);
-            equation.column < p
-                && equation.coefficients.len() == p
-                && numbers.into_iter().all(|b| b.is_finite())
-                && equation.finish.is_valid()
+        let mut kinds = self.variables.iter().zip(&self.columns);
+        if let Some((_, input)) = kinds.find(|(variable, input)| !variable.is_valid(input.kind())) {
+            return Err(Error::artifact(format!(
+                "has a mean or classes of `{}` that are none",
+                input.name()
+            )));
+        }
+        let all: usize = self.variables.iter().map(Variable::width).sum();
+        let fits = |regression: &Regression| match (regression, self.variables.get(regression.column())) {
+            (Regression::Number(equation), Some(Variable::Number { .. })) => {
+                let numbers = equation.coefficients.iter().chain([&equation.intercept]);
+                equation.coefficients.len() == all
+                    && numbers.into_iter().all(|b| b.is_finite())
+                    && equation.finish.is_valid()
+            }
+            (Regression::Classes(equation), Some(variable @ Variable::Classes { .. })) => {
+                equation.is_valid(variable.width(), all)
+            }
+            _ => false,
         };
         let ascending = self.columns.windows(2).all(|pair| pair[0].name() < pair[1].name());
-        let complete = |round: &Vec<Equation>| round.len() == p && round.iter().all(fits);
-        if !ascending || !self.centers.iter().all(|x| x.is_finite()) || !self.equations.iter().all(complete) {
+        let complete = |round: &Vec<Regression>| {
+            let mut of: Vec<usize> = round.iter().map(Regression::column).collect();
+            of.sort_unstable();
+            of.into_iter().eq(0..p) && round.iter().all(fits)
+        };
+        if !ascending || !self.equations.iter().all(complete) {
             return Err(Error::artifact(
                 "has regressions of other columns, or of values that are not finite",
             ));
@@ -111,13 +166,18 @@ impl FittedIterativeImputer {
     }
 
     fn fields(&self, at: usize, input: &Field) -> Vec<FieldRef> {
-        output_fields(input, output_type(input.data_type(), true), false, self.indicators[at])
+        output_fields(input, self.output_type(at, input.data_type()), false, self.indicators[at])
     }
 
-    /// The columns, NaN where they are missing.
+    fn output_type(&self, at: usize, input: &DataType) -> DataType {
+        output_type(input, matches!(self.variables[at], Variable::Number { .. }))
+    }
+
+    /// The columns as numbers or codes of classes, NaN where they are missing.
     pub(crate) fn read(&self, batch: &RecordBatch) -> Result<Vec<ScalarBuffer<f64>>> {
-        let read = |input: &InputColumn| column::finite_or_missing(input.name(), input.find(batch)?);
-        first_error(self.columns.par_iter().map(read).collect())
+        let read =
+            |(input, variable): (&InputColumn, &Variable)| variable.read(input.name(), input.find(batch)?);
+        first_error(self.columns.par_iter().zip(&self.variables).map(read).collect())
     }
 
     /// The batch with its columns filled by these rows and values.
@@ -133,16 +193,22 @@ impl FittedIterativeImputer {
             .enumerate()
             .map(|(at, input)| {
                 let fields = self.fields(at, input.check(batch.schema_ref())?);
-                let target = output_type(input.find(batch)?.data_type(), true);
-                let filled: ScalarBuffer<f64> = if fills[at].is_empty() {
-                    values[at].clone()
-                } else {
-                    let mut filled = values[at].to_vec();
-                    fills[at].iter().for_each(|&(row, value)| filled[row] = value);
-                    filled.into()
-                };
-                let filled: ArrayRef = Arc::new(Float64Array::new(filled, None));
-                let mut arrays = vec![cast(&filled, &target)?];
+                let array = input.find(batch)?;
+                let target = self.output_type(at, array.data_type());
+                let mut arrays = vec![match &self.variables[at] {
+                    Variable::Classes { known, .. } => filled_classes(array, &target, known, &fills[at])?,
+                    Variable::Number { .. } => {
+                        let filled: ScalarBuffer<f64> = if fills[at].is_empty() {
+                            values[at].clone()
+                        } else {
+                            let mut filled = values[at].to_vec();
+                            fills[at].iter().for_each(|&(row, value)| filled[row] = value);
+                            filled.into()
+                        };
+                        let filled: ArrayRef = Arc::new(Float64Array::new(filled, None));
+                        cast(&filled, &target)?
+                    }
+                }];
                 if self.indicators[at] {
                     let there =
                         BooleanBuffer::collect_bool(batch.num_rows(), |row| !values[at][row].is_nan());
@@ -161,32 +227,59 @@ impl FittedIterativeImputer {
             .iter()
             .map(|values| (0..rows.len()).filter(|&i| values[rows[i]].is_nan()).collect())
             .collect();
-        let centred = |(values, center): (&ScalarBuffer<f64>, &f64)| -> Vec<f64> {
-            rows.iter().map(|&row| if values[row].is_nan() { 0.0 } else { values[row] - center }).collect()
-        };
-        let mut filled: Vec<Vec<f64>> = values.iter().zip(&self.centers).map(centred).collect();
+        let places = places(&self.variables);
+        let mut filled: Vec<Vec<f64>> = Vec::new();
+        for (values, variable) in values.iter().zip(&self.variables) {
+            let start = f64::from(variable.most_frequent());
+            let number = matches!(variable, Variable::Number { .. });
+            for place in 0..variable.width() {
+                let value = |&row: &usize| match values[row] {
+                    x if !x.is_nan() => variable.value(x, place),
+                    _ if number => 0.0,
+                    _ => variable.value(start, place),
+                };
+                filled.push(rows.iter().map(value).collect());
+            }
+        }
         let keys: Vec<u64> = rows.iter().map(|&row| content(values, row)).collect();
         let mut exact: Vec<Option<Vec<f64>>> = vec![None; values.len()];
         let mut predicted = Vec::with_capacity(rows.len());
         let last = self.equations.len().saturating_sub(1);
         for round in 0..self.rounds.len() {
-            for equation in &self.equations[round.min(last)] {
-                let at = equation.column;
-                let gaps = &gaps[at];
+            for regression in &self.equations[round.min(last)] {
+                let at = regression.column();
+                let (gaps, own, variable) = (&gaps[at], &places[at], &self.variables[at]);
                 if gaps.is_empty() {
                     continue;
                 }
                 let visit = Visit::new(self.seed, round, self.columns[at].name());
-                predicted.resize(gaps.len(), 0.0);
                 let value = |k: usize, i: usize| filled[k][gaps[i]];
-                exact[at] =
-                    equation.fill(&mut predicted, self.centers[at], value, |i| visit.cell(keys[gaps[i]]));
-                gaps.iter().zip(&predicted).for_each(|(&gap, &x)| filled[at][gap] = x);
+                let cell = |i: usize| visit.cell(keys[gaps[i]]);
+                match regression {
+                    Regression::Number(equation) => {
+                        predicted.resize(gaps.len(), 0.0);
+                        exact[at] = equation.fill(own.start, &mut predicted, variable.center(), value, cell);
+                        gaps.iter().zip(&predicted).for_each(|(&gap, &x)| filled[own.start][gap] = x);
+                    }
+                    Regression::Classes(equation) => {
+                        let classes = equation.fill(gaps.len(), own, variable.most_frequent(), value, cell);
+                        let codes: Vec<f64> = classes.into_iter().map(f64::from).collect();
+                        for (place, k) in own.clone().enumerate() {
+                            gaps.iter()
+                                .zip(&codes)
+                                .for_each(|(&gap, &code)| filled[k][gap] = variable.value(code, place));
+                        }
+                        exact[at] = Some(codes);
+                    }
+                }
             }
         }
         let back = |at: usize| match &exact[at] {
             Some(exact) => gaps[at].iter().zip(exact).map(|(&gap, &x)| (rows[gap], x)).collect(),
-            None => gaps[at].iter().map(|&gap| (rows[gap], filled[at][gap] + self.centers[at])).collect(),
+            None => {
+                let (filled, center) = (&filled[places[at].start], self.variables[at].center());
+                gaps[at].iter().map(|&gap| (rows[gap], filled[gap] + center)).collect()
+            }
         };
         (0..values.len()).map(back).collect()
     }

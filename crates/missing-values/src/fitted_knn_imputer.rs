@@ -2,17 +2,17 @@
 
 use std::sync::{Arc, OnceLock};
 
-use mlsys_core::arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, UInt64Array};
+use mlsys_core::arrow::array::{ArrayRef, Float64Array, RecordBatch};
 use mlsys_core::arrow::buffer::{BooleanBuffer, NullBuffer};
-use mlsys_core::arrow::compute::{cast, concat, take};
+use mlsys_core::arrow::compute::cast;
 use mlsys_core::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use mlsys_core::input::{NewColumn, Replacement, Replacements, replace_columns, replace_fields};
-use mlsys_core::{Category, Error, InputColumn, Result, Transform, category, first_error};
+use mlsys_core::{Category, Error, InputColumn, Result, Transform, first_error};
 use mlsys_neighbors::{Donors, Neighbor, NeighborIndex, PointReader, Points, Search};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::fitted_imputer::{indicator, output_fields, output_type};
+use crate::fitted_imputer::{filled_classes, indicator, output_fields, output_type};
 use crate::{KnnMetric, KnnWeights};
 
 /// Rows that are filled one after the other on one thread.
@@ -211,16 +211,7 @@ impl FittedKnnImputer {
             fills.iter().for_each(|&(row, value)| values[row] = value);
             return Ok(cast(&Float64Array::from(values), &target)?);
         };
-        let plain = cast(array, &target)?;
-        if fills.is_empty() {
-            return Ok(plain);
-        }
-        // Categories that were not there while fitting stay: only gaps are taken from the known ones.
-        let known: Vec<Option<Category>> = known.iter().cloned().map(Some).collect();
-        let words = cast(&category::to_array(&known), &target)?;
-        let mut from: Vec<u64> = (0..array.len() as u64).map(|row| row + known.len() as u64).collect();
-        fills.iter().for_each(|&(row, code)| from[row] = code as u64);
-        Ok(take(&concat(&[&words, &plain])?, &UInt64Array::from(from), None)?)
+        filled_classes(array, &target, known, fills)
     }
 }
 

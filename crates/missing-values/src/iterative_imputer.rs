@@ -1,16 +1,10 @@
 //! Imputation by chained equations.
 
-use std::collections::BTreeMap;
-
 use mlsys_core::seed::DEFAULT_SEED;
-use mlsys_core::{Dataset, Error, Fit, FitTransform, InputColumn, Kind, Result, Train, first_error};
-use rayon::prelude::*;
+use mlsys_core::{Dataset, Error, Fit, FitTransform, Progress, Result, Train, silent};
 use serde::{Deserialize, Serialize};
 
-use crate::chained::{ChainTable, Change};
-use crate::draws::Visit;
-use crate::equation::Equation;
-use crate::{FittedIterativeImputer, ImputationRound, ImputedColumn, Indicators};
+use crate::{FittedIterativeImputer, Indicators, chain};
 
 /// In which order [`IterativeImputer`] goes through the columns.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,12 +135,13 @@ impl ImputationMethod {
 #[serde(default, deny_unknown_fields)]
 #[must_use = "a recipe does nothing until it is fitted"]
 pub struct IterativeImputer {
-    max_iter: usize,
-    tol: f64,
-    method: ImputationMethod,
-    order: ImputationOrder,
-    indicators: Indicators,
-    seed: u64,
+    pub(crate) max_iter: usize,
+    pub(crate) tol: f64,
+    pub(crate) method: ImputationMethod,
+    pub(crate) order: ImputationOrder,
+    pub(crate) indicators: Indicators,
+    pub(crate) max_classes: usize,
+    pub(crate) seed: u64,
 }
 
 impl Default for IterativeImputer {
@@ -157,6 +152,7 @@ impl Default for IterativeImputer {
             method: ImputationMethod::default(),
             order: ImputationOrder::default(),
             indicators: Indicators::None,
+            max_classes: 50,
             seed: DEFAULT_SEED,
         }
     }
@@ -204,13 +200,22 @@ impl IterativeImputer {
         self
     }
 
-    fn check(&self) -> Result<()> {
+    /// How many classes a category may have.
+    pub fn max_classes(mut self, max_classes: usize) -> Self {
+        self.max_classes = max_classes;
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
         let name = "IterativeImputer";
         if self.max_iter == 0 {
             return Err(Error::invalid_parameter(name, "max_iter", 0, "1 or more"));
         }
         if !(self.tol.is_finite() && self.tol >= 0.0) {
             return Err(Error::invalid_parameter(name, "tol", self.tol, "0 or more"));
+        }
+        if self.max_classes == 0 {
+            return Err(Error::invalid_parameter(name, "max_classes", 0, "1 or more"));
         }
         if matches!(self.method, ImputationMethod::Pmm { donors: 0, .. }) {
             return Err(Error::invalid_parameter(name, "donors", 0, "1 or more"));
@@ -227,7 +232,7 @@ impl IterativeImputer {
     }
 
     /// The columns as they are visited; `missing` is in the order of their names.
-    fn visits(&self, missing: &[f64]) -> Vec<usize> {
+    pub(crate) fn visits(&self, missing: &[f64]) -> Vec<usize> {
         let mut order: Vec<usize> = (0..missing.len()).collect();
         match self.order {
             ImputationOrder::FewestMissing => order.sort_by(|&a, &b| missing[a].total_cmp(&missing[b])),
@@ -238,105 +243,39 @@ impl IterativeImputer {
     }
 }
 
-/// A chain under way.
-struct Chain<'a> {
-    recipe: &'a IterativeImputer,
-    table: ChainTable,
-    names: &'a [String],
-    visits: Vec<usize>,
-    ids: Vec<u64>,
-}
-
-impl Chain<'_> {
-    fn equation(&self, column: usize, visit: Visit) -> Result<Equation> {
-        match self.recipe.method {
-            ImputationMethod::BayesianRidge => self.table.regress(column),
-            ImputationMethod::BayesianRidgeDraw => self.table.draw(column, visit),
-            ImputationMethod::Pmm { donors, matching } => {
-                self.table.match_means(column, donors, matching, visit)
-            }
-        }
-    }
-
-    /// Fits and fills each column once.
-    fn round(&mut self, round: usize) -> Result<(Vec<Equation>, ImputationRound)> {
-        let mut equations = Vec::with_capacity(self.visits.len());
-        let mut columns = BTreeMap::new();
-        let mut largest: f64 = 0.0;
-        let visits = self.visits.clone();
-        let mut rest = visits.as_slice();
-        let visit = |names: &[String], column: usize| Visit::new(self.recipe.seed, round, &names[column]);
-        while let Some(&column) = rest.first() {
-            // Columns without gaps change nothing, so that those in a row are fitted at once.
-            let complete = rest.iter().take_while(|&&column| self.table.gaps[column].is_empty()).count();
-            let (now, later) = rest.split_at(complete.max(1));
-            let fit = |&column: &usize| self.equation(column, visit(self.names, column));
-            equations.extend(first_error::<_, Vec<_>>(now.par_iter().map(fit).collect())?);
-            if let (0, Some(equation)) = (complete, equations.last()) {
-                let visit = visit(self.names, column);
-                let Change { largest: change, mean, deviation } =
-                    self.table.impute(equation, visit, &self.ids);
-                if !(mean.is_finite() && deviation.is_finite()) {
-                    let expected = "of a smaller scale, or fewer rounds";
-                    return Err(Error::invalid_value(
-                        &self.names[column],
-                        None,
-                        "fills that overflow",
-                        expected,
-                    ));
-                }
-                largest = largest.max(change);
-                columns.insert(self.names[column].clone(), ImputedColumn { mean, deviation });
-            }
-            rest = later;
-        }
-        Ok((equations, ImputationRound { largest_change: largest, columns }))
-    }
-}
-
 impl IterativeImputer {
-    /// The fitted chain, and what it put into the training rows, by column.
-    #[allow(clippy::type_complexity, reason = "rows and values, by column")]
-    fn chain(&self, train: &Dataset<Train>) -> Result<(FittedIterativeImputer, Vec<Vec<(usize, f64)>>)> {
-        self.check()?;
-        let layout = train.layout();
-        let mut names =
-            layout.features_for("IterativeImputer", Kind::is_number, Kind::is_numeric, "numeric")?;
-        // Sums are over columns, whose order in the table must not matter.
-        names.sort_unstable();
-        if self.draws() {
-            train.refuse_weights("IterativeImputer with draws")?;
-        }
-        let pmm = matches!(self.method, ImputationMethod::Pmm { .. });
-        let table = ChainTable::new(train, &names, pmm)?;
-        let ids = if self.draws() { train.row_ids() } else { Vec::new() };
-        let visits = self.visits(&table.missing);
-        let mut chain = Chain { recipe: self, table, names: &names, visits, ids };
-        let (mut equations, mut rounds) = (Vec::new(), Vec::new());
-        let mut converged = false;
-        while rounds.len() < self.max_iter && !converged {
-            if !rounds.is_empty() {
-                chain.table.refresh();
-            }
-            let (fitted, done) = chain.round(rounds.len())?;
-            converged = !self.draws() && done.largest_change < self.tol * chain.table.scale;
-            if pmm {
-                equations.clear();
-            }
-            equations.push(fitted);
-            rounds.push(done);
-        }
-        let table = chain.table;
-        let indicators = table.gaps.iter().map(|gaps| match self.indicators {
-            Indicators::None => false,
-            Indicators::WhereMissing => !gaps.is_empty(),
-            Indicators::All => true,
-        });
-        let indicators = indicators.collect();
-        let fills = (0..names.len()).map(|column| table.fills(column)).collect();
-        let columns = InputColumn::all(layout, &names)?;
-        let chain = (equations, rounds, converged);
-        Ok((FittedIterativeImputer::new(columns, indicators, table.centers, chain, self.seed), fills))
+    /// As [`fit`](Fit::fit), and tells of each column that was visited: `max_iter` times as many as there are columns, or
+    /// fewer when the chain settles before. Columns without gaps that stand in a row are fitted together, and told of together.
+    /// To choose columns, give it [`train.on(columns)`](Dataset::on).
+    ///
+    /// # Errors
+    ///
+    /// As above, and [`Cancelled`](mlsys_core::ErrorKind::Cancelled).
+    pub fn fit_with(
+        &self,
+        train: &Dataset<Train>,
+        progress: &mut dyn Progress,
+    ) -> Result<FittedIterativeImputer> {
+        Ok(chain::run(self, train, progress)?.0)
+    }
+
+    /// As [`fit_transform`](FitTransform::fit_transform), and tells of each column as [`fit_with`](Self::fit_with) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`fit_with`](Self::fit_with).
+    pub fn fit_transform_with(
+        &self,
+        train: Dataset<Train>,
+        progress: &mut dyn Progress,
+    ) -> Result<(FittedIterativeImputer, Dataset<Train>)> {
+        let (fitted, fills) = chain::run(self, &train, progress)?;
+        // Without draws they are the same, and rows of no weight are filled as well.
+        let filled = match self.draws() {
+            true => train.with_batch(fitted.fill(train.batch(), &fitted.read(train.batch())?, &fills)?)?,
+            false => train.apply(&fitted)?,
+        };
+        Ok((fitted, filled))
     }
 }
 
@@ -344,18 +283,12 @@ impl Fit for IterativeImputer {
     type Fitted = FittedIterativeImputer;
 
     fn fit(&self, train: &Dataset<Train>) -> Result<FittedIterativeImputer> {
-        Ok(self.chain(train)?.0)
+        self.fit_with(train, &mut silent)
     }
 }
 
 impl FitTransform for IterativeImputer {
     fn fit_transform(&self, train: Dataset<Train>) -> Result<(FittedIterativeImputer, Dataset<Train>)> {
-        let (fitted, fills) = self.chain(&train)?;
-        // Without draws they are the same, and rows of no weight are filled as well.
-        let filled = match self.draws() {
-            true => train.with_batch(fitted.fill(train.batch(), &fitted.read(train.batch())?, &fills)?)?,
-            false => train.apply(&fitted)?,
-        };
-        Ok((fitted, filled))
+        self.fit_transform_with(train, &mut silent)
     }
 }

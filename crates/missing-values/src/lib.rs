@@ -2,7 +2,9 @@
 
 mod ampute;
 mod catalogue;
+mod chain;
 mod chained;
+mod class_equation;
 mod constant_imputer;
 mod delete;
 mod diagnose;
@@ -25,6 +27,8 @@ mod ordered_fill;
 mod pool;
 mod random_donor_imputer;
 mod register;
+mod regress;
+mod variable;
 
 pub use ampute::{Ampute, AmputeBy};
 pub use catalogue::catalogue;
@@ -39,7 +43,7 @@ pub use diagnose::{
 };
 pub use end_of_tail_imputer::{EndOfTailImputer, Tail, TailEnd};
 pub use fitted_imputer::{FittedImputer, Indicators};
-pub use fitted_iterative_imputer::{FittedIterativeImputer, ImputationRound, ImputedColumn};
+pub use fitted_iterative_imputer::{FittedIterativeImputer, ImputationRound, ImputedCategory, ImputedColumn};
 pub use fitted_knn_imputer::FittedKnnImputer;
 pub use grouped_imputer::{FittedGroupedImputer, GroupedImputer};
 pub use iterative_imputer::{ImputationMethod, ImputationOrder, IterativeImputer, Matching};

@@ -1,7 +1,10 @@
 //! Several tables, each filled by draws of its own.
 
+use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError};
+
 use mlsys_core::hash::hash_u64;
-use mlsys_core::{Dataset, Error, FitTransform, Result, Train, first_error};
+use mlsys_core::{Columns, Dataset, Error, Progress, Result, Step, Train, first_error, silent};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +19,7 @@ use crate::{FittedIterativeImputer, ImputationMethod, IterativeImputer};
 /// |---|---|---|---|
 /// | `tables` | 5 | 2 or more | completed tables, m |
 /// | `imputer` | `IterativeImputer` with [`ImputationMethod::pmm`] | methods that draw | one chain |
+/// | `on` | the numeric features | | which columns are filled and looked at |
 ///
 /// **Input** and **errors**: those of the imputer, and [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for fewer than 2 tables and for
 /// a method that does not draw: its tables would all be the same. **Output**: for each chain the completed training rows, and the fitted imputer, which fills new
@@ -48,17 +52,18 @@ use crate::{FittedIterativeImputer, ImputationMethod, IterativeImputer};
 ///
 /// D. Rubin, *Multiple Imputation for Nonresponse in Surveys*, 1987; van Buuren and Groothuis-Oudshoorn, *mice: Multivariate Imputation by
 /// Chained Equations in R*, 2011.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[must_use = "a recipe does nothing until it is used"]
 pub struct MultipleImputer {
     tables: usize,
     imputer: IterativeImputer,
+    columns: Option<Columns>,
 }
 
 impl Default for MultipleImputer {
     fn default() -> Self {
-        Self { tables: 5, imputer: IterativeImputer::new().method(ImputationMethod::pmm()) }
+        Self { tables: 5, imputer: IterativeImputer::new().method(ImputationMethod::pmm()), columns: None }
     }
 }
 
@@ -90,12 +95,32 @@ impl MultipleImputer {
         self
     }
 
+    /// Which features the chains fill and look at, as [`Fit::on`](mlsys_core::Fit::on) chooses them for a recipe.
+    pub fn on(mut self, columns: impl Into<Columns>) -> Self {
+        self.columns = Some(columns.into());
+        self
+    }
+
     /// Fills the training rows as often as there are tables.
     ///
     /// # Errors
     ///
     /// As above.
     pub fn impute(&self, train: &Dataset<Train>) -> Result<Vec<CompletedTable>> {
+        self.impute_with(train, &mut silent)
+    }
+
+    /// As [`impute`](Self::impute), and tells of each column that a chain visited, of all chains together: `tables` ·
+    /// `max_iter` times as many as there are columns.
+    ///
+    /// # Errors
+    ///
+    /// As [`impute`](Self::impute), and [`Cancelled`](mlsys_core::ErrorKind::Cancelled).
+    pub fn impute_with(
+        &self,
+        train: &Dataset<Train>,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<CompletedTable>> {
         let name = "MultipleImputer";
         if self.tables < 2 {
             return Err(Error::invalid_parameter(name, "tables", self.tables, "2 or more"));
@@ -103,11 +128,46 @@ impl MultipleImputer {
         if !self.imputer.draws() {
             return Err(Error::invalid_parameter(name, "method", "BayesianRidge", "one that draws"));
         }
+        let chosen = match &self.columns {
+            None => train.clone(),
+            Some(columns) => train.on(columns.clone())?,
+        };
+        let told = Mutex::new(Told { progress, done: 0, cancelled: None });
         let table = |table: usize| {
             let imputer = self.imputer.seed(hash_u64(table as u64, self.imputer.seeded()));
-            let (fitted, data) = imputer.fit_transform(train.clone())?;
-            Ok(CompletedTable { data, fitted })
+            let mut tell = |step: Step| {
+                told.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .step(step.total.saturating_mul(self.tables))
+            };
+            let (fitted, data) = imputer.fit_transform_with(chosen.clone(), &mut tell)?;
+            // Features that were not chosen are features again.
+            Ok(CompletedTable { data: train.with_batch(data.batch().clone())?, fitted })
         };
-        first_error((0..self.tables).into_par_iter().map(table).collect())
+        let completed = first_error((0..self.tables).into_par_iter().map(table).collect());
+        match told.into_inner().unwrap_or_else(PoisonError::into_inner).cancelled {
+            Some(step) => Err(step.cancelled("imputing several tables")),
+            None => completed,
+        }
+    }
+}
+
+/// What the chains tell, one at a time.
+struct Told<'a> {
+    progress: &'a mut dyn Progress,
+    done: usize,
+    cancelled: Option<Step>,
+}
+
+impl Told<'_> {
+    fn step(&mut self, total: usize) -> ControlFlow<()> {
+        if self.cancelled.is_some() {
+            return ControlFlow::Break(());
+        }
+        self.done += 1;
+        let step = Step::new(self.done, total, "columns");
+        let flow = self.progress.step(step);
+        self.cancelled = flow.is_break().then_some(step);
+        flow
     }
 }

@@ -1,13 +1,15 @@
 //! Fitted values and outputs equal those of scikit-learn's `SimpleImputer`, `KNNImputer` and `IterativeImputer`, made by
-//! `testdata/gen/preprocessing.py` and `imputation.py`.
+//! `testdata/gen/preprocessing.py` and `imputation.py`, and those of chains with categories written out by `chains.py`.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mlsys_core::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use mlsys_core::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, StringArray,
+};
 use mlsys_core::arrow::datatypes::{DataType, Field, Schema};
-use mlsys_core::{Category, Dataset, Fit, Train, Transform, column};
+use mlsys_core::{Category, Columns, Dataset, Fit, Train, Transform, column};
 use mlsys_missing_values::{
     ConstantImputer, FittedImputer, ImputationOrder, Indicators, IterativeImputer, KnnImputer, KnnWeights,
     MeanImputer, MedianImputer, MostFrequentImputer,
@@ -192,6 +194,82 @@ fn chained_equations() {
                         let found = column::floats("x", output.column(c)).unwrap()[row];
                         let what = format!("{}: row {row}, column {c}", case.name);
                         assert_close(&what, found, expected, case.rtol);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct MixedCase {
+    name: String,
+    rtol: f64,
+    input: MixedInput,
+    expected: BTreeMap<String, Vec<Vec<Value>>>,
+}
+
+/// Tables by column.
+#[derive(Deserialize)]
+struct MixedInput {
+    columns: Vec<String>,
+    train: Vec<Vec<Value>>,
+    rows: Vec<Vec<Value>>,
+    weights: Option<Vec<f64>>,
+    options: MixedOptions,
+}
+
+#[derive(Deserialize)]
+struct MixedOptions {
+    max_iter: usize,
+}
+
+impl MixedInput {
+    fn table(&self, columns: &[Vec<Value>], weights: Option<&Vec<f64>>) -> RecordBatch {
+        let array = |values: &Vec<Value>| -> ArrayRef {
+            if values.iter().any(Value::is_string) {
+                Arc::new(StringArray::from_iter(values.iter().map(Value::as_str)))
+            } else if values.iter().any(Value::is_boolean) {
+                Arc::new(BooleanArray::from_iter(values.iter().map(Value::as_bool)))
+            } else {
+                Arc::new(Float64Array::from_iter(values.iter().map(Value::as_f64)))
+            }
+        };
+        let named =
+            self.columns.iter().zip(columns).map(|(name, values)| (name.clone(), array(values), true));
+        let weight = weights.map(|w| ("w".to_owned(), Arc::new(Float64Array::from(w.clone())) as _, true));
+        RecordBatch::try_from_iter_with_nullable(named.chain(weight)).unwrap()
+    }
+}
+
+#[test]
+fn chains_with_categories() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/golden/mixed_chains.json");
+    for MixedCase { name, rtol, input, expected } in load::<MixedCase>(path) {
+        for (item, expected) in &expected {
+            assert_eq!(item, "IterativeImputer", "nothing checks {item}");
+            let mut data = Dataset::new(input.table(&input.train, input.weights.as_ref())).unwrap();
+            if input.weights.is_some() {
+                data = data.weight("w").unwrap();
+            }
+            let recipe = IterativeImputer::new().max_iter(input.options.max_iter).tol(0.0);
+            let columns: Vec<&str> = input.columns.iter().map(String::as_str).collect();
+            let fitted = recipe.on(Columns::named(columns)).fit(&data.into_train_all()).unwrap();
+            let output = fitted.transform(&input.table(&input.rows, None)).unwrap();
+            for (column, expected) in input.columns.iter().zip(expected) {
+                let array = &output[column.as_str()];
+                assert_eq!((array.len(), array.null_count()), (expected.len(), 0));
+                for (row, expected) in expected.iter().enumerate() {
+                    let what = format!("{name}: row {row} of {column}");
+                    match expected {
+                        Value::String(word) => {
+                            assert_eq!(array.as_string::<i32>().value(row), word, "{what}")
+                        }
+                        Value::Bool(flag) => assert_eq!(array.as_boolean().value(row), *flag, "{what}"),
+                        number => {
+                            let found = column::floats(column, array).unwrap()[row];
+                            assert_close(&what, found, number.as_f64().unwrap(), rtol);
+                        }
                     }
                 }
             }

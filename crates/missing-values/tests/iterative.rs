@@ -368,7 +368,7 @@ fn hostile_artefacts() {
     assert_eq!(serde_json::from_str::<FittedIterativeImputer>(&json).unwrap(), fitted);
     let changes = [
         (r#""indicators":[false,"#, r#""indicators":["#),
-        (r#""centers":["#, r#""centers":[1.0,"#),
+        (r#""variables":["#, r#""variables":[{"number":{"center":1.0}},"#),
         (r#""column":1"#, r#""column":2"#),
         (r#""coefficients":["#, r#""coefficients":[1.0,"#),
         (r#""equations":[["#, r#""equations":[[],["#),

@@ -5,8 +5,8 @@ pub use mlsys_core::read;
 pub use mlsys_core::statistic::{summarize, summarize_batches, summarize_by};
 pub use mlsys_core::{
     Batches, Category, Classes, Columns, Dataset, Error, ErrorKind, Fit, FitByStatistic, FitTransform, Fold,
-    Folds, Metric, Partition, Predict, PredictProba, Prediction, Probabilities, Resample, Result, Role,
-    Split, Statistic, Test, Train, Transform, Unsplit, Validation,
+    Folds, Metric, Partition, Predict, PredictProba, Prediction, Probabilities, Progress, Resample, Result,
+    Role, Split, Statistic, Step, Test, Train, Transform, Unsplit, Validation,
 };
 #[cfg(feature = "encoding")]
 pub use mlsys_encoding::{
