@@ -200,6 +200,11 @@ fn bad_input_is_named() {
     says(trial().share(f64::NAN).run(&train, [mean()]), &["share"]);
     says(trial().by(AmputeBy::Mnar).strength(0.0).run(&train, [mean()]), &["strength"]);
     says(trial().run(&train, [mean(), mean()]), &["mean", "twice"]);
+    let cancel = |step: mlsys_core::Step| match (step.done, step.total) {
+        (2, 3) => std::ops::ControlFlow::Break(()),
+        _ => std::ops::ControlFlow::Continue(()),
+    };
+    says(trial().run_with(&train, [mean()], &mut { cancel }), &["cancelled", "2 of 3 tables"]);
     says(trial().run(&train, Vec::<(String, BoxedStep)>::new()), &["imputers"]);
     says(trial().columns(["y"]).run(&train, [mean()]), &["`y`"]);
     // Names decide nothing about rows: a step that leaves rows out cannot be compared.

@@ -11,8 +11,8 @@ use mlsys_core::arrow::array::{
 };
 use mlsys_core::arrow::datatypes::{DataType, Float64Type, Int32Type};
 use mlsys_core::{
-    Category, Classes, Coded, Dataset, Error, ErrorKind, Fit, InputColumn, Predict, Result, Train, Transform,
-    artifact,
+    Category, Classes, Coded, Dataset, Error, ErrorKind, Fit, InputColumn, Predict, Result, Step, Train,
+    Transform, artifact,
 };
 use mlsys_missing_values::{FittedModelImputer, Indicators, ModelImputer, NoModel};
 use mlsys_testkit::golden::{assert_close, load};
@@ -393,6 +393,26 @@ fn models_that_say_nonsense_are_named_or_not_believed() {
     // What holds code cannot be saved, and says so.
     let fitted = says(Arc::new(Float64Array::from(vec![1.0, 2.0, 3.0]))).unwrap();
     assert!(artifact::to_bytes(&fitted).is_err());
+}
+
+#[test]
+fn long_fits_tell_how_far_they_are() {
+    use std::ops::ControlFlow;
+    let data = mixed(60).with_role("code", mlsys_core::Role::Ignored).unwrap();
+    let recipe = ModelImputer::new().numbers(LeastSquares).categories(ByAny).max_iter(2).tol(0.0);
+    let mut told = Vec::new();
+    let fitted = recipe.fit_with(&data, &mut |step: Step| {
+        told.push((step.done, step.total));
+        ControlFlow::Continue(())
+    });
+    assert_eq!(told, (1..=8).map(|done| (done, 8)).collect::<Vec<_>>());
+    let bytes = artifact::to_bytes(&fitted.unwrap()).unwrap();
+    assert_eq!(bytes, artifact::to_bytes(&recipe.fit(&data).unwrap()).unwrap());
+    let error = recipe.fit_with(&data, &mut |_: Step| ControlFlow::Break(())).unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::Cancelled { .. }) && error.to_string().contains("1 of 8 models"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use mlsys_core::arrow::array::{Array, ArrayRef};
 use mlsys_core::{
-    BoxedStep, Category, Coded, Dataset, Error, FitTransform, Kind, Result, Train, column, seed,
+    BoxedStep, Category, Coded, Dataset, Error, FitTransform, Kind, Progress, Result, Step, Train, column,
+    seed, silent,
 };
 use serde::{Deserialize, Serialize};
 
@@ -139,6 +140,20 @@ impl ImputationTrial {
         train: &Dataset<Train>,
         imputers: impl IntoIterator<Item = (S, BoxedStep)>,
     ) -> Result<ImputationScores> {
+        self.run_with(train, imputers, &mut silent)
+    }
+
+    /// As [`run`](Self::run), and tells `progress` of each table that was filled: one per repeat and imputer.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), and [`Cancelled`](mlsys_core::ErrorKind::Cancelled).
+    pub fn run_with<S: Into<String>>(
+        &self,
+        train: &Dataset<Train>,
+        imputers: impl IntoIterator<Item = (S, BoxedStep)>,
+        progress: &mut dyn Progress,
+    ) -> Result<ImputationScores> {
         let imputers: Vec<(String, BoxedStep)> =
             imputers.into_iter().map(|(name, step)| (name.into(), step)).collect();
         let bad = |name, value: String, expected| Err(Error::invalid_parameter(NAME, name, value, expected));
@@ -177,6 +192,9 @@ impl ImputationTrial {
                     let [truth, hidden, filled] = arrays;
                     cells.add(column, truth?, hidden?, filled.map_err(context)?).map_err(context)?;
                 }
+                let done = repeat * imputers.len() + i + 1;
+                Step::new(done, self.repeats * imputers.len(), "tables")
+                    .tell(progress, "judging imputers")?;
             }
         }
         let score = |((i, j), cells): ((usize, usize), Cells)| cells.score(&imputers[i].0, &columns[j]);

@@ -7,7 +7,8 @@ pub use fitted::{FittedModelImputer, ModelRound, NoModel};
 
 use mlsys_core::arrow::array::ArrayRef;
 use mlsys_core::{
-    Coded, Columns, Dataset, Error, Fit, FitTransform, InputColumn, Kind, Predict, Result, Train, column,
+    Coded, Columns, Dataset, Error, Fit, FitTransform, InputColumn, Kind, Predict, Progress, Result, Step,
+    Train, column, silent,
 };
 use serde::{Deserialize, Serialize};
 
@@ -287,7 +288,17 @@ where
     R: Fit<Fitted: Predict>,
     C: Fit<Fitted: Predict>,
 {
-    fn chain(&self, train: &Dataset<Train>) -> Result<FittedModelImputer<R::Fitted, C::Fitted>> {
+    /// As [`fit`](Fit::fit), and tells `progress` of each model that was fitted: of at most `max_iter` for each column with gaps and
+    /// one for each other column.
+    ///
+    /// # Errors
+    ///
+    /// As above, and [`Cancelled`](mlsys_core::ErrorKind::Cancelled).
+    pub fn fit_with(
+        &self,
+        train: &Dataset<Train>,
+        progress: &mut dyn Progress,
+    ) -> Result<FittedModelImputer<R::Fitted, C::Fitted>> {
         self.check()?;
         let (inputs, fills) = self.inputs(train)?;
         let of_kind = |number: bool| {
@@ -332,12 +343,20 @@ where
         let (mut passes, mut rounds, mut converged) = (Vec::new(), Vec::new(), visits.is_empty());
         // A column is predicted from others.
         let any = inputs.len() > 1;
+        let total = self.max_iter * visits.len() + whole.len();
+        let mut done = 0;
+        let mut tell = || {
+            done += 1;
+            Step::new(done, total, "models").tell(progress, "fitting ModelImputer")
+        };
         while any && rounds.len() < self.max_iter && !converged {
             let mut pass = Vec::with_capacity(visits.len());
             let mut round = ModelRound::default();
             let (mut changed, mut cells) = (0, 0);
             for &column in &visits {
-                let Some(model) = fitting.model(column)? else { continue };
+                let model = fitting.model(column)?;
+                tell()?;
+                let Some(model) = model else { continue };
                 let change = fitting.rows.fill(&inputs, column, &gaps[column], &model)?;
                 round.largest_change = round.largest_change.max(change.largest);
                 if !inputs[column].kind().is_number() {
@@ -353,7 +372,11 @@ where
             rounds.push(round);
         }
         if any && !whole.is_empty() {
-            let models = whole.iter().map(|&column| Ok(fitting.model(column)?.map(|model| (column, model))));
+            let models = whole.iter().map(|&column| {
+                let model = fitting.model(column)?;
+                tell()?;
+                Ok(model.map(|model| (column, model)))
+            });
             passes.push(models.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect());
         }
         let chain =
@@ -370,7 +393,7 @@ where
     type Fitted = FittedModelImputer<R::Fitted, C::Fitted>;
 
     fn fit(&self, train: &Dataset<Train>) -> Result<Self::Fitted> {
-        self.chain(train)
+        self.fit_with(train, &mut silent)
     }
 }
 
