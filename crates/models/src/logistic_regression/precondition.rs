@@ -11,6 +11,8 @@ use super::sparse::SparseFeatures;
 
 /// Above this many features, products of all pairs cost more than they save; their diagonal is used.
 const FULL_LIMIT: usize = 512;
+/// Nor are products of places worth their time where rows are long: an evaluation takes two steps per entry.
+const PAIRS_PER_ENTRY: usize = 64;
 /// A place that is constant has a gradient of rounding errors alone; they must stay small in the solver's coordinates.
 const LEAST_OF_PLACES: f64 = 1e-12;
 /// Chunks of rows, each with a matrix of its own.
@@ -46,7 +48,8 @@ impl Preconditioner {
         penalty: &[f64],
     ) -> Self {
         let none = SparseFeatures::default();
-        let together = features.len() + sparse.len() <= FULL_LIMIT;
+        let together =
+            features.len() + sparse.len() <= FULL_LIMIT && sparse.pairs_per_entry() <= PAIRS_PER_ENTRY;
         let (within, apart) = if together { (sparse, &none) } else { (&none, sparse) };
         let p = features.len() + within.len();
         let full = p <= FULL_LIMIT;

@@ -172,6 +172,13 @@ impl SparseFeatures {
         self.shift.is_empty()
     }
 
+    /// How many entries there are in the row of an entry, as a mean over entries.
+    pub(super) fn pairs_per_entry(&self) -> usize {
+        let lengths = self.rows.starts.windows(2).map(|pair| pair[1] - pair[0]);
+        let pairs: usize = lengths.map(|length| length.saturating_mul(length)).fold(0, usize::saturating_add);
+        pairs / self.rows.at.len().max(1)
+    }
+
     /// Calls with each entry of a row, by ascending place.
     #[inline]
     pub(super) fn each_of_row(&self, row: usize, call: impl FnMut(usize, f64)) {
@@ -306,6 +313,8 @@ mod tests {
         let ones = sparse(3, &[&[(2, 1.0)], &[(1, 0.0)]]);
         let features = SparseFeatures::new(&[ones], None, 2.0, false, 2).unwrap();
         assert!(features.rows.values.is_none() && features.places.values.is_none());
-        assert_eq!((features.len(), features.shift[0]), (1, 0.0));
+        assert_eq!((features.len(), features.shift[0], features.pairs_per_entry()), (1, 0.0, 1));
+        let long = sparse(4, &[&[(0, 1.0), (1, 1.0), (2, 1.0), (3, 1.0)], &[], &[(0, 1.0)]]);
+        assert_eq!(SparseFeatures::new(&[long], None, 3.0, true, 3).unwrap().pairs_per_entry(), 3);
     }
 }
