@@ -10,8 +10,8 @@ use crate::class_equation::ClassEquation;
 use crate::draws::{Visit, chi_square, normal};
 use crate::equation::{Donors, Equation, Finish};
 
-/// The penalty on the coefficients of a category, whose columns have deviation 1: a prior of deviation 2. What the rows tell that
-/// mice adds for each column is about as much.
+/// The penalty on the coefficients of a category, on columns of deviation 1: a prior of deviation 2. The rows that mice adds
+/// against separation say about as much of each column.
 const PENALTY: f64 = 0.25;
 /// Parameters that a Newton step can take: its matrix has their square.
 const MAX_PARAMETERS: usize = 2000;
