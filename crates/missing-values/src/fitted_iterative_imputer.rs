@@ -230,16 +230,17 @@ impl FittedIterativeImputer {
         let places = places(&self.variables);
         let mut filled: Vec<Vec<f64>> = Vec::new();
         for (values, variable) in values.iter().zip(&self.variables) {
-            let start = f64::from(variable.most_frequent());
-            let number = matches!(variable, Variable::Number { .. });
-            for place in 0..variable.width() {
-                let value = |&row: &usize| match values[row] {
-                    x if !x.is_nan() => variable.value(x, place),
-                    _ if number => 0.0,
-                    _ => variable.value(start, place),
-                };
-                filled.push(rows.iter().map(value).collect());
-            }
+            // A gap starts with the mean or the most frequent class.
+            let start = match variable {
+                Variable::Number { center } => *center,
+                Variable::Classes { .. } => f64::from(variable.most_frequent()),
+            };
+            let value = |place: usize, row: usize| {
+                variable.value(if values[row].is_nan() { start } else { values[row] }, place)
+            };
+            let places = 0..variable.width();
+            filled
+                .extend(places.map(|place| rows.iter().map(|&row| value(place, row)).collect::<Vec<f64>>()));
         }
         let keys: Vec<u64> = rows.iter().map(|&row| content(values, row)).collect();
         let mut exact: Vec<Option<Vec<f64>>> = vec![None; values.len()];

@@ -10,8 +10,8 @@ use crate::class_equation::ClassEquation;
 use crate::draws::{Visit, chi_square, normal};
 use crate::equation::{Donors, Equation, Finish};
 
-/// The penalty on the coefficients of a category, whose columns have deviation 1: a prior of deviation 2. What the rows tell that
-/// mice adds for each column is about as much.
+/// The penalty on the coefficients of a category, on columns of deviation 1: a prior of deviation 2. The rows that mice adds
+/// against separation say about as much of each column.
 const PENALTY: f64 = 0.25;
 /// Parameters that a Newton step can take: its matrix has their square.
 const MAX_PARAMETERS: usize = 2000;
@@ -268,7 +268,7 @@ impl ChainTable {
 mod tests {
     use std::sync::Arc;
 
-    use mlsys_core::arrow::array::{Float64Array, RecordBatch};
+    use mlsys_core::arrow::array::{Float64Array, RecordBatch, StringArray};
     use mlsys_core::{Dataset, seed};
 
     use super::*;
@@ -333,5 +333,43 @@ mod tests {
             panic!("no noise")
         };
         assert!((noise * noise * ridge.alpha - 1.0).abs() < 1e-12);
+    }
+
+    /// The log-odds of a class at some places vary as x' H⁻¹ x does, H = Σ p (1 − p) (x, 1)(x, 1)' and the penalty.
+    #[test]
+    fn logistic_regressions_are_drawn_from_their_posterior() {
+        let x: Vec<f64> = (0..40).map(f64::from).collect();
+        let kind = (0..40).map(|i| (i % 9 > 0).then_some(if (i * 7) % 40 + i > 40 { "b" } else { "a" }));
+        let kind = StringArray::from_iter(kind);
+        let columns =
+            [("kind", Arc::new(kind) as _, true), ("x", Arc::new(Float64Array::from(x)) as _, true)];
+        let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+        let train = Dataset::new(batch).unwrap().into_train_all();
+        let table = ChainTable::new(&train, &["kind".into(), "x".into()], false, 50).unwrap();
+        let of = |visit| table.regress_classes("kind", 0, visit).unwrap();
+        let fitted = of(None);
+        let rows = table.observed_rows(0);
+        let z = |row: usize| table.columns[1][row];
+        let n = rows.len() as f64;
+        let mean = rows.iter().map(|&r| z(r)).sum::<f64>() / n;
+        let variance_of_z = rows.iter().map(|&r| (z(r) - mean).powi(2)).sum::<f64>() / n;
+        let [mut aa, mut ab, mut bb] = [PENALTY, 0.0, 0.0];
+        for &row in &rows {
+            let x = (z(row) - mean) / variance_of_z.sqrt();
+            let odds = fitted.intercepts[0] + fitted.coefficients[0][1] * z(row);
+            let share = 1.0 / (1.0 + (-odds).exp());
+            let w = share * (1.0 - share);
+            (aa, ab, bb) = (aa + w * x * x, ab + w * x, bb + w);
+        }
+        let determinant = aa * bb - ab * ab;
+        for at in [-10.0, 0.0, 15.0] {
+            let x = (at - mean) / variance_of_z.sqrt();
+            let expected = (bb * x * x - 2.0 * ab * x + aa) / determinant;
+            let found = variance(|visit| {
+                let drawn = of(Some(visit));
+                drawn.intercepts[0] + drawn.coefficients[0][1] * at
+            });
+            assert!((found / expected - 1.0).abs() < TOLERANCE, "{at}: {found} {expected}");
+        }
     }
 }
