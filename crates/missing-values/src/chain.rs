@@ -56,11 +56,15 @@ struct Changes {
 }
 
 impl Chain<'_> {
-    fn equation(&self, column: usize, visit: Visit) -> Result<Regression> {
+    fn equation(&self, column: usize, visit: Visit, before: &[Regression]) -> Result<Regression> {
         let method = self.recipe.method;
         if let Variable::Classes { .. } = self.table.variables[column] {
             let visit = self.recipe.draws().then_some(visit);
-            let equation = self.table.regress_classes(&self.names[column], column, visit)?;
+            let before = before.iter().find_map(|regression| match regression {
+                Regression::Classes(equation) if equation.column == column => Some(equation),
+                _ => None,
+            });
+            let equation = self.table.regress_classes(&self.names[column], column, visit, before)?;
             return Ok(Regression::Classes(equation));
         }
         let equation = match method {
@@ -100,6 +104,7 @@ impl Chain<'_> {
     fn round(
         &mut self,
         round: usize,
+        before: &[Regression],
         visited: &mut Visited<'_>,
     ) -> Result<(Vec<Regression>, ImputationRound)> {
         let mut equations: Vec<Regression> = Vec::with_capacity(self.visits.len());
@@ -111,7 +116,7 @@ impl Chain<'_> {
             // Columns without gaps change nothing, so that those in a row are fitted at once.
             let complete = rest.iter().take_while(|&&column| self.table.gaps[column].is_empty()).count();
             let (now, later) = rest.split_at(complete.max(1));
-            let fit = |&column: &usize| self.equation(column, visit(self.names, column));
+            let fit = |&column: &usize| self.equation(column, visit(self.names, column), before);
             equations.extend(first_error::<_, Vec<_>>(now.par_iter().map(fit).collect())?);
             if let (0, Some(equation)) = (complete, equations.last()) {
                 let visit = visit(self.names, column);
@@ -163,13 +168,14 @@ pub(crate) fn run(
     let mut chain = Chain { recipe, table, names: &names, visits, ids };
     let total = recipe.max_iter.saturating_mul(names.len());
     let mut visited = Visited { done: 0, total, progress };
-    let (mut equations, mut rounds) = (Vec::new(), Vec::new());
+    let (mut equations, mut rounds): (Vec<Vec<Regression>>, Vec<ImputationRound>) = (Vec::new(), Vec::new());
     let mut converged = false;
     while rounds.len() < recipe.max_iter && !converged {
         if !rounds.is_empty() {
             chain.table.refresh();
         }
-        let (fitted, done) = chain.round(rounds.len(), &mut visited)?;
+        let (fitted, done) =
+            chain.round(rounds.len(), equations.last().map_or(&[], Vec::as_slice), &mut visited)?;
         converged = chain.settled(&done);
         if pmm {
             equations.clear();

@@ -110,7 +110,7 @@ impl ImputationMethod {
 /// [`UnsupportedRole`](mlsys_core::ErrorKind::UnsupportedRole) for weights where they are refused.
 ///
 /// With n rows, m gaps and p columns of the regressions (K − 1 for a category): one copy of the columns, O(n p²) a round, O(m p²) for the regressions of numbers, since a regression needs
-/// the products of all rows without those of the rows with a gap, and O(p³) for each column. A category takes O(n d² / 2) for each of some 5 to 10 Newton steps, d = (K − 1)(p + 1). 8 p² bytes a round in the artefact.
+/// the products of all rows without those of the rows with a gap, and O(p³) for each column. A category takes O(n d² / 2) for a Hessian, d = (K − 1)(p + 1): some 2 to 5 of them in the first round, 1 or 2 in each later one, which starts where that one ended. 8 p² bytes a round in the artefact.
 ///
 /// ```
 /// use mlsys_core::{Dataset, Fit, Transform, arrow::array::{AsArray, Float64Array, RecordBatch, StringArray}, arrow::datatypes::Float64Type};

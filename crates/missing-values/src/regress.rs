@@ -191,7 +191,14 @@ impl ChainTable {
 
     /// The logistic regression of a category on all other columns, which are standardised over the rows in which it is there; its
     /// coefficients drawn from N(β̂, H⁻¹) where a visit is given.
-    pub fn regress_classes(&self, name: &str, column: usize, visit: Option<Visit>) -> Result<ClassEquation> {
+    /// `before` is the regression of the round before, which is near.
+    pub fn regress_classes(
+        &self,
+        name: &str,
+        column: usize,
+        visit: Option<Visit>,
+        before: Option<&ClassEquation>,
+    ) -> Result<ClassEquation> {
         let (own, q) = (&self.places[column], self.columns.len());
         let m = own.len();
         let mut equation = ClassEquation {
@@ -236,15 +243,28 @@ impl ChainTable {
         };
         let weights = weights.as_deref();
         let of = LogitRows { columns: others.len(), classes: &classes, n_classes: m + 1, weights };
-        let fit = MultinomialLogit::new()
-            .l2(PENALTY)
-            .fit(of, block)
-            .map_err(|e| e.context(format!("column `{name}`")))?;
-        let mut found = fit.parameters;
+        let start = |before: &ClassEquation| -> Vec<f64> {
+            let of_class = |(coefficients, intercept): (&Vec<f64>, &f64)| {
+                let mut own: Vec<f64> = Vec::with_capacity(others.len() + 1);
+                let slope = |(k, _, scale): &(usize, f64, f64)| {
+                    if *scale > 0.0 { coefficients[*k] / scale } else { 0.0 }
+                };
+                own.extend(standard.iter().map(slope));
+                let at_means = standard.iter().map(|(k, mean, _)| coefficients[*k] * mean);
+                own.push(intercept + at_means.sum::<f64>());
+                own
+            };
+            before.coefficients.iter().zip(&before.intercepts).flat_map(of_class).collect()
+        };
+        let start = before.map(start);
+        let solver = MultinomialLogit::new().l2(PENALTY);
+        let about = |e: Error| e.context(format!("column `{name}`"));
+        let mut found = solver.fit(of, start.as_deref(), block).map_err(about)?.parameters;
         if let Some(visit) = visit {
+            let hessian = solver.hessian(of, &found, block).map_err(about)?;
             let mut rng = visit.parameters();
             let mut step: Vec<f64> = (0..parameters).map(|_| normal(&mut rng)).collect();
-            fit.hessian.solve_upper(&mut step)?;
+            hessian.solve_upper(&mut step)?;
             found.iter_mut().zip(step).for_each(|(b, s)| *b += s);
         }
         for (class, own) in found.chunks_exact(others.len() + 1).enumerate() {
@@ -346,7 +366,7 @@ mod tests {
         let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
         let train = Dataset::new(batch).unwrap().into_train_all();
         let table = ChainTable::new(&train, &["kind".into(), "x".into()], false, 50).unwrap();
-        let of = |visit| table.regress_classes("kind", 0, visit).unwrap();
+        let of = |visit| table.regress_classes("kind", 0, visit, None).unwrap();
         let fitted = of(None);
         let rows = table.observed_rows(0);
         let z = |row: usize| table.columns[1][row];
