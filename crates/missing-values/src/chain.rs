@@ -11,7 +11,7 @@ use crate::draws::Visit;
 use crate::equation::{Equation, Regression};
 use crate::variable::Variable;
 use crate::{
-    FittedIterativeImputer, ImputationMethod, ImputationRound, ImputedCategory, ImputedColumn, Indicators,
+    FittedIterativeImputer, ImputationMethod, ImputationRound, ImputedCategory, ImputedColumn,
     IterativeImputer,
 };
 
@@ -74,7 +74,9 @@ impl Chain<'_> {
                 self.table.match_means(column, donors, matching, visit)
             }
         };
-        Ok(Regression::Number(equation?))
+        Ok(Regression::Number(
+            equation.map_err(|e| e.context(format!("regressing `{}`", self.names[column])))?,
+        ))
     }
 
     fn fill_number(&mut self, equation: &Equation, visit: Visit, changes: &mut Changes) -> Result<()> {
@@ -138,7 +140,8 @@ impl Chain<'_> {
         let tol = self.recipe.tol;
         let number = |variable: &Variable| matches!(variable, Variable::Number { .. });
         let numbers = match self.table.variables.iter().any(number) {
-            true => round.largest_change < tol * self.table.scale,
+            // Where all is zero nothing can be smaller.
+            true => round.largest_change < tol * self.table.scale || tol > 0.0 && round.largest_change == 0.0,
             false => tol > 0.0,
         };
         !self.recipe.draws() && numbers && (round.changed == 0.0 || round.changed < tol)
@@ -184,12 +187,7 @@ pub(crate) fn run(
         rounds.push(done);
     }
     let table = chain.table;
-    let indicators = table.gaps.iter().map(|gaps| match recipe.indicators {
-        Indicators::None => false,
-        Indicators::WhereMissing => !gaps.is_empty(),
-        Indicators::All => true,
-    });
-    let indicators = indicators.collect();
+    let indicators = table.gaps.iter().map(|gaps| recipe.indicators.marks(!gaps.is_empty())).collect();
     let fills = (0..names.len()).map(|column| table.fills(column)).collect();
     let columns = InputColumn::all(layout, &names)?;
     let chain = (equations, rounds, converged);

@@ -87,7 +87,7 @@ impl ImputationMethod {
 ///
 /// **Input**: the numeric features; under `.on(..)` the chosen ones, of which text, dictionaries of text and booleans are categories. Null and NaN
 /// are missing. Row weights are used, in means, regressions and diagnostics; rows of weight 0 are left out. Methods that draw refuse them: a row that stands for two would
-/// get one draw. A single column gets its mean or most frequent class, a constant one itself.
+/// get one draw. Without draws a single column gets its mean or most frequent class; a constant one gets itself.
 /// **Output**: floats keep their type, other numbers become Float64, dictionaries plain; values that were there stay as they are. So does a class that was not there while
 /// fitting; to the regressions its indicators are the shares of the classes, so that it predicts what they predict on average.
 ///

@@ -111,7 +111,7 @@ impl MultipleImputer {
     }
 
     /// As [`impute`](Self::impute), and tells of each column that a chain visited, of all chains together: `tables` ·
-    /// `max_iter` times as many as there are columns.
+    /// `max_iter` times as many as there are columns. It is told so on the threads that impute, and must not start parallel work there.
     ///
     /// # Errors
     ///

@@ -252,7 +252,11 @@ impl<F: Fn(Range<usize>, &mut [f64]) + Sync> Problem<'_, F> {
                 let expected = format!("below {n_classes}");
                 return Err(Error::invalid_value("classes", Some(row), class, expected));
             };
-            *total += weights.map_or(1.0, |w| w[row]);
+            let weight = weights.map_or(1.0, |w| w[row]);
+            if !(weight >= 0.0 && weight.is_finite()) {
+                return Err(Error::invalid_value("weights", Some(row), weight, "0 or more, and finite"));
+            }
+            *total += weight;
         }
         if let Some(class) = totals.iter().position(|w| !(w.is_finite() && *w > 0.0)) {
             return Err(Error::invalid_value(
