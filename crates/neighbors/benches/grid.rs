@@ -27,6 +27,18 @@ fn neighbors(criterion: &mut Criterion) {
     Grid::table().measure(criterion, "neighbor_index/nearest", index, |(index, queries)| {
         index.nearest(queries, 5).unwrap()
     });
+    for (name, metric) in
+        [("manhattan", Metric::Manhattan), ("cosine", Metric::Cosine), ("heom", Metric::Heom)]
+    {
+        let index = |point: &_| {
+            let batch = numbers(point);
+            let index = NeighborIndex::new(&points(&batch).unwrap(), metric).unwrap();
+            (index, points(&batch.slice(0, 500)).unwrap())
+        };
+        Grid::complete().measure(criterion, &format!("neighbor_index/{name}"), index, |(index, queries)| {
+            index.nearest(queries, 5).unwrap()
+        });
+    }
 }
 
 /// The values row by row.

@@ -1,10 +1,13 @@
 //! Exact search for the nearest points.
 
-use mlsys_core::{Error, ErrorKind, Result, first_error};
+#[cfg(doc)]
+use mlsys_core::ErrorKind;
+use mlsys_core::{Error, Result, first_error};
 use rayon::prelude::*;
 
 use crate::metric::Term;
 use crate::search::Search;
+use crate::space::Space;
 use crate::tree::{LANES, LEAF, NO_ROW, Tree};
 use crate::{Metric, Points};
 
@@ -71,7 +74,7 @@ pub enum Donors<'a> {
 /// Points in the order that an exact search for the nearest ones needs: a tree of boxes, whose branches are skipped when
 /// they are further away than what is found.
 ///
-/// Ties are broken by row, the lower one first. A row is never its own neighbour; other rows that equal it are. The
+/// Ties (of the sums of the [`Metric`]'s table, before the root) are broken by row, the lower one first. A row is never its own neighbour; other rows that equal it are. The
 /// bits do not depend on threads, nor on which other points are asked for.
 ///
 /// **Input**: [`Points`]. **Output**: [`Neighbors`], or with [`search`](Self::search) a point at a time, among donors that
@@ -96,9 +99,9 @@ pub enum Donors<'a> {
 #[derive(Debug)]
 pub struct NeighborIndex {
     pub(crate) tree: Tree,
-    pub(crate) terms: Vec<Term>,
+    pub(crate) space: Space,
     pub(crate) metric: Metric,
-    /// A key is the sum of terms times this, over the weight of the columns that both have.
+    /// A key is the sum of terms times this, over the weight of the columns that both have, where gaps are left out.
     pub(crate) scale: f64,
     /// Whether every term is a square of weight 1.
     pub(crate) plain: bool,
@@ -115,10 +118,11 @@ impl NeighborIndex {
     ///
     /// # Errors
     ///
-    /// [`Shape`](ErrorKind::Shape) for points without columns; [`Unsupported`](ErrorKind::Unsupported) for a Euclidean
-    /// metric over categories; [`MissingValues`](ErrorKind::MissingValues) for gaps under [`Metric::Euclidean`].
+    /// [`Shape`](ErrorKind::Shape) for points without columns; [`Unsupported`](ErrorKind::Unsupported) for a metric of
+    /// numbers over categories, [`Metric::SmoteNc`] over nothing else, and [`Metric::Hvdm`] without labels;
+    /// [`MissingValues`](ErrorKind::MissingValues) for gaps under a metric that refuses them.
     pub fn new(points: &Points, metric: Metric) -> Result<Self> {
-        Self::build(points, metric, None)
+        Self::build(points, metric, None, None)
     }
 
     /// Takes in the points to search, and a weight for each column.
@@ -127,22 +131,48 @@ impl NeighborIndex {
     ///
     /// As [`new`](Self::new), and for weights that are not finite and above 0, one a column.
     pub fn weighted(points: &Points, metric: Metric, weights: &[f64]) -> Result<Self> {
-        Self::build(points, metric, Some(weights))
+        Self::build(points, metric, Some(weights), None)
     }
 
-    fn build(points: &Points, metric: Metric, weights: Option<&[f64]>) -> Result<Self> {
-        let terms = metric.terms(points, weights)?;
-        refuse_gaps(metric, points)?;
-        let tree = Tree::new(points, &terms);
+    /// Takes in the points to search, and the class of each, which [`Metric::Hvdm`] alone looks at. It keeps a number a
+    /// class in place of each category.
+    ///
+    /// ```
+    /// use mlsys_neighbors::{Metric, NeighborIndex, Points};
+    ///
+    /// // Categories 0 and 1 go with the first class, and 2 with the second.
+    /// let points = Points::new(6)?.categories(&[2, 0, 0, 1, 1, 2])?;
+    /// let index = NeighborIndex::labelled(&points, Metric::Hvdm, &[1, 0, 0, 0, 0, 1])?;
+    /// let found = index.nearest(&Points::new(1)?.categories(&[0])?, 6)?;
+    /// let rows: Vec<(usize, f64)> = found.of(0).iter().map(|n| (n.row, n.distance)).collect();
+    /// let far = 2.0_f64.sqrt();
+    /// assert_eq!(rows, [(1, 0.0), (2, 0.0), (3, 0.0), (4, 0.0), (0, far), (5, far)]);
+    /// # Ok::<(), mlsys_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new); [`Shape`](ErrorKind::Shape) unless there is a label a row;
+    /// [`InvalidValue`](ErrorKind::InvalidValue) for a missing one ([`Coded::MISSING`](mlsys_core::Coded::MISSING)).
+    pub fn labelled(points: &Points, metric: Metric, labels: &[u32]) -> Result<Self> {
+        Self::build(points, metric, None, Some(labels))
+    }
+
+    fn build(
+        points: &Points,
+        metric: Metric,
+        weights: Option<&[f64]>,
+        labels: Option<&[u32]>,
+    ) -> Result<Self> {
+        let space = Space::new(points, metric, weights, labels)?;
+        let coordinates = space.points(points)?;
+        let tree = Tree::new(&coordinates, &space.terms);
         let mut lanes = vec![0; points.n_rows()];
         for (lane, &row) in tree.rows.iter().enumerate().filter(|(_, row)| **row != NO_ROW) {
             lanes[row as usize] = lane as u32;
         }
-        let total: f64 = terms.iter().map(|term| term.weight()).sum();
+        let total: f64 = space.terms.iter().map(|term| term.weight()).sum();
         let scale = if metric == Metric::Gower { 1.0 } else { total };
-        if !total.is_finite() {
-            return Err(Error::invalid_value("weights", None, total, "weights with a finite sum"));
-        }
         let everywhere = marked(&tree, |_| true);
         let observed = (0..points.n_columns()).map(|column| {
             let values = points.column(column);
@@ -151,8 +181,9 @@ impl NeighborIndex {
         });
         let observed = observed.collect();
         let categorical = (0..points.n_columns()).map(|column| points.is_categorical(column)).collect();
-        let plain = terms.iter().all(|&term| term == Term::Square { weight: 1.0 });
-        Ok(Self { tree, terms, metric, scale, plain, categorical, lanes, everywhere, observed })
+        let plain = space.gaps.is_none()
+            && space.terms.iter().all(|&term| term == Term::Square { weight: 1.0, inverse: 1.0 });
+        Ok(Self { tree, space, metric, scale, plain, categorical, lanes, everywhere, observed })
     }
 
     /// The number of points that are searched.
@@ -162,7 +193,7 @@ impl NeighborIndex {
 
     /// The number of columns.
     pub fn n_columns(&self) -> usize {
-        self.terms.len()
+        self.categorical.len()
     }
 
     /// The metric.
@@ -192,15 +223,18 @@ impl NeighborIndex {
     /// # Errors
     ///
     /// [`InvalidParameter`](ErrorKind::InvalidParameter) for `k = 0`; [`Shape`](ErrorKind::Shape) when the queries
-    /// have other columns; [`MissingValues`](ErrorKind::MissingValues) for gaps under [`Metric::Euclidean`].
+    /// have other columns; [`MissingValues`](ErrorKind::MissingValues) for gaps under a metric that refuses them.
     pub fn nearest(&self, queries: &Points, k: usize) -> Result<Neighbors> {
         let kinds = (0..queries.n_columns()).map(|column| queries.is_categorical(column));
         if !kinds.eq(self.categorical.iter().copied()) {
             let expected = format!("the {} columns of the points, of their kinds", self.n_columns());
             return Err(Error::shape("the queries", expected, queries.n_columns()));
         }
-        refuse_gaps(self.metric, queries)?;
-        self.collect(queries.n_rows(), k, |row, point| queries.row(row, point), |_| None)
+        self.metric.check(queries)?;
+        self.collect(queries.n_rows(), k, |search, row, point| {
+            queries.row(row, point);
+            search.find(point, &[Donors::All], k, None)
+        })
     }
 
     /// The `k` nearest other points of each point that is searched.
@@ -209,15 +243,17 @@ impl NeighborIndex {
     ///
     /// [`InvalidParameter`](ErrorKind::InvalidParameter) for `k = 0`.
     pub fn nearest_others(&self, k: usize) -> Result<Neighbors> {
-        self.collect(self.n_rows(), k, |row, point| self.point(row, point), Some)
+        self.collect(self.n_rows(), k, |search, row, point| {
+            self.coordinates(row, point);
+            search.find_there(point, &[Donors::All], k, Some(row))
+        })
     }
 
     fn collect(
         &self,
         queries: usize,
         k: usize,
-        point_of: impl Fn(usize, &mut Vec<f64>) + Sync,
-        except: impl Fn(usize) -> Option<usize> + Sync,
+        find: impl Fn(&mut Search<'_>, usize, &mut Vec<f64>) -> Result<()> + Sync,
     ) -> Result<Neighbors> {
         if k == 0 {
             return Err(Error::invalid_parameter("NeighborIndex", "k", k, "1 or more"));
@@ -230,8 +266,7 @@ impl NeighborIndex {
                 |(search, point), part| {
                     let (mut all, mut ends) = (Vec::new(), Vec::new());
                     for row in part * PART..((part + 1) * PART).min(queries) {
-                        point_of(row, point);
-                        search.find(point, &[Donors::All], k, except(row))?;
+                        find(search, row, point)?;
                         all.extend(search.found(0));
                         ends.push(all.len());
                     }
@@ -248,28 +283,14 @@ impl NeighborIndex {
         Ok(neighbors)
     }
 
-    /// Writes a point that is searched into `out`, a value a column; nothing for a row that is not there.
-    pub fn point(&self, row: usize, out: &mut Vec<f64>) {
+    /// Writes the coordinates of a point that is searched into `out`; nothing for a row that is not there.
+    fn coordinates(&self, row: usize, out: &mut Vec<f64>) {
         out.clear();
         if let Some(&lane) = self.lanes.get(row) {
             let (chunk, lane) = (lane as usize / LANES, lane as usize % LANES);
             out.extend(self.tree.chunk(chunk).iter().map(|lanes| lanes[lane]));
         }
     }
-}
-
-fn refuse_gaps(metric: Metric, points: &Points) -> Result<()> {
-    if metric != Metric::Euclidean {
-        return Ok(());
-    }
-    for column in 0..points.n_columns() {
-        let count = points.column(column).iter().filter(|x| x.is_nan()).count();
-        if count > 0 {
-            let hint = "impute them first, or use `Metric::NanEuclidean`".into();
-            return Err(ErrorKind::MissingValues { column: column.to_string(), count, hint }.into());
-        }
-    }
-    Ok(())
 }
 
 fn marked(tree: &Tree, keep: impl Fn(u32) -> bool) -> Subset {

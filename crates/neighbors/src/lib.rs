@@ -6,6 +6,7 @@ mod metric;
 mod nearest;
 mod points;
 mod search;
+mod space;
 mod tree;
 
 pub use index::{Donors, Neighbor, NeighborIndex, Neighbors, Subset};

@@ -3,7 +3,7 @@
 use mlsys_core::{Error, Result};
 
 use crate::index::{Donors, Neighbor, NeighborIndex, Subset};
-use crate::metric::{Metric, Term};
+use crate::metric::Term;
 use crate::nearest::Best;
 use crate::tree::{LANES, MIXED, NO_ROW, Node};
 
@@ -30,7 +30,8 @@ const STRIDE: usize = 8;
 #[derive(Debug)]
 pub struct Search<'a> {
     index: &'a NeighborIndex,
-    /// The columns that the point has, its values there, and their terms.
+    coordinates: Vec<f64>,
+    /// The coordinates that the point has, its values there, and their terms; and what its gaps cost.
     present: Vec<(usize, f64, Term)>,
     weight: f64,
     best: Vec<Best>,
@@ -45,6 +46,7 @@ impl<'a> Search<'a> {
     pub(crate) fn new(index: &'a NeighborIndex) -> Self {
         Self {
             index,
+            coordinates: Vec::new(),
             present: Vec::new(),
             weight: 0.0,
             best: Vec::new(),
@@ -61,7 +63,7 @@ impl<'a> Search<'a> {
     ///
     /// [`Shape`](mlsys_core::ErrorKind::Shape) for a point of another number of columns, a column that is not there,
     /// or a subset of another index; [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for an infinite value, or
-    /// a gap under [`Metric::Euclidean`].
+    /// a gap under a metric that refuses them.
     pub fn find(
         &mut self,
         point: &[f64],
@@ -70,21 +72,46 @@ impl<'a> Search<'a> {
         except: Option<usize>,
     ) -> Result<()> {
         let index = self.index;
+        self.questions = 0;
         if point.len() != index.n_columns() {
             return Err(Error::shape("a point", format!("{} values", index.n_columns()), point.len()));
         }
+        for (column, &value) in point.iter().enumerate() {
+            if value.is_infinite() || value.is_nan() && index.metric.refuses_gaps() {
+                let expected = "finite (NaN, a gap, has no place under this metric)";
+                let expected = if value.is_infinite() { "finite" } else { expected };
+                return Err(Error::invalid_value("point", Some(column), value, expected));
+            }
+        }
+        let mut coordinates = std::mem::take(&mut self.coordinates);
+        index.space.map(point, &mut coordinates);
+        let found = self.find_there(&coordinates, among, k, except);
+        self.coordinates = coordinates;
+        found
+    }
+
+    /// As [`find`](Self::find), by coordinates.
+    pub(crate) fn find_there(
+        &mut self,
+        coordinates: &[f64],
+        among: &[Donors<'_>],
+        k: usize,
+        except: Option<usize>,
+    ) -> Result<()> {
+        let index = self.index;
         self.questions = 0;
         self.present.clear();
         self.weight = 0.0;
-        for (column, (&value, &term)) in point.iter().zip(&index.terms).enumerate() {
-            if value.is_infinite() || value.is_nan() && index.metric == Metric::Euclidean {
-                let expected = "finite (NaN, a gap, has no place in a Euclidean distance)";
-                return Err(Error::invalid_value("point", Some(column), value, expected));
-            }
+        for (column, (&value, &term)) in coordinates.iter().zip(&index.space.terms).enumerate() {
             if !value.is_nan() {
                 self.present.push((column, value, term));
                 self.weight += term.weight();
+            } else if let Some(gaps) = &index.space.gaps {
+                self.present.push((column, 0.0, Term::Constant { cost: gaps[column] }));
             }
+        }
+        if index.space.gaps.is_some() {
+            self.weight = index.scale;
         }
         self.except = except.and_then(|row| u32::try_from(row).ok()).unwrap_or(NO_ROW);
         let own = except.and_then(|row| index.lanes.get(row)).map(|&lane| lane as usize);
@@ -111,10 +138,10 @@ impl<'a> Search<'a> {
     /// What was found for a question of the last [`find`](Self::find), nearest first.
     pub fn found(&self, question: usize) -> impl ExactSizeIterator<Item = Neighbor> {
         let found = if question < self.questions { self.best[question].found() } else { &[] };
-        let squared = self.index.metric != Metric::Gower;
+        let root = self.index.metric.is_root();
         found.iter().map(move |&(key, row)| Neighbor {
             row: row as usize,
-            distance: if squared { key.sqrt() } else { key },
+            distance: if root { key.sqrt() } else { key },
         })
     }
 
@@ -132,7 +159,12 @@ impl<'a> Search<'a> {
             if low <= high {
                 sum += term.least(value, low, high);
                 weight += term.weight();
+            } else if let Some(gaps) = &self.index.space.gaps {
+                sum += gaps[column];
             }
+        }
+        if self.index.space.gaps.is_some() {
+            weight = self.index.scale;
         }
         (weight > 0.0).then(|| (sum * self.index.scale / weight).min(f64::MAX) * SLACK)
     }
@@ -161,9 +193,9 @@ impl<'a> Search<'a> {
         let index = self.index;
         let wanted = sets.iter().fold(0, |word, set| word | set.words[leaf]);
         let extents = index.tree.extents(node);
-        let full = self.present.iter().all(|&(column, ..)| {
+        let full = self.present.iter().all(|&(column, _, term)| {
             let (low, high) = extents[column];
-            low <= high && (low, high) != MIXED
+            low <= high && (low, high) != MIXED || matches!(term, Term::Constant { .. })
         });
         let leaf_at = &index.tree.leaves[leaf];
         for part in 0..leaf_at.chunks {
@@ -210,15 +242,20 @@ impl<'a> Search<'a> {
             } else {
                 for &(column, value, term) in part {
                     match term {
-                        Term::Square { weight } => {
-                            add(&mut sums, &values[column], |x| weight * ((x - value) * (x - value)));
+                        Term::Square { weight, inverse } => add(&mut sums, &values[column], |x| {
+                            let x = (x - value) * inverse;
+                            weight * (x * x)
+                        }),
+                        Term::Absolute { weight } => {
+                            add(&mut sums, &values[column], |x| weight * (x - value).abs());
                         }
                         Term::Range { weight, inverse } => add(&mut sums, &values[column], |x| {
                             weight * below_one((x - value).abs() * inverse)
                         }),
-                        Term::Differs { weight } => {
-                            add(&mut sums, &values[column], |x| if x == value { 0.0 } else { weight });
+                        Term::Differs { cost, .. } => {
+                            add(&mut sums, &values[column], |x| if x == value { 0.0 } else { cost });
                         }
+                        Term::Constant { cost } => sums.iter_mut().for_each(|sum| *sum += cost),
                     }
                 }
             }
@@ -226,39 +263,67 @@ impl<'a> Search<'a> {
                 return None;
             }
         }
-        Some(sums.map(|sum| sum * self.index.scale / self.weight))
+        Some(sums.map(|sum| self.key(sum, self.weight)))
     }
 
-    /// Keys of a chunk with gaps: what is not there adds nothing, and does not count.
+    /// A point that has all that this one has, or whose gaps cost, needs no scaling, and has the sum itself for its key.
+    #[inline(always)]
+    fn key(&self, sum: f64, weight: f64) -> f64 {
+        if weight == self.index.scale { sum } else { sum * self.index.scale / weight }
+    }
+
+    /// Keys of a chunk with gaps: what is not there adds what a gap costs, or nothing, and then does not count.
     fn keys(&self, chunk: usize) -> Option<[f64; LANES]> {
         let values = self.index.tree.chunk(chunk);
+        let gaps = self.index.space.gaps.as_deref();
         let (mut sums, mut weights) = ([0.0; LANES], [0.0; LANES]);
         for part in self.present.chunks(STRIDE) {
             for &(column, value, term) in part {
-                let (lanes, weight) = (&values[column], term.weight());
+                let lanes = &values[column];
+                let counts = (term.weight(), gaps.map_or(0.0, |gaps| gaps[column]));
                 match term {
                     _ if self.index.plain => {
-                        add_there(&mut sums, &mut weights, lanes, 1.0, |x| (x - value) * (x - value));
+                        add_there(&mut sums, &mut weights, lanes, (1.0, 0.0), |x| (x - value) * (x - value));
                     }
-                    Term::Square { .. } => add_there(&mut sums, &mut weights, lanes, weight, |x| {
-                        weight * ((x - value) * (x - value))
-                    }),
-                    Term::Range { inverse, .. } => add_there(&mut sums, &mut weights, lanes, weight, |x| {
-                        weight * below_one((x - value).abs() * inverse)
-                    }),
-                    Term::Differs { .. } => add_there(&mut sums, &mut weights, lanes, weight, |x| {
-                        if x == value { 0.0 } else { weight }
-                    }),
+                    Term::Square { weight, inverse } => {
+                        add_there(&mut sums, &mut weights, lanes, counts, |x| {
+                            let x = (x - value) * inverse;
+                            weight * (x * x)
+                        });
+                    }
+                    Term::Absolute { weight } => {
+                        add_there(&mut sums, &mut weights, lanes, counts, |x| weight * (x - value).abs());
+                    }
+                    Term::Range { weight, inverse } => {
+                        add_there(&mut sums, &mut weights, lanes, counts, |x| {
+                            weight * below_one((x - value).abs() * inverse)
+                        });
+                    }
+                    Term::Differs { cost, .. } => {
+                        add_there(
+                            &mut sums,
+                            &mut weights,
+                            lanes,
+                            counts,
+                            |x| {
+                                if x == value { 0.0 } else { cost }
+                            },
+                        )
+                    }
+                    Term::Constant { cost } => sums.iter_mut().for_each(|sum| *sum += cost),
                 }
             }
             if !any_within(&sums, self.limit) {
                 return None;
             }
+        }
+        if gaps.is_some() {
+            return Some(sums);
         }
         let mut keys = [f64::NAN; LANES];
         for lane in 0..LANES {
             // No weight is 0 / 0.
-            keys[lane] = sums[lane] * self.index.scale / weights[lane];
+            keys[lane] = self.key(sums[lane], weights[lane]);
         }
         Some(keys)
     }
@@ -270,19 +335,19 @@ fn any_within(sums: &[f64; LANES], limit: f64) -> bool {
     sums.iter().fold(false, |any, &sum| any | (sum <= limit))
 }
 
-/// As [`add`], and nothing in a gap.
+/// As [`add`], and what a gap costs in a gap; `counts` is the weight of what is there, and this cost.
 #[inline(always)]
 fn add_there(
     sums: &mut [f64; LANES],
     weights: &mut [f64; LANES],
     lanes: &[f64; LANES],
-    weight: f64,
+    (weight, gap): (f64, f64),
     term: impl Fn(f64) -> f64,
 ) {
     for lane in 0..LANES {
         let x = lanes[lane];
         let there = if x.is_nan() { 0 } else { u64::MAX };
-        sums[lane] += f64::from_bits(term(x).to_bits() & there);
+        sums[lane] += f64::from_bits(term(x).to_bits() & there | gap.to_bits() & !there);
         weights[lane] += f64::from_bits(weight.to_bits() & there);
     }
 }

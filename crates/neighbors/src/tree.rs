@@ -205,12 +205,14 @@ fn spread(term: Term, values: &mut [f64]) -> f64 {
     let mean = values.iter().sum::<f64>() / n;
     let variance = values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n;
     match term {
-        Term::Square { weight } => weight * variance,
+        Term::Square { weight, inverse } => weight * (variance * inverse) * inverse,
+        Term::Absolute { weight } => weight * variance.sqrt(),
         Term::Range { weight, inverse } => weight * (variance.sqrt() * inverse).min(1.0),
-        Term::Differs { weight } => {
+        Term::Differs { cost, .. } => {
             values.sort_unstable_by(f64::total_cmp);
             let same = values.chunk_by(|a, b| a == b).map(|run| (run.len() as f64 / n).powi(2)).sum::<f64>();
-            weight * (1.0 - same)
+            cost * (1.0 - same)
         }
+        Term::Constant { .. } => 0.0,
     }
 }
