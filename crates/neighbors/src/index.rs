@@ -6,7 +6,7 @@ use mlsys_core::{Error, Result, first_error};
 use rayon::prelude::*;
 
 use crate::metric::Term;
-use crate::search::Search;
+use crate::search::{Reach, Search, check_radius};
 use crate::space::Space;
 use crate::tree::{LANES, LEAF, NO_ROW, Tree};
 use crate::{Metric, Points};
@@ -225,16 +225,8 @@ impl NeighborIndex {
     /// [`InvalidParameter`](ErrorKind::InvalidParameter) for `k = 0`; [`Shape`](ErrorKind::Shape) when the queries
     /// have other columns; [`MissingValues`](ErrorKind::MissingValues) for gaps under a metric that refuses them.
     pub fn nearest(&self, queries: &Points, k: usize) -> Result<Neighbors> {
-        let kinds = (0..queries.n_columns()).map(|column| queries.is_categorical(column));
-        if !kinds.eq(self.categorical.iter().copied()) {
-            let expected = format!("the {} columns of the points, of their kinds", self.n_columns());
-            return Err(Error::shape("the queries", expected, queries.n_columns()));
-        }
-        self.metric.check(queries)?;
-        self.collect(queries.n_rows(), k, |search, row, point| {
-            queries.row(row, point);
-            search.find(point, &[Donors::All], k, None)
-        })
+        check_k(k)?;
+        self.of_queries(queries, Reach::Nearest(k))
     }
 
     /// The `k` nearest other points of each point that is searched.
@@ -243,21 +235,66 @@ impl NeighborIndex {
     ///
     /// [`InvalidParameter`](ErrorKind::InvalidParameter) for `k = 0`.
     pub fn nearest_others(&self, k: usize) -> Result<Neighbors> {
-        self.collect(self.n_rows(), k, |search, row, point| {
+        check_k(k)?;
+        self.of_others(Reach::Nearest(k))
+    }
+
+    /// All points that are at most `radius` away, for each query. The answer may be as large as all pairs:
+    /// [`Search::within`] gives it point by point.
+    ///
+    /// ```
+    /// use mlsys_neighbors::{Metric, NeighborIndex, Points};
+    ///
+    /// let index = NeighborIndex::new(&Points::from_rows(&[0.0, 3.0, 5.0], 1)?, Metric::Euclidean)?;
+    /// let found = index.within(&Points::from_rows(&[4.0], 1)?, 1.0)?;
+    /// assert_eq!(found.of(0).iter().map(|n| n.row).collect::<Vec<_>>(), [1, 2]);
+    /// # Ok::<(), mlsys_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`nearest`](Self::nearest), and for a radius that is not finite, or below 0.
+    pub fn within(&self, queries: &Points, radius: f64) -> Result<Neighbors> {
+        check_radius(radius)?;
+        self.of_queries(queries, Reach::Within(radius))
+    }
+
+    /// All other points that are at most `radius` away, for each point that is searched.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidParameter`](ErrorKind::InvalidParameter) for a radius that is not finite, or below 0.
+    pub fn others_within(&self, radius: f64) -> Result<Neighbors> {
+        check_radius(radius)?;
+        self.of_others(Reach::Within(radius))
+    }
+
+    fn of_queries(&self, queries: &Points, reach: Reach) -> Result<Neighbors> {
+        let kinds = (0..queries.n_columns()).map(|column| queries.is_categorical(column));
+        if !kinds.eq(self.categorical.iter().copied()) {
+            let expected = format!("the {} columns of the points, of their kinds", self.n_columns());
+            return Err(Error::shape("the queries", expected, queries.n_columns()));
+        }
+        self.metric.check(queries)?;
+        let mapped = self.space.points(queries)?;
+        self.collect(queries.n_rows(), |search, row, point| {
+            mapped.row(row, point);
+            search.find_there(point, &[Donors::All], reach, None)
+        })
+    }
+
+    fn of_others(&self, reach: Reach) -> Result<Neighbors> {
+        self.collect(self.n_rows(), |search, row, point| {
             self.coordinates(row, point);
-            search.find_there(point, &[Donors::All], k, Some(row))
+            search.find_there(point, &[Donors::All], reach, Some(row))
         })
     }
 
     fn collect(
         &self,
         queries: usize,
-        k: usize,
         find: impl Fn(&mut Search<'_>, usize, &mut Vec<f64>) -> Result<()> + Sync,
     ) -> Result<Neighbors> {
-        if k == 0 {
-            return Err(Error::invalid_parameter("NeighborIndex", "k", k, "1 or more"));
-        }
         const PART: usize = 256;
         let parts: Vec<Result<(Vec<Neighbor>, Vec<usize>)>> = (0..queries.div_ceil(PART))
             .into_par_iter()
@@ -274,8 +311,10 @@ impl NeighborIndex {
                 },
             )
             .collect();
-        let mut neighbors = Neighbors { all: Vec::new(), ends: Vec::with_capacity(queries) };
-        for (all, ends) in first_error::<_, Vec<_>>(parts)? {
+        let parts = first_error::<_, Vec<_>>(parts)?;
+        let total = parts.iter().map(|(all, _)| all.len()).sum();
+        let mut neighbors = Neighbors { all: Vec::with_capacity(total), ends: Vec::with_capacity(queries) };
+        for (all, ends) in parts {
             let before = neighbors.all.len();
             neighbors.all.extend(all);
             neighbors.ends.extend(ends.into_iter().map(|end| before + end));
@@ -291,6 +330,13 @@ impl NeighborIndex {
             out.extend(self.tree.chunk(chunk).iter().map(|lanes| lanes[lane]));
         }
     }
+}
+
+fn check_k(k: usize) -> Result<()> {
+    if k > 0 {
+        return Ok(());
+    }
+    Err(Error::invalid_parameter("NeighborIndex", "k", k, "1 or more"))
 }
 
 fn marked(tree: &Tree, keep: impl Fn(u32) -> bool) -> Subset {

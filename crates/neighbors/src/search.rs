@@ -12,6 +12,20 @@ const SLACK: f64 = 1.0 - 1e-10;
 /// Columns between two looks at whether a chunk is too far away already.
 const STRIDE: usize = 8;
 
+/// How far a search goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Reach {
+    Nearest(usize),
+    Within(f64),
+}
+
+pub(crate) fn check_radius(radius: f64) -> Result<()> {
+    if radius.is_finite() && radius >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::invalid_parameter("NeighborIndex", "radius", radius, "finite and 0 or above"))
+}
+
 /// A search that is asked point by point, and keeps its memory in between. Made by [`NeighborIndex::search`].
 ///
 /// Several questions about one point, each among donors of its own, share its distances.
@@ -71,6 +85,34 @@ impl<'a> Search<'a> {
         k: usize,
         except: Option<usize>,
     ) -> Result<()> {
+        self.ask(point, among, Reach::Nearest(k), except)
+    }
+
+    /// Finds all that are at most `radius` away from a point, among each of several donors, leaving out the row `except`.
+    ///
+    /// # Errors
+    ///
+    /// As [`find`](Self::find); [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for a radius that is not
+    /// finite, or below 0.
+    pub fn within(
+        &mut self,
+        point: &[f64],
+        among: &[Donors<'_>],
+        radius: f64,
+        except: Option<usize>,
+    ) -> Result<()> {
+        self.questions = 0;
+        check_radius(radius)?;
+        self.ask(point, among, Reach::Within(radius), except)
+    }
+
+    fn ask(
+        &mut self,
+        point: &[f64],
+        among: &[Donors<'_>],
+        reach: Reach,
+        except: Option<usize>,
+    ) -> Result<()> {
         let index = self.index;
         self.questions = 0;
         if point.len() != index.n_columns() {
@@ -85,17 +127,17 @@ impl<'a> Search<'a> {
         }
         let mut coordinates = std::mem::take(&mut self.coordinates);
         index.space.map(point, &mut coordinates);
-        let found = self.find_there(&coordinates, among, k, except);
+        let found = self.find_there(&coordinates, among, reach, except);
         self.coordinates = coordinates;
         found
     }
 
-    /// As [`find`](Self::find), by coordinates.
+    /// By coordinates, which are right.
     pub(crate) fn find_there(
         &mut self,
         coordinates: &[f64],
         among: &[Donors<'_>],
-        k: usize,
+        reach: Reach,
         except: Option<usize>,
     ) -> Result<()> {
         let index = self.index;
@@ -119,9 +161,18 @@ impl<'a> Search<'a> {
         let mut sets: Vec<&Subset> = Vec::with_capacity(among.len());
         for (best, donors) in self.best.iter_mut().zip(among) {
             let set = subset(index, donors)?;
-            // What is left without the point itself: with fewer donors than k, all of them are enough.
-            let itself = own.is_some_and(|lane| has(index, set, lane));
-            best.reset(k.min(set.count - usize::from(itself)));
+            match reach {
+                Reach::Nearest(k) => {
+                    // What is left without the point itself: with fewer donors than k, all of them are enough.
+                    let itself = own.is_some_and(|lane| has(index, set, lane));
+                    best.reset(k.min(set.count - usize::from(itself)));
+                }
+                // Rounding the key of a distance must not lose it; the distance itself decides.
+                Reach::Within(radius) if index.metric.is_root() => {
+                    best.reset_within((radius * radius / SLACK).max(f64::MIN_POSITIVE));
+                }
+                Reach::Within(radius) => best.reset_within(radius),
+            }
             sets.push(set);
         }
         self.questions = among.len();
@@ -132,10 +183,16 @@ impl<'a> Search<'a> {
         {
             self.visit(0, bound, &sets);
         }
+        if let Reach::Within(radius) = reach {
+            let root = index.metric.is_root();
+            for best in &mut self.best[..self.questions] {
+                best.sort(|key| if root { key.sqrt() <= radius } else { key <= radius });
+            }
+        }
         Ok(())
     }
 
-    /// What was found for a question of the last [`find`](Self::find), nearest first.
+    /// What was found for a question of the last [`find`](Self::find) or [`within`](Self::within), nearest first.
     pub fn found(&self, question: usize) -> impl ExactSizeIterator<Item = Neighbor> {
         let found = if question < self.questions { self.best[question].found() } else { &[] };
         let root = self.index.metric.is_root();
