@@ -9,7 +9,7 @@ use crate::metric::Term;
 use crate::search::{Reach, Search, check_radius};
 use crate::space::Space;
 use crate::tree::{LANES, LEAF, NO_ROW, Tree};
-use crate::{Metric, Points};
+use crate::{Metric, NeighborGraph, Points};
 
 /// A point that was found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -267,6 +267,24 @@ impl NeighborIndex {
     pub fn others_within(&self, radius: f64) -> Result<Neighbors> {
         check_radius(radius)?;
         self.of_others(Reach::Within(radius))
+    }
+
+    /// The graph of the `k` nearest other points of each.
+    ///
+    /// # Errors
+    ///
+    /// As [`nearest_others`](Self::nearest_others).
+    pub fn knn_graph(&self, k: usize) -> Result<NeighborGraph> {
+        self.nearest_others(k).map(NeighborGraph::from)
+    }
+
+    /// The graph of all pairs of points that are at most `radius` apart.
+    ///
+    /// # Errors
+    ///
+    /// As [`others_within`](Self::others_within).
+    pub fn radius_graph(&self, radius: f64) -> Result<NeighborGraph> {
+        self.others_within(radius).map(NeighborGraph::from)
     }
 
     fn of_queries(&self, queries: &Points, reach: Reach) -> Result<Neighbors> {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod graph;
 mod index;
 pub mod lsh;
 mod metric;
@@ -9,6 +10,7 @@ mod search;
 mod space;
 mod tree;
 
+pub use graph::NeighborGraph;
 pub use index::{Donors, Neighbor, NeighborIndex, Neighbors, Subset};
 pub use metric::Metric;
 pub use points::{PointReader, Points};
