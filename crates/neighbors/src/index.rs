@@ -5,6 +5,8 @@ use mlsys_core::ErrorKind;
 use mlsys_core::{Error, Result, first_error};
 use rayon::prelude::*;
 
+use crate::axes::Axes;
+use crate::join::{self, Blocks};
 use crate::metric::Term;
 use crate::search::{Reach, Search, check_radius};
 use crate::space::Space;
@@ -71,8 +73,25 @@ pub enum Donors<'a> {
     Among(&'a Subset),
 }
 
+/// Queries that are worth to be put in leaves.
+const BATCH: usize = 1024;
+
+/// How the nearest of many points are found. Chosen by [`NeighborIndex::strategy`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Strategy {
+    /// Each query goes down the tree.
+    Tree,
+    /// Leaves of queries that are near each other ask leaves of points: along the principal axes, in single precision
+    /// with a bound on its error, and exactly what could be among the nearest. A third to a sixth of the time where
+    /// columns are many, and some 20 bytes a value for a while.
+    Leaves,
+}
+
 /// Points in the order that an exact search for the nearest ones needs: a tree of boxes, whose branches are skipped when
 /// they are further away than what is found.
+///
+/// The nearest of many points at once, complete ones, are found [leaf by leaf](Strategy), all others down the tree.
 ///
 /// Ties (of the sums of the [`Metric`]'s table, before the root) are broken by row, the lower one first. A row is never its own neighbour; other rows that equal it are. The
 /// bits do not depend on threads, nor on which other points are asked for.
@@ -294,6 +313,12 @@ impl NeighborIndex {
             return Err(Error::shape("the queries", expected, queries.n_columns()));
         }
         self.metric.check(queries)?;
+        if let Reach::Nearest(k) = reach
+            && self.strategy(queries.n_rows()) == Strategy::Leaves
+            && (0..queries.n_columns()).all(|column| !queries.column(column).iter().any(|x| x.is_nan()))
+        {
+            return self.join(Some(queries), k);
+        }
         let mapped = self.space.points(queries)?;
         self.collect(queries.n_rows(), |search, row, point| {
             mapped.row(row, point);
@@ -302,10 +327,62 @@ impl NeighborIndex {
     }
 
     fn of_others(&self, reach: Reach) -> Result<Neighbors> {
+        if let Reach::Nearest(k) = reach
+            && self.strategy(self.n_rows()) == Strategy::Leaves
+        {
+            return self.join(None, k);
+        }
         self.collect(self.n_rows(), |search, row, point| {
             self.coordinates(row, point);
             search.find_there(point, &[Donors::All], reach, Some(row))
         })
+    }
+
+    /// How the nearest of so many queries are found. It changes the time alone.
+    ///
+    /// [`Leaves`](Strategy::Leaves) for 1,024 queries and an eighth of the points or more, under [`Metric::Euclidean`] or
+    /// [`Metric::NanEuclidean`] without weights, where no point has a gap (nor any query); [`Tree`](Strategy::Tree) for
+    /// all else, all [`Search`]es, and radii.
+    pub fn strategy(&self, queries: usize) -> Strategy {
+        let complete = self.plain && self.observed.iter().all(Option::is_none);
+        if complete && queries >= BATCH && queries >= self.n_rows() / 8 && self.n_rows() > 0 {
+            Strategy::Leaves
+        } else {
+            Strategy::Tree
+        }
+    }
+
+    /// The nearest by [`Strategy::Leaves`].
+    fn join(&self, queries: Option<&Points>, k: usize) -> Result<Neighbors> {
+        let (points, axes) = {
+            let points = self.points()?;
+            let axes = Axes::new(&points);
+            (Blocks::new(&points, &axes)?, axes)
+        };
+        let queries = queries.map(|queries| Blocks::new(queries, &axes)).transpose()?;
+        let leaves = join::nearest(&points, queries.as_ref(), &axes, k);
+        let asked = queries.as_ref().unwrap_or(&points);
+        let each = k.min(points.n_rows - usize::from(queries.is_none()));
+        let nothing = Neighbor { row: 0, distance: 0.0 };
+        let mut all = vec![nothing; asked.n_rows * each];
+        let rows = asked.rows.iter().filter(|row| **row != NO_ROW);
+        for (&row, found) in rows.zip(leaves.iter().flat_map(|leaf| leaf.chunks_exact(each.max(1)))) {
+            for (slot, &(key, row)) in all[row as usize * each..][..each].iter_mut().zip(found) {
+                *slot = Neighbor { row: row as usize, distance: key.sqrt() };
+            }
+        }
+        Ok(Neighbors { all, ends: (1..=asked.n_rows).map(|query| query * each).collect() })
+    }
+
+    /// The points that are searched, whose columns are their coordinates.
+    fn points(&self) -> Result<Points> {
+        let mut columns = vec![vec![0.0; self.n_rows()]; self.n_columns()];
+        for (lane, &row) in self.tree.rows.iter().enumerate().filter(|(_, row)| **row != NO_ROW) {
+            let chunk = self.tree.chunk(lane / LANES);
+            let values = chunk.iter().map(|lanes| lanes[lane % LANES]);
+            columns.iter_mut().zip(values).for_each(|(column, value)| column[row as usize] = value);
+        }
+        columns.into_iter().try_fold(Points::new(self.n_rows())?, Points::numbers)
     }
 
     fn collect(

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod axes;
 mod graph;
 mod index;
+mod join;
 pub mod lsh;
 mod metric;
 mod nearest;
@@ -11,7 +13,7 @@ mod space;
 mod tree;
 
 pub use graph::NeighborGraph;
-pub use index::{Donors, Neighbor, NeighborIndex, Neighbors, Subset};
+pub use index::{Donors, Neighbor, NeighborIndex, Neighbors, Strategy, Subset};
 pub use metric::Metric;
 pub use points::{PointReader, Points};
 pub use search::Search;

@@ -223,7 +223,7 @@ impl<'a> Search<'a> {
         if self.index.space.gaps.is_some() {
             weight = self.index.scale;
         }
-        (weight > 0.0).then(|| (sum * self.index.scale / weight).min(f64::MAX) * SLACK)
+        (weight > 0.0).then(|| self.key(sum, weight).min(f64::MAX) * SLACK)
     }
 
     fn visit(&mut self, node: usize, bound: f64, sets: &[&Subset]) {
