@@ -258,6 +258,36 @@ impl NeighborIndex {
         self.of_others(Reach::Nearest(k))
     }
 
+    /// The `k` nearest other points of some of the points that are searched, in the order of `rows`: of the rows of one
+    /// class among all, say.
+    ///
+    /// ```
+    /// use mlsys_neighbors::{Metric, NeighborIndex, Points};
+    ///
+    /// let index = NeighborIndex::new(&Points::from_rows(&[0.0, 3.0, 3.0, 5.0], 1)?, Metric::Euclidean)?;
+    /// let found = index.nearest_others_of(&[3, 1], 1)?;
+    /// assert_eq!((found.of(0)[0].row, found.of(1)[0].row), (1, 2));
+    /// # Ok::<(), mlsys_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`nearest_others`](Self::nearest_others); [`InvalidValue`](ErrorKind::InvalidValue) for a row that is not there.
+    pub fn nearest_others_of(&self, rows: &[usize], k: usize) -> Result<Neighbors> {
+        check_k(k)?;
+        if let Some(at) = rows.iter().position(|&row| row >= self.n_rows()) {
+            let expected = format!("a row below {}", self.n_rows());
+            return Err(Error::invalid_value("rows", Some(at), rows[at], expected));
+        }
+        if self.strategy(rows.len()) == Strategy::Leaves {
+            return self.join(Asked::Rows(rows), k);
+        }
+        self.collect(rows.len(), |search, query, point| {
+            self.coordinates(rows[query], point);
+            search.find_there(point, &[Donors::All], Reach::Nearest(k), Some(rows[query]))
+        })
+    }
+
     /// All points that are at most `radius` away, for each query. The answer may be as large as all pairs:
     /// [`Search::within`] gives it point by point.
     ///
@@ -317,7 +347,7 @@ impl NeighborIndex {
             && self.strategy(queries.n_rows()) == Strategy::Leaves
             && (0..queries.n_columns()).all(|column| !queries.column(column).iter().any(|x| x.is_nan()))
         {
-            return self.join(Some(queries), k);
+            return self.join(Asked::Queries(queries), k);
         }
         let mapped = self.space.points(queries)?;
         self.collect(queries.n_rows(), |search, row, point| {
@@ -330,7 +360,7 @@ impl NeighborIndex {
         if let Reach::Nearest(k) = reach
             && self.strategy(self.n_rows()) == Strategy::Leaves
         {
-            return self.join(None, k);
+            return self.join(Asked::All, k);
         }
         self.collect(self.n_rows(), |search, row, point| {
             self.coordinates(row, point);
@@ -353,16 +383,24 @@ impl NeighborIndex {
     }
 
     /// The nearest by [`Strategy::Leaves`].
-    fn join(&self, queries: Option<&Points>, k: usize) -> Result<Neighbors> {
-        let (points, axes) = {
-            let points = self.points()?;
-            let axes = Axes::new(&points);
-            (Blocks::new(&points, &axes)?, axes)
+    fn join(&self, asked: Asked<'_>, k: usize) -> Result<Neighbors> {
+        let points = self.points()?;
+        let axes = Axes::new(&points);
+        let (queries, own) = match asked {
+            Asked::All => (None, None),
+            Asked::Rows(rows) => {
+                let of = |column| rows.iter().map(|&row| points.column(column)[row]).collect();
+                let chosen = (0..points.n_columns())
+                    .try_fold(Points::new(rows.len())?, |chosen, column| chosen.numbers(of(column)))?;
+                (Some(Blocks::new(&chosen, &axes)?), Some(rows))
+            }
+            Asked::Queries(queries) => (Some(Blocks::new(queries, &axes)?), None),
         };
-        let queries = queries.map(|queries| Blocks::new(queries, &axes)).transpose()?;
-        let leaves = join::nearest(&points, queries.as_ref(), &axes, k);
-        let asked = queries.as_ref().unwrap_or(&points);
-        let each = k.min(points.n_rows - usize::from(queries.is_none()));
+        let blocks = Blocks::new(&points, &axes)?;
+        drop(points);
+        let each = k.min(self.n_rows() - usize::from(!matches!(asked, Asked::Queries(_))));
+        let leaves = join::nearest(&blocks, queries.as_ref(), own, &axes, each);
+        let asked = queries.as_ref().unwrap_or(&blocks);
         let nothing = Neighbor { row: 0, distance: 0.0 };
         let mut all = vec![nothing; asked.n_rows * each];
         let rows = asked.rows.iter().filter(|row| **row != NO_ROW);
@@ -425,6 +463,14 @@ impl NeighborIndex {
             out.extend(self.tree.chunk(chunk).iter().map(|lanes| lanes[lane]));
         }
     }
+}
+
+/// Who asks for the nearest.
+#[derive(Clone, Copy)]
+enum Asked<'a> {
+    All,
+    Rows(&'a [usize]),
+    Queries(&'a Points),
 }
 
 fn check_k(k: usize) -> Result<()> {

@@ -90,21 +90,16 @@ impl Blocks {
 }
 
 /// The `k` nearest of each query, those of a leaf together: the same number of each, as keys and rows. Without queries
-/// the points ask, each for others than itself.
+/// the points ask; who asks among them is not found: `own` are the rows of the queries among the points.
 pub(crate) fn nearest(
     points: &Blocks,
     queries: Option<&Blocks>,
+    own: Option<&[usize]>,
     axes: &Axes,
     k: usize,
 ) -> Vec<Vec<(f64, u32)>> {
-    let others = points.n_rows - usize::from(queries.is_none() && points.n_rows > 0);
-    let join = Join {
-        points,
-        queries: queries.unwrap_or(points),
-        itself: queries.is_none(),
-        axes,
-        k: k.min(others),
-    };
+    let (itself, queries) = (queries.is_none(), queries.unwrap_or(points));
+    let join = Join { points, queries, itself, own, axes, k };
     let leaf = |scratch: &mut Scratch, leaf: usize| {
         join.ask(leaf, scratch);
         scratch.best.iter().flat_map(|best| best.found().iter().copied()).collect()
@@ -116,6 +111,7 @@ struct Join<'a> {
     points: &'a Blocks,
     queries: &'a Blocks,
     itself: bool,
+    own: Option<&'a [usize]>,
     axes: &'a Axes,
     k: usize,
 }
@@ -125,6 +121,8 @@ struct Scratch {
     best: Vec<Best>,
     /// A rounded squared distance above this is that of no neighbour, a query each.
     limits: Vec<f32>,
+    /// The row of each query among the points.
+    own: Vec<u32>,
     /// Where the k nearest are all equal to the query, rows after the last of them are no nearer.
     lasts: Vec<u32>,
     /// The queries' rounded coordinates, one after the other.
@@ -140,12 +138,19 @@ impl Join<'_> {
         scratch.best.resize_with(LEAF, Best::default);
         scratch.limits.clear();
         scratch.lasts.clear();
+        scratch.own.clear();
         scratch.asked.clear();
         for at in 0..LEAF {
             let place = leaf * LEAF + at;
             let absent = queries.rows[place] == NO_ROW;
             scratch.best[at].reset(if absent { 0 } else { k });
             scratch.limits.push(if absent || k == 0 { f32::NEG_INFINITY } else { f32::INFINITY });
+            let row = queries.rows[place];
+            scratch.own.push(match self.own {
+                _ if self.itself => row,
+                Some(own) => own.get(row as usize).map_or(NO_ROW, |&own| own as u32),
+                None => NO_ROW,
+            });
             scratch.lasts.push(if absent { 0 } else { NO_ROW });
             let lanes = &queries.lanes[place / WIDE * columns..][..columns];
             scratch.asked.extend(lanes.iter().map(|lanes| lanes[place % WIDE]));
@@ -239,7 +244,7 @@ impl Join<'_> {
                 let found = block * WIDE + lane;
                 // A pad is NaN, and never within.
                 let near = sum <= limit && points.rows[found] <= scratch.lasts[at];
-                if near && !(self.itself && found == place) {
+                if near && points.rows[found] != scratch.own[at] {
                     let pairs = points.exact(found).iter().zip(self.queries.exact(place));
                     let key = pairs.fold(0.0, |sum, (x, value)| sum + (x - value) * (x - value));
                     let best = &mut scratch.best[at];

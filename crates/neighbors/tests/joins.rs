@@ -1,7 +1,7 @@
 //! Many queries at once find what a loop over all rows finds, to the bit.
 #![allow(clippy::unwrap_used)]
 
-use mlsys_core::seed;
+use mlsys_core::{ErrorKind, seed};
 use mlsys_neighbors::{Donors, Metric, NeighborIndex, Neighbors, Points, Strategy};
 
 /// Sums of squares in the order of columns, nearest first, ties by row.
@@ -37,6 +37,16 @@ fn check(name: &str, points: &Points, queries: &Points, k: usize) {
         let tree: Vec<(usize, u64)> = search.found(0).map(|n| (n.row, n.distance.to_bits())).collect();
         assert_eq!(bits(&others, q), tree, "{name}: row {q}");
     }
+    // Some of them, some twice, in any order.
+    let rows: Vec<usize> = (0..1030).map(|i| i * 7919 % points.n_rows() / 3 * 2).collect();
+    let some = index.nearest_others_of(&rows, k).unwrap();
+    assert_eq!(some.len(), rows.len());
+    for (i, &row) in rows.iter().enumerate() {
+        assert_eq!(some.of(i), others.of(row), "{name}: row {row}");
+    }
+    // Too few for leaves.
+    let few = index.nearest_others_of(&rows[..9], k).unwrap();
+    assert!((0..9).all(|i| few.of(i) == some.of(i)), "{name}");
     for q in (0..queries.n_rows()).step_by(11) {
         assert_eq!(bits(&found, q), naive(points, queries, q, k, true), "{name}: query {q}");
     }
@@ -143,6 +153,9 @@ fn the_choice_is_visible() {
     let gaps = table(20_000, 3, |row, _, u| if row == 5 { f64::NAN } else { u });
     let gaps = NeighborIndex::new(&gaps, Metric::NanEuclidean).unwrap();
     assert!([weighted, other, gaps].iter().all(|index| index.strategy(20_000) == Strategy::Tree));
+    let error = index.nearest_others_of(&[0, 20_000], 1).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::InvalidValue { row: Some(1), .. }), "{error}");
+    assert!(index.nearest_others_of(&[0], 0).is_err() && index.nearest_others_of(&[], 1).unwrap().is_empty());
     let none = NeighborIndex::new(&Points::from_rows(&[], 1).unwrap(), Metric::Euclidean).unwrap();
     assert_eq!(none.nearest(&table(1500, 1, |_, _, u| u), 3).unwrap().len(), 1500);
     let one = NeighborIndex::new(&Points::from_rows(&[2.0], 1).unwrap(), Metric::Euclidean).unwrap();
