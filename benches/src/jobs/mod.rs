@@ -3,6 +3,7 @@
 mod chi_square;
 mod feature_hasher;
 mod kbins_quantile;
+mod knn_search;
 mod ks_2samp;
 mod logistic_regression;
 mod mutual_information;
@@ -53,6 +54,7 @@ pub fn load(name: &str, data: &str) -> Result<Box<dyn Job>> {
         "knn_imputer" => Box::new(Numeric::of(KnnImputer::new(), crate::data::neighbors(data)?)?),
         // Of all flights; without a peer, since none does it in memory or in a day.
         "knn_imputer_all" => Box::new(Numeric::load(KnnImputer::new(), data)?),
+        "knn_search" => Box::new(knn_search::Search::load(data)?),
         "roc_auc" => Box::new(roc_auc::Area::load(data)?),
         "logistic_regression" => Box::new(logistic_regression::Logistic::load(data)?),
         other => return Err(Error::unsupported(format!("no job is called {other}"))),

@@ -27,6 +27,31 @@ fn neighbors(criterion: &mut Criterion) {
     Grid::table().measure(criterion, "neighbor_index/nearest", index, |(index, queries)| {
         index.nearest(queries, 5).unwrap()
     });
+    Grid::table().measure(criterion, "neighbor_index/within", index, |(index, queries)| {
+        index.within(queries, 0.1).unwrap()
+    });
+    // Of 100,000 random rows of 16 columns all pairs would be too many to repeat.
+    let some = |point: &_| {
+        let rows = numbers(point);
+        let rows = points(&rows.slice(0, rows.num_rows().min(10_000))).unwrap();
+        NeighborIndex::new(&rows, Metric::NanEuclidean).unwrap()
+    };
+    Grid::table()
+        .measure(criterion, "neighbor_index/nearest_others", some, |index| index.nearest_others(5).unwrap());
+    let graph = |point: &_| some(point).knn_graph(5).unwrap();
+    Grid::complete().measure(criterion, "neighbor_graph/mutual", graph, |graph| graph.mutual());
+    for (name, metric) in
+        [("manhattan", Metric::Manhattan), ("cosine", Metric::Cosine), ("heom", Metric::Heom)]
+    {
+        let index = |point: &_| {
+            let batch = numbers(point);
+            let index = NeighborIndex::new(&points(&batch).unwrap(), metric).unwrap();
+            (index, points(&batch.slice(0, 500)).unwrap())
+        };
+        Grid::complete().measure(criterion, &format!("neighbor_index/{name}"), index, |(index, queries)| {
+            index.nearest(queries, 5).unwrap()
+        });
+    }
 }
 
 /// The values row by row.

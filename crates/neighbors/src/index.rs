@@ -1,12 +1,17 @@
 //! Exact search for the nearest points.
 
-use mlsys_core::{Error, ErrorKind, Result, first_error};
+#[cfg(doc)]
+use mlsys_core::ErrorKind;
+use mlsys_core::{Error, Result, first_error};
 use rayon::prelude::*;
 
+use crate::axes::Axes;
+use crate::join::{self, Blocks};
 use crate::metric::Term;
-use crate::search::Search;
+use crate::search::{Reach, Search, check_radius};
+use crate::space::Space;
 use crate::tree::{LANES, LEAF, NO_ROW, Tree};
-use crate::{Metric, Points};
+use crate::{Metric, NeighborGraph, Points};
 
 /// A point that was found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,10 +73,27 @@ pub enum Donors<'a> {
     Among(&'a Subset),
 }
 
+/// Queries that are worth to be put in leaves.
+const BATCH: usize = 1024;
+
+/// How the nearest of many points are found. Chosen by [`NeighborIndex::strategy`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Strategy {
+    /// Each query goes down the tree.
+    Tree,
+    /// Leaves of queries that are near each other ask leaves of points: along the principal axes, in single precision
+    /// with a bound on its error, and exactly what could be among the nearest. A third to a sixth of the time where
+    /// columns are many, and some 20 bytes a value for a while.
+    Leaves,
+}
+
 /// Points in the order that an exact search for the nearest ones needs: a tree of boxes, whose branches are skipped when
 /// they are further away than what is found.
 ///
-/// Ties are broken by row, the lower one first. A row is never its own neighbour; other rows that equal it are. The
+/// The nearest of many points at once, complete ones, are found [leaf by leaf](Strategy), all others down the tree.
+///
+/// Ties (of the sums of the [`Metric`]'s table, before the root) are broken by row, the lower one first. A row is never its own neighbour; other rows that equal it are. The
 /// bits do not depend on threads, nor on which other points are asked for.
 ///
 /// **Input**: [`Points`]. **Output**: [`Neighbors`], or with [`search`](Self::search) a point at a time, among donors that
@@ -96,9 +118,9 @@ pub enum Donors<'a> {
 #[derive(Debug)]
 pub struct NeighborIndex {
     pub(crate) tree: Tree,
-    pub(crate) terms: Vec<Term>,
+    pub(crate) space: Space,
     pub(crate) metric: Metric,
-    /// A key is the sum of terms times this, over the weight of the columns that both have.
+    /// A key is the sum of terms times this, over the weight of the columns that both have, where gaps are left out.
     pub(crate) scale: f64,
     /// Whether every term is a square of weight 1.
     pub(crate) plain: bool,
@@ -115,10 +137,11 @@ impl NeighborIndex {
     ///
     /// # Errors
     ///
-    /// [`Shape`](ErrorKind::Shape) for points without columns; [`Unsupported`](ErrorKind::Unsupported) for a Euclidean
-    /// metric over categories; [`MissingValues`](ErrorKind::MissingValues) for gaps under [`Metric::Euclidean`].
+    /// [`Shape`](ErrorKind::Shape) for points without columns; [`Unsupported`](ErrorKind::Unsupported) for a metric of
+    /// numbers over categories, [`Metric::SmoteNc`] over nothing else, and [`Metric::Hvdm`] without labels;
+    /// [`MissingValues`](ErrorKind::MissingValues) for gaps under a metric that refuses them.
     pub fn new(points: &Points, metric: Metric) -> Result<Self> {
-        Self::build(points, metric, None)
+        Self::build(points, metric, None, None)
     }
 
     /// Takes in the points to search, and a weight for each column.
@@ -127,22 +150,48 @@ impl NeighborIndex {
     ///
     /// As [`new`](Self::new), and for weights that are not finite and above 0, one a column.
     pub fn weighted(points: &Points, metric: Metric, weights: &[f64]) -> Result<Self> {
-        Self::build(points, metric, Some(weights))
+        Self::build(points, metric, Some(weights), None)
     }
 
-    fn build(points: &Points, metric: Metric, weights: Option<&[f64]>) -> Result<Self> {
-        let terms = metric.terms(points, weights)?;
-        refuse_gaps(metric, points)?;
-        let tree = Tree::new(points, &terms);
+    /// Takes in the points to search, and the class of each, which [`Metric::Hvdm`] alone looks at. It keeps a number a
+    /// class in place of each category.
+    ///
+    /// ```
+    /// use mlsys_neighbors::{Metric, NeighborIndex, Points};
+    ///
+    /// // Categories 0 and 1 go with the first class, and 2 with the second.
+    /// let points = Points::new(6)?.categories(&[2, 0, 0, 1, 1, 2])?;
+    /// let index = NeighborIndex::labelled(&points, Metric::Hvdm, &[1, 0, 0, 0, 0, 1])?;
+    /// let found = index.nearest(&Points::new(1)?.categories(&[0])?, 6)?;
+    /// let rows: Vec<(usize, f64)> = found.of(0).iter().map(|n| (n.row, n.distance)).collect();
+    /// let far = 2.0_f64.sqrt();
+    /// assert_eq!(rows, [(1, 0.0), (2, 0.0), (3, 0.0), (4, 0.0), (0, far), (5, far)]);
+    /// # Ok::<(), mlsys_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new); [`Shape`](ErrorKind::Shape) unless there is a label a row;
+    /// [`InvalidValue`](ErrorKind::InvalidValue) for a missing one ([`Coded::MISSING`](mlsys_core::Coded::MISSING)).
+    pub fn labelled(points: &Points, metric: Metric, labels: &[u32]) -> Result<Self> {
+        Self::build(points, metric, None, Some(labels))
+    }
+
+    fn build(
+        points: &Points,
+        metric: Metric,
+        weights: Option<&[f64]>,
+        labels: Option<&[u32]>,
+    ) -> Result<Self> {
+        let space = Space::new(points, metric, weights, labels)?;
+        let coordinates = space.points(points)?;
+        let tree = Tree::new(&coordinates, &space.terms);
         let mut lanes = vec![0; points.n_rows()];
         for (lane, &row) in tree.rows.iter().enumerate().filter(|(_, row)| **row != NO_ROW) {
             lanes[row as usize] = lane as u32;
         }
-        let total: f64 = terms.iter().map(|term| term.weight()).sum();
+        let total: f64 = space.terms.iter().map(|term| term.weight()).sum();
         let scale = if metric == Metric::Gower { 1.0 } else { total };
-        if !total.is_finite() {
-            return Err(Error::invalid_value("weights", None, total, "weights with a finite sum"));
-        }
         let everywhere = marked(&tree, |_| true);
         let observed = (0..points.n_columns()).map(|column| {
             let values = points.column(column);
@@ -151,8 +200,9 @@ impl NeighborIndex {
         });
         let observed = observed.collect();
         let categorical = (0..points.n_columns()).map(|column| points.is_categorical(column)).collect();
-        let plain = terms.iter().all(|&term| term == Term::Square { weight: 1.0 });
-        Ok(Self { tree, terms, metric, scale, plain, categorical, lanes, everywhere, observed })
+        let plain = space.gaps.is_none()
+            && space.terms.iter().all(|&term| term == Term::Square { weight: 1.0, inverse: 1.0 });
+        Ok(Self { tree, space, metric, scale, plain, categorical, lanes, everywhere, observed })
     }
 
     /// The number of points that are searched.
@@ -162,7 +212,7 @@ impl NeighborIndex {
 
     /// The number of columns.
     pub fn n_columns(&self) -> usize {
-        self.terms.len()
+        self.categorical.len()
     }
 
     /// The metric.
@@ -192,15 +242,10 @@ impl NeighborIndex {
     /// # Errors
     ///
     /// [`InvalidParameter`](ErrorKind::InvalidParameter) for `k = 0`; [`Shape`](ErrorKind::Shape) when the queries
-    /// have other columns; [`MissingValues`](ErrorKind::MissingValues) for gaps under [`Metric::Euclidean`].
+    /// have other columns; [`MissingValues`](ErrorKind::MissingValues) for gaps under a metric that refuses them.
     pub fn nearest(&self, queries: &Points, k: usize) -> Result<Neighbors> {
-        let kinds = (0..queries.n_columns()).map(|column| queries.is_categorical(column));
-        if !kinds.eq(self.categorical.iter().copied()) {
-            let expected = format!("the {} columns of the points, of their kinds", self.n_columns());
-            return Err(Error::shape("the queries", expected, queries.n_columns()));
-        }
-        refuse_gaps(self.metric, queries)?;
-        self.collect(queries.n_rows(), k, |row, point| queries.row(row, point), |_| None)
+        check_k(k)?;
+        self.of_queries(queries, Reach::Nearest(k))
     }
 
     /// The `k` nearest other points of each point that is searched.
@@ -209,19 +254,180 @@ impl NeighborIndex {
     ///
     /// [`InvalidParameter`](ErrorKind::InvalidParameter) for `k = 0`.
     pub fn nearest_others(&self, k: usize) -> Result<Neighbors> {
-        self.collect(self.n_rows(), k, |row, point| self.point(row, point), Some)
+        check_k(k)?;
+        self.of_others(Reach::Nearest(k))
+    }
+
+    /// The `k` nearest other points of some of the points that are searched, in the order of `rows`: of the rows of one
+    /// class among all, say.
+    ///
+    /// ```
+    /// use mlsys_neighbors::{Metric, NeighborIndex, Points};
+    ///
+    /// let index = NeighborIndex::new(&Points::from_rows(&[0.0, 3.0, 3.0, 5.0], 1)?, Metric::Euclidean)?;
+    /// let found = index.nearest_others_of(&[3, 1], 1)?;
+    /// assert_eq!((found.of(0)[0].row, found.of(1)[0].row), (1, 2));
+    /// # Ok::<(), mlsys_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`nearest_others`](Self::nearest_others); [`InvalidValue`](ErrorKind::InvalidValue) for a row that is not there.
+    pub fn nearest_others_of(&self, rows: &[usize], k: usize) -> Result<Neighbors> {
+        check_k(k)?;
+        if let Some(at) = rows.iter().position(|&row| row >= self.n_rows()) {
+            let expected = format!("a row below {}", self.n_rows());
+            return Err(Error::invalid_value("rows", Some(at), rows[at], expected));
+        }
+        if self.strategy(rows.len()) == Strategy::Leaves {
+            return self.join(Asked::Rows(rows), k);
+        }
+        self.collect(rows.len(), |search, query, point| {
+            self.coordinates(rows[query], point);
+            search.find_there(point, &[Donors::All], Reach::Nearest(k), Some(rows[query]))
+        })
+    }
+
+    /// All points that are at most `radius` away, for each query. The answer may be as large as all pairs:
+    /// [`Search::within`] gives it point by point.
+    ///
+    /// ```
+    /// use mlsys_neighbors::{Metric, NeighborIndex, Points};
+    ///
+    /// let index = NeighborIndex::new(&Points::from_rows(&[0.0, 3.0, 5.0], 1)?, Metric::Euclidean)?;
+    /// let found = index.within(&Points::from_rows(&[4.0], 1)?, 1.0)?;
+    /// assert_eq!(found.of(0).iter().map(|n| n.row).collect::<Vec<_>>(), [1, 2]);
+    /// # Ok::<(), mlsys_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`nearest`](Self::nearest), and for a radius that is not finite, or below 0.
+    pub fn within(&self, queries: &Points, radius: f64) -> Result<Neighbors> {
+        check_radius(radius)?;
+        self.of_queries(queries, Reach::Within(radius))
+    }
+
+    /// All other points that are at most `radius` away, for each point that is searched.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidParameter`](ErrorKind::InvalidParameter) for a radius that is not finite, or below 0.
+    pub fn others_within(&self, radius: f64) -> Result<Neighbors> {
+        check_radius(radius)?;
+        self.of_others(Reach::Within(radius))
+    }
+
+    /// The graph of the `k` nearest other points of each.
+    ///
+    /// # Errors
+    ///
+    /// As [`nearest_others`](Self::nearest_others).
+    pub fn knn_graph(&self, k: usize) -> Result<NeighborGraph> {
+        self.nearest_others(k).map(NeighborGraph::from)
+    }
+
+    /// The graph of all pairs of points that are at most `radius` apart.
+    ///
+    /// # Errors
+    ///
+    /// As [`others_within`](Self::others_within).
+    pub fn radius_graph(&self, radius: f64) -> Result<NeighborGraph> {
+        self.others_within(radius).map(NeighborGraph::from)
+    }
+
+    fn of_queries(&self, queries: &Points, reach: Reach) -> Result<Neighbors> {
+        let kinds = (0..queries.n_columns()).map(|column| queries.is_categorical(column));
+        if !kinds.eq(self.categorical.iter().copied()) {
+            let expected = format!("the {} columns of the points, of their kinds", self.n_columns());
+            return Err(Error::shape("the queries", expected, queries.n_columns()));
+        }
+        self.metric.check(queries)?;
+        if let Reach::Nearest(k) = reach
+            && self.strategy(queries.n_rows()) == Strategy::Leaves
+            && (0..queries.n_columns()).all(|column| !queries.column(column).iter().any(|x| x.is_nan()))
+        {
+            return self.join(Asked::Queries(queries), k);
+        }
+        let mapped = self.space.points(queries)?;
+        self.collect(queries.n_rows(), |search, row, point| {
+            mapped.row(row, point);
+            search.find_there(point, &[Donors::All], reach, None)
+        })
+    }
+
+    fn of_others(&self, reach: Reach) -> Result<Neighbors> {
+        if let Reach::Nearest(k) = reach
+            && self.strategy(self.n_rows()) == Strategy::Leaves
+        {
+            return self.join(Asked::All, k);
+        }
+        self.collect(self.n_rows(), |search, row, point| {
+            self.coordinates(row, point);
+            search.find_there(point, &[Donors::All], reach, Some(row))
+        })
+    }
+
+    /// How the nearest of so many queries are found. It changes the time alone.
+    ///
+    /// [`Leaves`](Strategy::Leaves) for 1,024 queries and an eighth of the points or more, under [`Metric::Euclidean`] or
+    /// [`Metric::NanEuclidean`] without weights, where no point has a gap (nor any query); [`Tree`](Strategy::Tree) for
+    /// all else, all [`Search`]es, and radii.
+    pub fn strategy(&self, queries: usize) -> Strategy {
+        let complete = self.plain && self.observed.iter().all(Option::is_none);
+        if complete && queries >= BATCH && queries >= self.n_rows() / 8 && self.n_rows() > 0 {
+            Strategy::Leaves
+        } else {
+            Strategy::Tree
+        }
+    }
+
+    /// The nearest by [`Strategy::Leaves`].
+    fn join(&self, asked: Asked<'_>, k: usize) -> Result<Neighbors> {
+        let points = self.points()?;
+        let axes = Axes::new(&points);
+        let (queries, own) = match asked {
+            Asked::All => (None, None),
+            Asked::Rows(rows) => {
+                let of = |column| rows.iter().map(|&row| points.column(column)[row]).collect();
+                let chosen = (0..points.n_columns())
+                    .try_fold(Points::new(rows.len())?, |chosen, column| chosen.numbers(of(column)))?;
+                (Some(Blocks::new(&chosen, &axes)?), Some(rows))
+            }
+            Asked::Queries(queries) => (Some(Blocks::new(queries, &axes)?), None),
+        };
+        let blocks = Blocks::new(&points, &axes)?;
+        drop(points);
+        let each = k.min(self.n_rows() - usize::from(!matches!(asked, Asked::Queries(_))));
+        let leaves = join::nearest(&blocks, queries.as_ref(), own, &axes, each);
+        let asked = queries.as_ref().unwrap_or(&blocks);
+        let nothing = Neighbor { row: 0, distance: 0.0 };
+        let mut all = vec![nothing; asked.n_rows * each];
+        let rows = asked.rows.iter().filter(|row| **row != NO_ROW);
+        for (&row, found) in rows.zip(leaves.iter().flat_map(|leaf| leaf.chunks_exact(each.max(1)))) {
+            for (slot, &(key, row)) in all[row as usize * each..][..each].iter_mut().zip(found) {
+                *slot = Neighbor { row: row as usize, distance: key.sqrt() };
+            }
+        }
+        Ok(Neighbors { all, ends: (1..=asked.n_rows).map(|query| query * each).collect() })
+    }
+
+    /// The points that are searched, whose columns are their coordinates.
+    fn points(&self) -> Result<Points> {
+        let mut columns = vec![vec![0.0; self.n_rows()]; self.n_columns()];
+        for (lane, &row) in self.tree.rows.iter().enumerate().filter(|(_, row)| **row != NO_ROW) {
+            let chunk = self.tree.chunk(lane / LANES);
+            let values = chunk.iter().map(|lanes| lanes[lane % LANES]);
+            columns.iter_mut().zip(values).for_each(|(column, value)| column[row as usize] = value);
+        }
+        columns.into_iter().try_fold(Points::new(self.n_rows())?, Points::numbers)
     }
 
     fn collect(
         &self,
         queries: usize,
-        k: usize,
-        point_of: impl Fn(usize, &mut Vec<f64>) + Sync,
-        except: impl Fn(usize) -> Option<usize> + Sync,
+        find: impl Fn(&mut Search<'_>, usize, &mut Vec<f64>) -> Result<()> + Sync,
     ) -> Result<Neighbors> {
-        if k == 0 {
-            return Err(Error::invalid_parameter("NeighborIndex", "k", k, "1 or more"));
-        }
         const PART: usize = 256;
         let parts: Vec<Result<(Vec<Neighbor>, Vec<usize>)>> = (0..queries.div_ceil(PART))
             .into_par_iter()
@@ -230,8 +436,7 @@ impl NeighborIndex {
                 |(search, point), part| {
                     let (mut all, mut ends) = (Vec::new(), Vec::new());
                     for row in part * PART..((part + 1) * PART).min(queries) {
-                        point_of(row, point);
-                        search.find(point, &[Donors::All], k, except(row))?;
+                        find(search, row, point)?;
                         all.extend(search.found(0));
                         ends.push(all.len());
                     }
@@ -239,8 +444,10 @@ impl NeighborIndex {
                 },
             )
             .collect();
-        let mut neighbors = Neighbors { all: Vec::new(), ends: Vec::with_capacity(queries) };
-        for (all, ends) in first_error::<_, Vec<_>>(parts)? {
+        let parts = first_error::<_, Vec<_>>(parts)?;
+        let total = parts.iter().map(|(all, _)| all.len()).sum();
+        let mut neighbors = Neighbors { all: Vec::with_capacity(total), ends: Vec::with_capacity(queries) };
+        for (all, ends) in parts {
             let before = neighbors.all.len();
             neighbors.all.extend(all);
             neighbors.ends.extend(ends.into_iter().map(|end| before + end));
@@ -248,8 +455,8 @@ impl NeighborIndex {
         Ok(neighbors)
     }
 
-    /// Writes a point that is searched into `out`, a value a column; nothing for a row that is not there.
-    pub fn point(&self, row: usize, out: &mut Vec<f64>) {
+    /// Writes the coordinates of a point that is searched into `out`; nothing for a row that is not there.
+    fn coordinates(&self, row: usize, out: &mut Vec<f64>) {
         out.clear();
         if let Some(&lane) = self.lanes.get(row) {
             let (chunk, lane) = (lane as usize / LANES, lane as usize % LANES);
@@ -258,18 +465,19 @@ impl NeighborIndex {
     }
 }
 
-fn refuse_gaps(metric: Metric, points: &Points) -> Result<()> {
-    if metric != Metric::Euclidean {
+/// Who asks for the nearest.
+#[derive(Clone, Copy)]
+enum Asked<'a> {
+    All,
+    Rows(&'a [usize]),
+    Queries(&'a Points),
+}
+
+fn check_k(k: usize) -> Result<()> {
+    if k > 0 {
         return Ok(());
     }
-    for column in 0..points.n_columns() {
-        let count = points.column(column).iter().filter(|x| x.is_nan()).count();
-        if count > 0 {
-            let hint = "impute them first, or use `Metric::NanEuclidean`".into();
-            return Err(ErrorKind::MissingValues { column: column.to_string(), count, hint }.into());
-        }
-    }
-    Ok(())
+    Err(Error::invalid_parameter("NeighborIndex", "k", k, "1 or more"))
 }
 
 fn marked(tree: &Tree, keep: impl Fn(u32) -> bool) -> Subset {

@@ -1,14 +1,19 @@
 #![doc = include_str!("../README.md")]
 
+mod axes;
+mod graph;
 mod index;
+mod join;
 pub mod lsh;
 mod metric;
 mod nearest;
 mod points;
 mod search;
+mod space;
 mod tree;
 
-pub use index::{Donors, Neighbor, NeighborIndex, Neighbors, Subset};
+pub use graph::NeighborGraph;
+pub use index::{Donors, Neighbor, NeighborIndex, Neighbors, Strategy, Subset};
 pub use metric::Metric;
 pub use points::{PointReader, Points};
 pub use search::Search;

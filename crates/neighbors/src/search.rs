@@ -3,7 +3,7 @@
 use mlsys_core::{Error, Result};
 
 use crate::index::{Donors, Neighbor, NeighborIndex, Subset};
-use crate::metric::{Metric, Term};
+use crate::metric::Term;
 use crate::nearest::Best;
 use crate::tree::{LANES, MIXED, NO_ROW, Node};
 
@@ -11,6 +11,20 @@ use crate::tree::{LANES, MIXED, NO_ROW, Node};
 const SLACK: f64 = 1.0 - 1e-10;
 /// Columns between two looks at whether a chunk is too far away already.
 const STRIDE: usize = 8;
+
+/// How far a search goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Reach {
+    Nearest(usize),
+    Within(f64),
+}
+
+pub(crate) fn check_radius(radius: f64) -> Result<()> {
+    if radius.is_finite() && radius >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::invalid_parameter("NeighborIndex", "radius", radius, "finite and 0 or above"))
+}
 
 /// A search that is asked point by point, and keeps its memory in between. Made by [`NeighborIndex::search`].
 ///
@@ -30,7 +44,8 @@ const STRIDE: usize = 8;
 #[derive(Debug)]
 pub struct Search<'a> {
     index: &'a NeighborIndex,
-    /// The columns that the point has, its values there, and their terms.
+    coordinates: Vec<f64>,
+    /// The coordinates that the point has, its values there, and their terms; and what its gaps cost.
     present: Vec<(usize, f64, Term)>,
     weight: f64,
     best: Vec<Best>,
@@ -45,6 +60,7 @@ impl<'a> Search<'a> {
     pub(crate) fn new(index: &'a NeighborIndex) -> Self {
         Self {
             index,
+            coordinates: Vec::new(),
             present: Vec::new(),
             weight: 0.0,
             best: Vec::new(),
@@ -61,7 +77,7 @@ impl<'a> Search<'a> {
     ///
     /// [`Shape`](mlsys_core::ErrorKind::Shape) for a point of another number of columns, a column that is not there,
     /// or a subset of another index; [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for an infinite value, or
-    /// a gap under [`Metric::Euclidean`].
+    /// a gap under a metric that refuses them.
     pub fn find(
         &mut self,
         point: &[f64],
@@ -69,22 +85,75 @@ impl<'a> Search<'a> {
         k: usize,
         except: Option<usize>,
     ) -> Result<()> {
+        self.ask(point, among, Reach::Nearest(k), except)
+    }
+
+    /// Finds all that are at most `radius` away from a point, among each of several donors, leaving out the row `except`.
+    ///
+    /// # Errors
+    ///
+    /// As [`find`](Self::find); [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for a radius that is not
+    /// finite, or below 0.
+    pub fn within(
+        &mut self,
+        point: &[f64],
+        among: &[Donors<'_>],
+        radius: f64,
+        except: Option<usize>,
+    ) -> Result<()> {
+        self.questions = 0;
+        check_radius(radius)?;
+        self.ask(point, among, Reach::Within(radius), except)
+    }
+
+    fn ask(
+        &mut self,
+        point: &[f64],
+        among: &[Donors<'_>],
+        reach: Reach,
+        except: Option<usize>,
+    ) -> Result<()> {
         let index = self.index;
+        self.questions = 0;
         if point.len() != index.n_columns() {
             return Err(Error::shape("a point", format!("{} values", index.n_columns()), point.len()));
         }
+        for (column, &value) in point.iter().enumerate() {
+            if value.is_infinite() || value.is_nan() && index.metric.refuses_gaps() {
+                let expected = "finite (NaN, a gap, has no place under this metric)";
+                let expected = if value.is_infinite() { "finite" } else { expected };
+                return Err(Error::invalid_value("point", Some(column), value, expected));
+            }
+        }
+        let mut coordinates = std::mem::take(&mut self.coordinates);
+        index.space.map(point, &mut coordinates);
+        let found = self.find_there(&coordinates, among, reach, except);
+        self.coordinates = coordinates;
+        found
+    }
+
+    /// By coordinates, which are right.
+    pub(crate) fn find_there(
+        &mut self,
+        coordinates: &[f64],
+        among: &[Donors<'_>],
+        reach: Reach,
+        except: Option<usize>,
+    ) -> Result<()> {
+        let index = self.index;
         self.questions = 0;
         self.present.clear();
         self.weight = 0.0;
-        for (column, (&value, &term)) in point.iter().zip(&index.terms).enumerate() {
-            if value.is_infinite() || value.is_nan() && index.metric == Metric::Euclidean {
-                let expected = "finite (NaN, a gap, has no place in a Euclidean distance)";
-                return Err(Error::invalid_value("point", Some(column), value, expected));
-            }
+        for (column, (&value, &term)) in coordinates.iter().zip(&index.space.terms).enumerate() {
             if !value.is_nan() {
                 self.present.push((column, value, term));
                 self.weight += term.weight();
+            } else if let Some(gaps) = &index.space.gaps {
+                self.present.push((column, 0.0, Term::Constant { cost: gaps[column] }));
             }
+        }
+        if index.space.gaps.is_some() {
+            self.weight = index.scale;
         }
         self.except = except.and_then(|row| u32::try_from(row).ok()).unwrap_or(NO_ROW);
         let own = except.and_then(|row| index.lanes.get(row)).map(|&lane| lane as usize);
@@ -92,9 +161,18 @@ impl<'a> Search<'a> {
         let mut sets: Vec<&Subset> = Vec::with_capacity(among.len());
         for (best, donors) in self.best.iter_mut().zip(among) {
             let set = subset(index, donors)?;
-            // What is left without the point itself: with fewer donors than k, all of them are enough.
-            let itself = own.is_some_and(|lane| has(index, set, lane));
-            best.reset(k.min(set.count - usize::from(itself)));
+            match reach {
+                Reach::Nearest(k) => {
+                    // What is left without the point itself: with fewer donors than k, all of them are enough.
+                    let itself = own.is_some_and(|lane| has(index, set, lane));
+                    best.reset(k.min(set.count - usize::from(itself)));
+                }
+                // Rounding the key of a distance must not lose it; the distance itself decides.
+                Reach::Within(radius) if index.metric.is_root() => {
+                    best.reset_within((radius * radius / SLACK).max(f64::MIN_POSITIVE));
+                }
+                Reach::Within(radius) => best.reset_within(radius),
+            }
             sets.push(set);
         }
         self.questions = among.len();
@@ -105,16 +183,22 @@ impl<'a> Search<'a> {
         {
             self.visit(0, bound, &sets);
         }
+        if let Reach::Within(radius) = reach {
+            let root = index.metric.is_root();
+            for best in &mut self.best[..self.questions] {
+                best.sort(|key| if root { key.sqrt() <= radius } else { key <= radius });
+            }
+        }
         Ok(())
     }
 
-    /// What was found for a question of the last [`find`](Self::find), nearest first.
+    /// What was found for a question of the last [`find`](Self::find) or [`within`](Self::within), nearest first.
     pub fn found(&self, question: usize) -> impl ExactSizeIterator<Item = Neighbor> {
         let found = if question < self.questions { self.best[question].found() } else { &[] };
-        let squared = self.index.metric != Metric::Gower;
+        let root = self.index.metric.is_root();
         found.iter().map(move |&(key, row)| Neighbor {
             row: row as usize,
-            distance: if squared { key.sqrt() } else { key },
+            distance: if root { key.sqrt() } else { key },
         })
     }
 
@@ -132,9 +216,14 @@ impl<'a> Search<'a> {
             if low <= high {
                 sum += term.least(value, low, high);
                 weight += term.weight();
+            } else if let Some(gaps) = &self.index.space.gaps {
+                sum += gaps[column];
             }
         }
-        (weight > 0.0).then(|| (sum * self.index.scale / weight).min(f64::MAX) * SLACK)
+        if self.index.space.gaps.is_some() {
+            weight = self.index.scale;
+        }
+        (weight > 0.0).then(|| self.key(sum, weight).min(f64::MAX) * SLACK)
     }
 
     fn visit(&mut self, node: usize, bound: f64, sets: &[&Subset]) {
@@ -161,9 +250,9 @@ impl<'a> Search<'a> {
         let index = self.index;
         let wanted = sets.iter().fold(0, |word, set| word | set.words[leaf]);
         let extents = index.tree.extents(node);
-        let full = self.present.iter().all(|&(column, ..)| {
+        let full = self.present.iter().all(|&(column, _, term)| {
             let (low, high) = extents[column];
-            low <= high && (low, high) != MIXED
+            low <= high && (low, high) != MIXED || matches!(term, Term::Constant { .. })
         });
         let leaf_at = &index.tree.leaves[leaf];
         for part in 0..leaf_at.chunks {
@@ -210,15 +299,20 @@ impl<'a> Search<'a> {
             } else {
                 for &(column, value, term) in part {
                     match term {
-                        Term::Square { weight } => {
-                            add(&mut sums, &values[column], |x| weight * ((x - value) * (x - value)));
+                        Term::Square { weight, inverse } => add(&mut sums, &values[column], |x| {
+                            let x = (x - value) * inverse;
+                            weight * (x * x)
+                        }),
+                        Term::Absolute { weight } => {
+                            add(&mut sums, &values[column], |x| weight * (x - value).abs());
                         }
                         Term::Range { weight, inverse } => add(&mut sums, &values[column], |x| {
                             weight * below_one((x - value).abs() * inverse)
                         }),
-                        Term::Differs { weight } => {
-                            add(&mut sums, &values[column], |x| if x == value { 0.0 } else { weight });
+                        Term::Differs { cost, .. } => {
+                            add(&mut sums, &values[column], |x| if x == value { 0.0 } else { cost });
                         }
+                        Term::Constant { cost } => sums.iter_mut().for_each(|sum| *sum += cost),
                     }
                 }
             }
@@ -226,39 +320,67 @@ impl<'a> Search<'a> {
                 return None;
             }
         }
-        Some(sums.map(|sum| sum * self.index.scale / self.weight))
+        Some(sums.map(|sum| self.key(sum, self.weight)))
     }
 
-    /// Keys of a chunk with gaps: what is not there adds nothing, and does not count.
+    /// A point that has all that this one has, or whose gaps cost, needs no scaling, and has the sum itself for its key.
+    #[inline(always)]
+    fn key(&self, sum: f64, weight: f64) -> f64 {
+        if weight == self.index.scale { sum } else { sum * self.index.scale / weight }
+    }
+
+    /// Keys of a chunk with gaps: what is not there adds what a gap costs, or nothing, and then does not count.
     fn keys(&self, chunk: usize) -> Option<[f64; LANES]> {
         let values = self.index.tree.chunk(chunk);
+        let gaps = self.index.space.gaps.as_deref();
         let (mut sums, mut weights) = ([0.0; LANES], [0.0; LANES]);
         for part in self.present.chunks(STRIDE) {
             for &(column, value, term) in part {
-                let (lanes, weight) = (&values[column], term.weight());
+                let lanes = &values[column];
+                let counts = (term.weight(), gaps.map_or(0.0, |gaps| gaps[column]));
                 match term {
                     _ if self.index.plain => {
-                        add_there(&mut sums, &mut weights, lanes, 1.0, |x| (x - value) * (x - value));
+                        add_there(&mut sums, &mut weights, lanes, (1.0, 0.0), |x| (x - value) * (x - value));
                     }
-                    Term::Square { .. } => add_there(&mut sums, &mut weights, lanes, weight, |x| {
-                        weight * ((x - value) * (x - value))
-                    }),
-                    Term::Range { inverse, .. } => add_there(&mut sums, &mut weights, lanes, weight, |x| {
-                        weight * below_one((x - value).abs() * inverse)
-                    }),
-                    Term::Differs { .. } => add_there(&mut sums, &mut weights, lanes, weight, |x| {
-                        if x == value { 0.0 } else { weight }
-                    }),
+                    Term::Square { weight, inverse } => {
+                        add_there(&mut sums, &mut weights, lanes, counts, |x| {
+                            let x = (x - value) * inverse;
+                            weight * (x * x)
+                        });
+                    }
+                    Term::Absolute { weight } => {
+                        add_there(&mut sums, &mut weights, lanes, counts, |x| weight * (x - value).abs());
+                    }
+                    Term::Range { weight, inverse } => {
+                        add_there(&mut sums, &mut weights, lanes, counts, |x| {
+                            weight * below_one((x - value).abs() * inverse)
+                        });
+                    }
+                    Term::Differs { cost, .. } => {
+                        add_there(
+                            &mut sums,
+                            &mut weights,
+                            lanes,
+                            counts,
+                            |x| {
+                                if x == value { 0.0 } else { cost }
+                            },
+                        )
+                    }
+                    Term::Constant { cost } => sums.iter_mut().for_each(|sum| *sum += cost),
                 }
             }
             if !any_within(&sums, self.limit) {
                 return None;
             }
+        }
+        if gaps.is_some() {
+            return Some(sums);
         }
         let mut keys = [f64::NAN; LANES];
         for lane in 0..LANES {
             // No weight is 0 / 0.
-            keys[lane] = sums[lane] * self.index.scale / weights[lane];
+            keys[lane] = self.key(sums[lane], weights[lane]);
         }
         Some(keys)
     }
@@ -270,19 +392,19 @@ fn any_within(sums: &[f64; LANES], limit: f64) -> bool {
     sums.iter().fold(false, |any, &sum| any | (sum <= limit))
 }
 
-/// As [`add`], and nothing in a gap.
+/// As [`add`], and what a gap costs in a gap; `counts` is the weight of what is there, and this cost.
 #[inline(always)]
 fn add_there(
     sums: &mut [f64; LANES],
     weights: &mut [f64; LANES],
     lanes: &[f64; LANES],
-    weight: f64,
+    (weight, gap): (f64, f64),
     term: impl Fn(f64) -> f64,
 ) {
     for lane in 0..LANES {
         let x = lanes[lane];
         let there = if x.is_nan() { 0 } else { u64::MAX };
-        sums[lane] += f64::from_bits(term(x).to_bits() & there);
+        sums[lane] += f64::from_bits(term(x).to_bits() & there | gap.to_bits() & !there);
         weights[lane] += f64::from_bits(weight.to_bits() & there);
     }
 }

@@ -64,7 +64,7 @@ impl Tree {
     pub fn new(points: &Points, terms: &[Term]) -> Self {
         let columns = points.n_columns();
         let mut order: Vec<u32> = (0..points.n_rows() as u32).collect();
-        let shape = split(points, terms, &mut order, 0);
+        let shape = split(points, terms, &mut order, (LEAF, 0));
         let (leaves, chunks) = (order.len().div_ceil(LEAF), order.len().div_ceil(LANES));
         let mut tree = Self {
             nodes: Vec::with_capacity(2 * leaves),
@@ -129,6 +129,14 @@ impl Tree {
     }
 }
 
+/// Rows of points without gaps, so that each `leaf` of them are near each other.
+pub(crate) fn leaf_order(points: &Points, leaf: usize) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..points.n_rows() as u32).collect();
+    let terms = vec![Term::Square { weight: 1.0, inverse: 1.0 }; points.n_columns()];
+    split(points, &terms, &mut order, (leaf, 0));
+    order
+}
+
 fn extent(values: &[f64], rows: &[u32]) -> Extent {
     let (mut low, mut high, mut gaps) = (f64::INFINITY, f64::NEG_INFINITY, 0);
     for &row in rows {
@@ -152,31 +160,31 @@ fn joined(a: Extent, b: Extent) -> Extent {
     }
 }
 
-fn split(points: &Points, terms: &[Term], order: &mut [u32], gap_splits: usize) -> Shape {
-    if order.len() <= LEAF {
+fn split(points: &Points, terms: &[Term], order: &mut [u32], (leaf, gap_splits): (usize, usize)) -> Shape {
+    if order.len() <= leaf {
         return Shape::Leaf;
     }
     let column = widest(points, terms, order);
     let values = points.column(column);
     let gap = |row: &u32| values[*row as usize].is_nan();
     let gaps = order.iter().filter(|row| gap(row)).count();
-    let apart = gap_splits < GAP_SPLITS && gaps.min(order.len() - gaps) >= LEAF / 2;
+    let apart = gap_splits < GAP_SPLITS && gaps.min(order.len() - gaps) >= leaf / 2;
     let left = if apart {
         order.sort_unstable_by_key(|row| (gap(row), *row));
         order.len() - gaps
     } else {
         // Whole leaves to the left, so that few lanes are pads.
-        let left = (order.len() / 2).next_multiple_of(LEAF).min(order.len() - 1);
+        let left = (order.len() / 2).next_multiple_of(leaf).min(order.len() - 1);
         // NaN has the highest key.
         order.select_nth_unstable_by_key(left, |&row| (order_key(values[row as usize]), row));
         left
     };
     let (first, second) = order.split_at_mut(left);
-    let gap_splits = gap_splits + usize::from(apart);
+    let below = (leaf, gap_splits + usize::from(apart));
     let children = if first.len().min(second.len()) > PARALLEL {
-        rayon::join(|| split(points, terms, first, gap_splits), || split(points, terms, second, gap_splits))
+        rayon::join(|| split(points, terms, first, below), || split(points, terms, second, below))
     } else {
-        (split(points, terms, first, gap_splits), split(points, terms, second, gap_splits))
+        (split(points, terms, first, below), split(points, terms, second, below))
     };
     Shape::Pair(left, Box::new([children.0, children.1]))
 }
@@ -205,12 +213,14 @@ fn spread(term: Term, values: &mut [f64]) -> f64 {
     let mean = values.iter().sum::<f64>() / n;
     let variance = values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n;
     match term {
-        Term::Square { weight } => weight * variance,
+        Term::Square { weight, inverse } => weight * (variance * inverse) * inverse,
+        Term::Absolute { weight } => weight * variance.sqrt(),
         Term::Range { weight, inverse } => weight * (variance.sqrt() * inverse).min(1.0),
-        Term::Differs { weight } => {
+        Term::Differs { cost, .. } => {
             values.sort_unstable_by(f64::total_cmp);
             let same = values.chunk_by(|a, b| a == b).map(|run| (run.len() as f64 / n).powi(2)).sum::<f64>();
-            weight * (1.0 - same)
+            cost * (1.0 - same)
         }
+        Term::Constant { .. } => 0.0,
     }
 }

@@ -1,0 +1,150 @@
+//! The principal axes of points: turned to them, the first coordinates tell most of a distance.
+
+use mlsys_core::Result;
+
+use crate::Points;
+
+/// More columns than this are left as they are: to turn a point takes their square.
+const MOST: usize = 64;
+/// Rows that are looked at.
+const SAMPLE: usize = 8192;
+
+#[derive(Debug)]
+pub(crate) struct Axes {
+    means: Vec<f64>,
+    /// An axis after the other, widest first; `None` for the columns themselves.
+    axes: Option<Vec<f64>>,
+    /// A power of two, so that nothing overflows in single precision.
+    scale: f64,
+    /// What single precision may add to a sum of squares, as a factor.
+    slack: f64,
+}
+
+impl Axes {
+    /// Those of some of the points.
+    pub fn new(points: &Points) -> Self {
+        let columns = points.n_columns();
+        let step = points.n_rows().div_ceil(SAMPLE).max(1);
+        let sampled = |column: usize| points.column(column).iter().copied().step_by(step);
+        let count = points.n_rows().div_ceil(step).max(1) as f64;
+        let means: Vec<f64> = (0..columns).map(|c| sampled(c).map(|x| x / count).sum()).collect();
+        let largest = (0..columns)
+            .flat_map(|c| points.column(c).iter().map(move |x| (x, c)))
+            .fold(0.0, |most: f64, (x, c)| most.max((x - means[c]).abs()));
+        let slack = 1.0 + (columns as f64 + 16.0) * f64::from(f32::EPSILON);
+        let mut found = Self { means, axes: None, scale: power_below(1.0 / largest), slack };
+        if columns <= MOST {
+            let centred = |c: usize| sampled(c).map(|x| (x - found.means[c]) * found.scale).collect();
+            let table: Vec<Vec<f64>> = (0..columns).map(centred).collect();
+            let mut covariance = vec![0.0; columns * columns];
+            for a in 0..columns {
+                for b in 0..=a {
+                    let sum: f64 = table[a].iter().zip(&table[b]).map(|(x, y)| x * y).sum();
+                    covariance[a * columns + b] = sum;
+                    covariance[b * columns + a] = sum;
+                }
+            }
+            found.axes = principal(covariance, columns);
+        }
+        found
+    }
+
+    /// Writes the coordinates of a point, and tells how far rounding them to single precision moves it at most.
+    pub fn turn(&self, point: &[f64], out: &mut Vec<f64>) -> f64 {
+        out.clear();
+        let centred = point.iter().zip(&self.means).map(|(x, mean)| (x - mean) * self.scale);
+        match &self.axes {
+            None => out.extend(centred),
+            Some(axes) => {
+                let centred: Vec<f64> = centred.collect();
+                let dot = |axis: &[f64]| axis.iter().zip(&centred).fold(0.0, |sum, (a, x)| sum + a * x);
+                out.extend(axes.chunks_exact(point.len()).map(dot));
+            }
+        }
+        let size =
+            point.iter().zip(&self.means).map(|(x, mean)| (x.abs() + mean.abs()) * self.scale).sum::<f64>();
+        let moved = out.iter().map(|x| (x - f64::from(*x as f32)).powi(2)).sum::<f64>().sqrt();
+        let error = moved * (1.0 + 1e-9) + size * 1e-12;
+        if error.is_finite() {
+            return error;
+        }
+        // It is somewhere.
+        out.fill(0.0);
+        f64::INFINITY
+    }
+
+    /// The points, turned.
+    pub fn turned(&self, points: &Points) -> Result<Points> {
+        let mut columns = vec![Vec::with_capacity(points.n_rows()); points.n_columns()];
+        let (mut point, mut turned) = (Vec::new(), Vec::new());
+        for row in 0..points.n_rows() {
+            points.row(row, &mut point);
+            self.turn(&point, &mut turned);
+            columns.iter_mut().zip(&turned).for_each(|(column, &x)| column.push(x));
+        }
+        columns.into_iter().try_fold(Points::new(points.n_rows())?, Points::numbers)
+    }
+
+    /// A rounded squared distance above this is that of points further away than `distance`, where rounding has moved
+    /// them by `moved`.
+    pub fn limit(&self, distance: f64, moved: f64) -> f32 {
+        let reach = distance * self.scale + moved;
+        (reach * reach * self.slack + f64::from(f32::MIN_POSITIVE)) as f32
+    }
+}
+
+/// The largest power of two not above `x`, within bounds: a square that is 0 in double precision must stay 0 in single.
+fn power_below(x: f64) -> f64 {
+    let bits = x.clamp(1e-150, 1e100).to_bits();
+    f64::from_bits(bits & 0x7ff0_0000_0000_0000)
+}
+
+/// The eigenvectors of a symmetric matrix, largest eigenvalue first, by Jacobi's rotations; `None` unless they are orthogonal.
+fn principal(mut matrix: Vec<f64>, n: usize) -> Option<Vec<f64>> {
+    let mut vectors = vec![0.0; n * n];
+    (0..n).for_each(|i| vectors[i * n + i] = 1.0);
+    for _sweep in 0..30 {
+        let mut turned = false;
+        for p in 0..n {
+            for q in p + 1..n {
+                let off = matrix[p * n + q];
+                if off.abs() <= 1e-14 * (matrix[p * n + p] * matrix[q * n + q]).abs().sqrt() {
+                    continue;
+                }
+                turned = true;
+                let theta = (matrix[q * n + q] - matrix[p * n + p]) / (2.0 * off);
+                let t = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
+                let cos = 1.0 / (t * t + 1.0).sqrt();
+                let sin = t * cos;
+                let rotate = |a: &mut f64, b: &mut f64| (*a, *b) = (cos * *a - sin * *b, sin * *a + cos * *b);
+                for i in 0..n {
+                    let (mut a, mut b) = (matrix[i * n + p], matrix[i * n + q]);
+                    rotate(&mut a, &mut b);
+                    (matrix[i * n + p], matrix[i * n + q]) = (a, b);
+                }
+                for i in 0..n {
+                    let (mut a, mut b) = (matrix[p * n + i], matrix[q * n + i]);
+                    rotate(&mut a, &mut b);
+                    (matrix[p * n + i], matrix[q * n + i]) = (a, b);
+                }
+                for i in 0..n {
+                    let (mut a, mut b) = (vectors[p * n + i], vectors[q * n + i]);
+                    rotate(&mut a, &mut b);
+                    (vectors[p * n + i], vectors[q * n + i]) = (a, b);
+                }
+            }
+        }
+        if !turned {
+            break;
+        }
+    }
+    let axis = |i: usize| &vectors[i * n..][..n];
+    let dot = |i: usize, j: usize| axis(i).iter().zip(axis(j)).map(|(a, b)| a * b).sum::<f64>();
+    let orthogonal = |i: usize, j: usize| (dot(i, j) - f64::from(u8::from(i == j))).abs() <= 1e-11;
+    if !(0..n).all(|i| (0..=i).all(|j| orthogonal(i, j))) {
+        return None;
+    }
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&a, &b| matrix[b * n + b].total_cmp(&matrix[a * n + a]).then(a.cmp(&b)));
+    Some(order.into_iter().flat_map(|i| axis(i).to_vec()).collect())
+}
