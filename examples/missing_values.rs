@@ -50,7 +50,8 @@ fn main() -> Result<()> {
     println!("# What an imputer finds of weather that is known\n");
     let weather = sample.select(["month", "hour", "origin"].into_iter().chain(WEATHER))?;
     let pmm = IterativeImputer::new().method(ImputationMethod::pmm());
-    let scores = ImputationTrial::new().columns(["temp", "humid", "pressure", "visib", "wind_speed"]).run(
+    let hide = Ampute::new(["temp", "humid", "pressure", "visib", "wind_speed"]).share(0.1);
+    let scores = ImputationTrial::new().hide(hide).run(
         &weather,
         [
             ("mean", MeanImputer::new().boxed_step()),
@@ -76,7 +77,8 @@ fn main() -> Result<()> {
     // Not the manufacturers: dozens of classes are many coefficients.
     let chained = IterativeImputer::new().on(["engine", "engines", "plane_type", "plane_year", "seats"]);
     let first_numbers = |step| MedianImputer::new().then(step);
-    let scores = ImputationTrial::new().columns(["engine", "manufacturer", "plane_type"]).repeats(1).run(
+    let hide = Ampute::new(["engine", "manufacturer", "plane_type"]).share(0.1);
+    let scores = ImputationTrial::new().hide(hide).repeats(1).run(
         &aircraft,
         [
             ("most frequent", MostFrequentImputer::new().boxed_step()),

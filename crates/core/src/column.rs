@@ -146,8 +146,18 @@ pub fn floats(column: &str, array: &dyn Array) -> Result<ScalarBuffer<f64>> {
 ///
 /// When there are more nulls than values.
 pub fn fill_nulls<T: Copy>(values: &mut [T], nulls: &NullBuffer, value: T) {
-    for row in (!nulls.inner()).set_indices() {
-        values[row] = value;
+    let valid = nulls.inner().bit_chunks();
+    let (words, rest) = values[..nulls.len()].as_chunks_mut::<64>();
+    for (valid, values) in valid.iter_padded().zip(words.iter_mut().map(|w| w.as_mut_slice()).chain([rest])) {
+        match valid {
+            u64::MAX => {}
+            0 => values.fill(value),
+            _ => {
+                for (bit, x) in values.iter_mut().enumerate() {
+                    *x = if valid >> bit & 1 == 0 { value } else { *x };
+                }
+            }
+        }
     }
 }
 
@@ -306,6 +316,22 @@ mod tests {
         TimestampSecondArray, UInt8Array,
     };
     use arrow::datatypes::Int32Type;
+
+    #[test]
+    fn nulls_are_filled_in_any_slice() {
+        // All valid, none, and some, a word at a time and in what is left of one.
+        let nulls = NullBuffer::from_iter((0..300).map(|row| row < 70 || (row > 199 && row % 3 == 0)));
+        for (start, length) in [(0, 300), (1, 64), (63, 66), (70, 129), (5, 290), (299, 1), (17, 0)] {
+            let nulls = nulls.slice(start, length);
+            // Rows beyond the nulls stay.
+            let mut values: Vec<usize> = (0..length + 3).collect();
+            fill_nulls(&mut values, &nulls, 999);
+            for (row, &value) in values.iter().enumerate() {
+                let null = row < length && nulls.is_null(row);
+                assert_eq!(value, if null { 999 } else { row }, "row {row} from {start}, {length}");
+            }
+        }
+    }
 
     #[test]
     fn every_numeric_type_reads_as_doubles() {

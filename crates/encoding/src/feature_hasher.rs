@@ -199,7 +199,7 @@ impl Entries {
 /// Rows that one task writes.
 const ROWS: usize = 16_384;
 
-/// Writes sparse rows in parallel.
+/// Writes sparse rows in parallel. What `write` owns is let go before the parts are put together.
 pub(crate) fn write_rows(
     width: usize,
     n_rows: usize,
@@ -216,6 +216,7 @@ pub(crate) fn write_rows(
         builder.finish()
     };
     let parts: Vec<SparseRows> = first_error((0..n_rows.div_ceil(ROWS)).into_par_iter().map(part).collect())?;
+    drop(write);
     SparseRows::concat(width, parts)
 }
 
@@ -277,7 +278,7 @@ impl Transform for FittedFeatureHasher {
         let entries: Vec<Entries> =
             first_error(self.columns.par_iter().map(|column| self.entries(column, batch)).collect())?;
         let width = self.hasher.n_features as usize;
-        let rows = write_rows(width, batch.num_rows(), entries.len(), |row, builder| {
+        let rows = write_rows(width, batch.num_rows(), entries.len(), move |row, builder| {
             entries.iter().filter_map(|e| e.of_row(row)).for_each(|(place, value)| builder.add(place, value));
         })?;
         let new = (self.field(), rows.to_array()?);

@@ -107,6 +107,15 @@ impl Ampute {
         self
     }
 
+    pub(crate) fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The same with other gaps: seeds of neighbouring repeats must not be those of neighbouring seeds.
+    pub(crate) fn repeated(&self, repeat: usize) -> Self {
+        self.clone().seed(hash::hash_u64(repeat as u64, self.seed))
+    }
+
     /// The dataset with gaps.
     ///
     /// # Errors

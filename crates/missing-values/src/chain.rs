@@ -18,6 +18,17 @@ use crate::{
 /// Rows and what was put there, by column: numbers, or the codes of classes.
 pub(crate) type Fills = Vec<Vec<(usize, f64)>>;
 
+/// Refuses rounds without end or of no length.
+pub(crate) fn check_rounds(estimator: &str, max_iter: usize, tol: f64) -> Result<()> {
+    if max_iter == 0 {
+        return Err(Error::invalid_parameter(estimator, "max_iter", 0, "1 or more"));
+    }
+    if !(tol.is_finite() && tol >= 0.0) {
+        return Err(Error::invalid_parameter(estimator, "tol", tol, "0 or more"));
+    }
+    Ok(())
+}
+
 /// A chain under way.
 struct Chain<'a> {
     recipe: &'a IterativeImputer,

@@ -113,14 +113,7 @@ impl FittedImputer {
             (Some(_), DataType::Float64) => {
                 let value = fill.value.as_f64().unwrap_or(f64::NAN);
                 match array.as_primitive_opt::<Float64Type>() {
-                    Some(raw) => {
-                        let mut values: Vec<f64> =
-                            raw.values().iter().map(|&x| if x.is_nan() { value } else { x }).collect();
-                        if let Some(nulls) = raw.nulls() {
-                            column::fill_nulls(&mut values, nulls, value);
-                        }
-                        Arc::new(Float64Array::new(values.into(), None))
-                    }
+                    Some(raw) => Arc::new(Float64Array::new(filled_floats(raw, value).into(), None)),
                     None => {
                         let values = column::floats(name, array)?;
                         let filled = values.iter().map(|&x| if x.is_nan() { value } else { x });
@@ -146,6 +139,20 @@ impl FittedImputer {
 fn has_gaps(values: &Float64Array) -> bool {
     let block = |block: &[f64]| block.iter().fold(false, |found, x| found | x.is_nan());
     values.null_count() > 0 || values.values().chunks(1024).any(block)
+}
+
+/// The values with one in place of each null and NaN, in blocks that are still in the cache when their nulls are filled.
+fn filled_floats(raw: &Float64Array, value: f64) -> Vec<f64> {
+    const BLOCK: usize = 1024;
+    let mut filled = Vec::with_capacity(raw.len());
+    for (block, values) in raw.values().chunks(BLOCK).enumerate() {
+        let start = block * BLOCK;
+        filled.extend(values.iter().map(|&x| if x.is_nan() { value } else { x }));
+        if let Some(nulls) = raw.nulls() {
+            column::fill_nulls(&mut filled[start..], &nulls.slice(start, values.len()), value);
+        }
+    }
+    filled
 }
 
 /// Dictionaries become plain; what is widened is a float.

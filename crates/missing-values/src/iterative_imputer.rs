@@ -4,7 +4,8 @@ use mlsys_core::seed::DEFAULT_SEED;
 use mlsys_core::{Dataset, Error, Fit, FitTransform, Progress, Result, Train, silent};
 use serde::{Deserialize, Serialize};
 
-use crate::{FittedIterativeImputer, Indicators, chain};
+use crate::chain::{self, check_rounds};
+use crate::{FittedIterativeImputer, Indicators};
 
 /// In which order [`IterativeImputer`] goes through the columns.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -226,12 +227,7 @@ impl IterativeImputer {
 
     pub(crate) fn check(&self) -> Result<()> {
         let name = "IterativeImputer";
-        if self.max_iter == 0 {
-            return Err(Error::invalid_parameter(name, "max_iter", 0, "1 or more"));
-        }
-        if !(self.tol.is_finite() && self.tol >= 0.0) {
-            return Err(Error::invalid_parameter(name, "tol", self.tol, "0 or more"));
-        }
+        check_rounds(name, self.max_iter, self.tol)?;
         if self.max_classes == 0 {
             return Err(Error::invalid_parameter(name, "max_classes", 0, "1 or more"));
         }

@@ -10,8 +10,8 @@ use mlsys_core::arrow::array::{
 use mlsys_core::arrow::datatypes::Float64Type;
 use mlsys_core::{BoxedStep, Dataset, Error, Fit, FitTransform, Identity, Result, Train};
 use mlsys_missing_values::{
-    AmputeBy, CompleteCases, ConstantImputer, FittedImputer, ImputationTrial, MeanImputer, MedianImputer,
-    MostFrequentImputer, RandomDonorImputer,
+    Ampute, AmputeBy, CompleteCases, ConstantImputer, FittedImputer, ImputationTrial, MeanImputer,
+    MedianImputer, MostFrequentImputer, RandomDonorImputer,
 };
 
 fn table(n: usize) -> Dataset<Train> {
@@ -61,7 +61,11 @@ fn spy(spy: &Spy) -> BoxedStep {
 fn numbers_are_scored_as_by_a_loop() {
     let train = table(300);
     let own = Spy::new(ConstantImputer::new(50.0), "x");
-    let scores = ImputationTrial::new().share(0.3).repeats(2).run(&train, [("spy", spy(&own))]).unwrap();
+    let scores = ImputationTrial::new()
+        .hide(Ampute::new(["x", "whole", "color", "row"]).share(0.3))
+        .repeats(2)
+        .run(&train, [("spy", spy(&own))])
+        .unwrap();
     let (truth, seen) = (train.batch()["x"].as_primitive::<Float64Type>(), own.seen.lock().unwrap());
     assert_eq!(seen.len(), 2);
     let hidden: Vec<f64> = seen
@@ -100,7 +104,7 @@ fn categories_are_scored_as_by_hand() {
     let train = table(400);
     let own = Spy::new(ConstantImputer::new("red"), "color");
     let other = Spy::new(ConstantImputer::new("violet"), "color");
-    let trial = ImputationTrial::new().columns(["color"]).share(0.5).repeats(1).seed(3);
+    let trial = ImputationTrial::new().hide(Ampute::new(["color"]).share(0.5).seed(3)).repeats(1);
     let scores = trial.run(&train, [("red", spy(&own)), ("violet", spy(&other))]).unwrap();
     // Both see the same cells hidden.
     assert_eq!(*own.seen.lock().unwrap(), *other.seen.lock().unwrap());
@@ -129,7 +133,7 @@ fn known_imputers_score_as_known() {
             ("mode", MeanImputer::new().then(MostFrequentImputer::new()).boxed_step()),
         ]
     };
-    let trial = ImputationTrial::new().columns(["x", "whole", "color"]).share(0.2);
+    let trial = ImputationTrial::new().hide(Ampute::new(["x", "whole", "color"]));
     let scores = trial.run(&train, imputers()).unwrap();
     let of = |imputer, column| scores.of(imputer, column).unwrap();
     assert!((of("mean", "x").nrmse.unwrap() - 1.0).abs() < 0.05);
@@ -149,7 +153,10 @@ fn known_imputers_score_as_known() {
     assert_eq!((summaries[0].left, summaries[1].left), (of("mean", "color").hidden, 0));
     // The same again; other cells under another seed.
     assert_eq!(scores, trial.run(&train, imputers()).unwrap());
-    assert_ne!(scores, trial.clone().seed(1).run(&train, imputers()).unwrap());
+    assert_ne!(
+        scores,
+        trial.clone().hide(Ampute::new(["x", "whole", "color"]).seed(1)).run(&train, imputers()).unwrap()
+    );
 
     let batch = scores.to_batch().unwrap();
     assert_eq!((batch.num_rows(), batch.num_columns()), (9, 8));
@@ -165,7 +172,7 @@ fn cells_may_be_hidden_by_their_own_value() {
     let x = Float64Array::from_iter_values((0..n).map(f64::from));
     let train = Dataset::new(RecordBatch::try_from_iter([("x", Arc::new(x) as _)]).unwrap()).unwrap();
     let mean = || [("mean", MeanImputer::new().boxed_step())];
-    let trial = ImputationTrial::new().share(0.2).by(AmputeBy::Mnar).strength(4.0);
+    let trial = ImputationTrial::new().hide(Ampute::new(["x"]).by(AmputeBy::Mnar).strength(4.0));
     let train = train.into_train_all();
     // Large values are missing, which the mean of the small ones is far from.
     let found = trial.run(&train, mean()).unwrap().of("mean", "x").unwrap().nrmse.unwrap();
@@ -179,14 +186,14 @@ fn booleans_may_be_filled_as_numbers_and_columns_with_gaps_by_their_values() {
     let columns: [(&str, ArrayRef, bool); 2] = [("flag", Arc::new(flag), true), ("x", Arc::new(x), true)];
     let data =
         Dataset::new(RecordBatch::try_from_iter_with_nullable(columns).unwrap()).unwrap().into_train_all();
-    let trial = ImputationTrial::new().columns(["flag"]).share(0.3);
+    let trial = ImputationTrial::new().hide(Ampute::new(["flag"]).share(0.3));
     let median = MedianImputer::new().on(["flag"]).boxed_step();
     let mean = MeanImputer::new().on(["flag"]).boxed_step();
     let scores = trial.run(&data, [("median", median), ("mean", mean)]).unwrap();
     let pfc = |imputer| scores.of(imputer, "flag").unwrap().pfc.unwrap();
     assert!(pfc("median") < 0.1 && pfc("mean") == 1.0, "{scores}");
     // Gaps that are there do not hinder hiding large values, and the share is of the known ones.
-    let trial = ImputationTrial::new().columns(["x"]).share(0.2).by(AmputeBy::Mnar).repeats(1);
+    let trial = ImputationTrial::new().hide(Ampute::new(["x"]).by(AmputeBy::Mnar)).repeats(1);
     let score = trial.run(&data, [("mean", MeanImputer::new().boxed_step())]).unwrap();
     let score = score.of("mean", "x").unwrap();
     assert!((45..95).contains(&score.hidden) && score.nrmse.unwrap() > 1.1, "{score:?}");
@@ -199,7 +206,9 @@ fn constants_and_cells_that_nobody_hid_have_no_scores_by_deviation() {
     let five = || [("five", ConstantImputer::new(5.0).on(["x"]).boxed_step())];
     let score = ImputationTrial::new().run(&train, five()).unwrap().scores()[0].clone();
     assert_eq!((score.rmse, score.nrmse, score.distance), (Some(2.0), None, None));
-    let none = ImputationTrial::new().share(1e-9).run(&train, five()).unwrap().scores()[0].clone();
+    let none =
+        ImputationTrial::new().hide(Ampute::new(["x"]).share(1e-9)).run(&train, five()).unwrap().scores()[0]
+            .clone();
     assert_eq!((none.hidden, none.rmse), (0, None));
 }
 
@@ -214,9 +223,11 @@ fn bad_input_is_named() {
     };
     let trial = ImputationTrial::new;
     says(trial().repeats(0).run(&train, [mean()]), &["repeats"]);
-    says(trial().share(1.0).run(&train, [mean()]), &["share"]);
-    says(trial().share(f64::NAN).run(&train, [mean()]), &["share"]);
-    says(trial().by(AmputeBy::Mnar).strength(0.0).run(&train, [mean()]), &["strength"]);
+    let x = || Ampute::new(["x"]);
+    says(trial().hide(x().share(1.0)).run(&train, [mean()]), &["share"]);
+    says(trial().hide(x().share(f64::NAN)).run(&train, [mean()]), &["share"]);
+    says(trial().hide(x().by(AmputeBy::Mnar).strength(0.0)).run(&train, [mean()]), &["strength"]);
+    says(trial().hide(Ampute::new([""; 0])).run(&train, [mean()]), &["columns"]);
     says(trial().run(&train, [mean(), mean()]), &["mean", "twice"]);
     let cancel = |step: mlsys_core::Step| match (step.done, step.total) {
         (2, 3) => std::ops::ControlFlow::Break(()),
@@ -224,12 +235,12 @@ fn bad_input_is_named() {
     };
     says(trial().run_with(&train, [mean()], &mut { cancel }), &["cancelled", "2 of 3 tables"]);
     says(trial().run(&train, Vec::<(String, BoxedStep)>::new()), &["imputers"]);
-    says(trial().columns(["y"]).run(&train, [mean()]), &["`y`"]);
+    says(trial().hide(Ampute::new(["y"])).run(&train, [mean()]), &["`y`"]);
     // Names decide nothing about rows: a step that leaves rows out cannot be compared.
     let fewer = ("fewer", Identity::new().resample(CompleteCases::new()).boxed_step());
     says(trial().run(&train, [fewer]), &["`fewer`", "40 rows"]);
     let infinite = ("infinite", ConstantImputer::new(f64::INFINITY).on(["x"]).boxed_step());
     says(trial().run(&train, [infinite]), &["`infinite`", "finite, got inf"]);
     let empty = train.slice(0, 0).unwrap();
-    says(trial().columns(["x"]).run(&empty, [mean()]), &["`mean`"]);
+    says(trial().hide(x()).run(&empty, [mean()]), &["`mean`"]);
 }

@@ -18,10 +18,10 @@ pub use mlsys_encoding::{
 };
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values::{
-    CompleteCases, ConstantImputer, EndOfTailImputer, GroupedImputer, ImputationMethod, ImputationTrial,
-    Indicators, IterativeImputer, KnnImputer, LittleMcar, MeanImputer, MedianImputer, MissingPatterns,
-    MissingReport, MissingThreshold, ModelImputer, MostFrequentImputer, MultipleImputer, RandomDonorImputer,
-    mar_evidence,
+    Ampute, CompleteCases, ConstantImputer, EndOfTailImputer, GroupedImputer, ImputationMethod,
+    ImputationTrial, Indicators, IterativeImputer, KnnImputer, LittleMcar, MeanImputer, MedianImputer,
+    MissingPatterns, MissingReport, MissingThreshold, ModelImputer, MostFrequentImputer, MultipleImputer,
+    RandomDonorImputer, mar_evidence,
 };
 #[cfg(feature = "stats")]
 pub use mlsys_stats::{

@@ -39,8 +39,7 @@ fn a_regression_finds_categories_that_the_most_frequent_value_does_not() {
         || OneHotEncoder::new().on(Columns::categorical()).then(LogisticRegression::new().l2(0.01));
     let imputer = ModelImputer::new().numbers(ZeroRuleRegressor::new()).categories(classifier()).max_iter(3);
     let scores = ImputationTrial::new()
-        .columns(["word", "near"])
-        .share(0.2)
+        .hide(Ampute::new(["word", "near"]))
         .repeats(1)
         .run(
             &train,

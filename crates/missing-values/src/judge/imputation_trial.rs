@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use mlsys_core::arrow::array::{Array, ArrayRef};
 use mlsys_core::{
     BoxedStep, Category, Coded, Dataset, Error, FitTransform, Kind, Progress, Result, Step, Train, column,
-    seed, silent,
+    silent,
 };
 use serde::{Deserialize, Serialize};
 
 use super::imputation_scores::{ImputationScore, ImputationScores};
-use crate::{Ampute, AmputeBy};
+use crate::Ampute;
 
 const NAME: &str = "ImputationTrial";
 
@@ -18,12 +18,8 @@ const NAME: &str = "ImputationTrial";
 ///
 /// | parameter | default | range | effect |
 /// |---|---|---|---|
-/// | `columns` | the features that have values | | where cells are hidden |
-/// | `share` | 0.1 | above 0, below 1 | the expected share of the known cells of a column that are hidden at once |
-/// | `by` | [`Mcar`](AmputeBy::Mcar) | | what decides which, as in [`Ampute`] |
-/// | `strength` | 2 | above 0 | as in [`Ampute`] |
+/// | `hide` | a tenth of each feature that has values, completely at random | see [`Ampute`] | which known cells are hidden at once |
 /// | `repeats` | 3 | 1 or more | how often other cells are hidden; scores are over all of them |
-/// | `seed` | 0 | | of what is hidden |
 ///
 /// **Input**: training rows, gaps and all (but columns that decide on others must be complete), and imputers by name: any step or chain of steps that keeps the rows and the names of
 /// the columns, as a [`BoxedStep`]. All of them see the same cells hidden. An imputer with a seed draws as it would anyway. Row
@@ -60,7 +56,7 @@ const NAME: &str = "ImputationTrial";
 /// ```
 ///
 /// **Misleads** where what is missing differs from what is known: cells hidden at random say how an imputer does at random. Hide as
-/// you believe that they went missing (`by`). A low rmse rewards predictions, which vary too little; the distance shows it.
+/// you believe that they went missing ([`Ampute::by`]). A low rmse rewards predictions, which vary too little; the distance shows it.
 ///
 /// The errors are those of Daniel Stekhoven, Peter Bühlmann, *MissForest: non-parametric missing value imputation for mixed-type data*,
 /// 2012, by column rather than over all of them at once.
@@ -68,24 +64,13 @@ const NAME: &str = "ImputationTrial";
 #[serde(default, deny_unknown_fields)]
 #[must_use = "it does nothing until it is run"]
 pub struct ImputationTrial {
-    columns: Option<Vec<String>>,
-    share: f64,
-    by: AmputeBy,
-    strength: f64,
+    hide: Option<Ampute>,
     repeats: usize,
-    seed: u64,
 }
 
 impl Default for ImputationTrial {
     fn default() -> Self {
-        Self {
-            columns: None,
-            share: 0.1,
-            by: AmputeBy::Mcar,
-            strength: 2.0,
-            repeats: 3,
-            seed: seed::DEFAULT_SEED,
-        }
+        Self { hide: None, repeats: 3 }
     }
 }
 
@@ -95,39 +80,15 @@ impl ImputationTrial {
         Self::default()
     }
 
-    /// The columns in which cells are hidden.
-    pub fn columns<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
-        self.columns = Some(columns.into_iter().map(Into::into).collect());
-        self
-    }
-
-    /// The expected share of a column's known cells that are hidden.
-    pub fn share(mut self, share: f64) -> Self {
-        self.share = share;
-        self
-    }
-
-    /// What decides which cells are hidden.
-    pub fn by(mut self, by: AmputeBy) -> Self {
-        self.by = by;
-        self
-    }
-
-    /// How steeply the chance to be hidden rises with what decides.
-    pub fn strength(mut self, strength: f64) -> Self {
-        self.strength = strength;
+    /// Which cells are hidden: where, how many, by what, and the seed.
+    pub fn hide(mut self, hide: Ampute) -> Self {
+        self.hide = Some(hide);
         self
     }
 
     /// How often cells are hidden.
     pub fn repeats(mut self, repeats: usize) -> Self {
         self.repeats = repeats;
-        self
-    }
-
-    /// The seed of what is hidden.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
         self
     }
 
@@ -169,20 +130,14 @@ impl ImputationTrial {
         if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return bad("imputers", format!("`{}` twice", pair[0]), "names that differ");
         }
-        let columns = match &self.columns {
-            Some(columns) => columns.clone(),
-            None => filled_features(train)?,
+        let hide = match &self.hide {
+            Some(hide) => hide.clone(),
+            None => Ampute::new(filled_features(train)?).share(0.1),
         };
+        let columns = hide.columns();
         let mut cells: BTreeMap<(usize, usize), Cells> = BTreeMap::new();
         for repeat in 0..self.repeats {
-            let holes = Ampute::new(columns.clone())
-                .share(self.share)
-                .by(self.by.clone())
-                .strength(self.strength)
-                // Seeds of neighbouring repeats must not be those of neighbouring trials.
-                .seed(mlsys_core::hash::hash_u64(repeat as u64, self.seed))
-                .apply(train)
-                .map_err(|e| e.context("hiding known cells"))?;
+            let holes = hide.repeated(repeat).apply(train).map_err(|e| e.context("hiding known cells"))?;
             for (i, (name, step)) in imputers.iter().enumerate() {
                 let context = |e: Error| e.context(format!("imputer `{name}`"));
                 let filled = fill(step, &holes).map_err(context)?;

@@ -12,6 +12,7 @@ use mlsys_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::chain::check_rounds;
 use crate::{FittedImputer, Indicators, MeanImputer, MostFrequentImputer};
 use fitted::{Chain, Model};
 use rows::{Rows, gaps};
@@ -174,16 +175,6 @@ impl<R, C> ModelImputer<R, C> {
         self
     }
 
-    fn check(&self) -> Result<()> {
-        if self.max_iter == 0 {
-            return Err(Error::invalid_parameter(NAME, "max_iter", 0, "1 or more"));
-        }
-        if !(self.tol.is_finite() && self.tol >= 0.0) {
-            return Err(Error::invalid_parameter(NAME, "tol", self.tol, "0 or more"));
-        }
-        Ok(())
-    }
-
     /// Whether there is a model of a kind.
     fn fills(&self, kind: Kind) -> bool {
         match kind {
@@ -299,7 +290,7 @@ where
         train: &Dataset<Train>,
         progress: &mut dyn Progress,
     ) -> Result<FittedModelImputer<R::Fitted, C::Fitted>> {
-        self.check()?;
+        check_rounds(NAME, self.max_iter, self.tol)?;
         let (inputs, fills) = self.inputs(train)?;
         let of_kind = |number: bool| {
             let own = inputs
