@@ -69,3 +69,10 @@ write(complete.reset_index(drop=True), "information.parquet")
 # Flights with their gaps, and noise of a hundredth of a deviation: equally near rows would leave open what they fill.
 near = numeric.iloc[np.sort(rng.choice(len(numeric), 20_000, replace=False))].reset_index(drop=True)
 write(near + rng.normal(size=near.shape) * 0.01 * near.std().to_numpy(), "neighbors.parquet")
+
+# Training rows to resample: complete numbers in units of their deviations, with noise of a hundredth, since equally near rows would
+# leave open which are kept; and three categories.
+rows = np.flatnonzero(train)
+resampling = scaled[NUMERIC].iloc[rows] + 0.01 * rng.normal(size=(len(rows), len(NUMERIC)))
+resampling[["carrier", "origin", "dest", "late"]] = flights[["carrier", "origin", "dest", "late"]].iloc[rows]
+write(resampling.reset_index(drop=True), "resampling.parquet")

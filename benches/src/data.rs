@@ -42,3 +42,8 @@ pub fn groups_3m(directory: &str) -> Result<RecordBatch> {
 pub fn information(directory: &str) -> Result<RecordBatch> {
     read_parquet(format!("{directory}/information.parquet"))
 }
+
+/// Training rows: 16 complete numbers with noise, three categories, and `late`.
+pub fn resampling(directory: &str) -> Result<RecordBatch> {
+    read_parquet(format!("{directory}/resampling.parquet"))
+}

@@ -12,6 +12,7 @@ mod one_hot;
 mod one_hot_sparse;
 mod profile;
 mod profile_3m;
+mod resampling;
 mod roc_auc;
 mod stratified_group_k_fold;
 mod stratified_sample;
@@ -22,8 +23,12 @@ use mlsys::arrow::array::{ArrayRef, RecordBatch};
 use mlsys::arrow::datatypes::FieldRef;
 use mlsys::core::{Error, Result};
 use mlsys::encoding::{QuantileTransformer, RobustScaler, StandardScaler};
+use mlsys::imbalance::{
+    Adasyn, BorderlineSmote, EditedNearestNeighbours, NearMiss, OneSidedSelection, Smote, SmoteNc, TomekLinks,
+};
 use mlsys::missing_values::{IterativeImputer, KnnImputer, MedianImputer};
 use numeric::Numeric;
+use resampling::Resampling;
 
 use crate::Job;
 
@@ -55,6 +60,15 @@ pub fn load(name: &str, data: &str) -> Result<Box<dyn Job>> {
         // Of all flights; without a peer, since none does it in memory or in a day.
         "knn_imputer_all" => Box::new(Numeric::load(KnnImputer::new(), data)?),
         "knn_search" => Box::new(knn_search::Search::load(data)?),
+        "smote" => Box::new(Resampling::load(Smote::new(), usize::MAX, data)?),
+        "smote_20k" => Box::new(Resampling::load(Smote::new(), 20_000, data)?),
+        "smote_nc" => Box::new(Resampling::mixed(SmoteNc::new(), 50_000, data)?),
+        "borderline_smote" => Box::new(Resampling::load(BorderlineSmote::new(), 100_000, data)?),
+        "adasyn" => Box::new(Resampling::load(Adasyn::new(), 100_000, data)?),
+        "tomek_links" => Box::new(Resampling::exact(TomekLinks::new(), 100_000, data)?),
+        "one_sided_selection" => Box::new(Resampling::load(OneSidedSelection::new(), 100_000, data)?),
+        "edited_nearest_neighbours" => Box::new(Resampling::exact(EditedNearestNeighbours::new(), 100_000, data)?),
+        "near_miss_1" => Box::new(Resampling::exact(NearMiss::new(), 100_000, data)?),
         "roc_auc" => Box::new(roc_auc::Area::load(data)?),
         "logistic_regression" => Box::new(logistic_regression::Logistic::load(data)?),
         other => return Err(Error::unsupported(format!("no job is called {other}"))),

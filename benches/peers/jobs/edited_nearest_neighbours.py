@@ -1,0 +1,12 @@
+"""Edited nearest neighbours of 100,000 rows, 16 numbers: the same rows."""
+
+from imblearn.under_sampling import EditedNearestNeighbours
+
+from jobs import resampling
+
+PEERS = {
+    "imbalanced-learn": resampling(lambda threads: EditedNearestNeighbours(), exact=True),
+    "equal threads": resampling(lambda threads: EditedNearestNeighbours(n_jobs=threads), exact=True),
+}
+EQUAL = dict(rtol=1e-9, atol=1e-6)
+TARGET = {"imbalanced-learn": 6.0, "equal threads": 1.5}
