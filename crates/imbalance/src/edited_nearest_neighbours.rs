@@ -1,11 +1,10 @@
 //! Rows whose neighbours are of other classes.
 
-use mlsys_core::{Columns, Dataset, Error, Result, Train};
-use mlsys_neighbors::{Metric, Neighbor};
+use mlsys_core::{Columns, Dataset, Result, Train};
+use mlsys_neighbors::Metric;
 use serde::{Deserialize, Serialize};
 
-use crate::coordinates::{Coordinates, check_k, check_metric, index};
-use crate::labelled::Labelled;
+use crate::editor::{Edit, Editor};
 use crate::plan::resample_as_planned;
 use crate::{Plan, PlanResample, Strategy};
 
@@ -121,49 +120,18 @@ impl EditedNearestNeighbours {
 
 impl PlanResample for EditedNearestNeighbours {
     fn plan(&self, train: &Dataset<Train>) -> Result<Plan> {
-        const NAME: &str = "EditedNearestNeighbours";
-        check_k(NAME, "k_neighbors", self.k_neighbors)?;
-        check_metric(NAME, self.metric)?;
-        let labelled = Labelled::new(train, NAME)?;
-        let cleaned = self.strategy.clean(NAME, &labelled.sizes)?;
-        if labelled.all.len() <= self.k_neighbors {
-            let why = format!("{NAME} with k_neighbors = {}", self.k_neighbors);
-            return Err(Error::too_few_rows(self.k_neighbors.saturating_add(1), labelled.all.len(), why));
-        }
-        let coordinates = Coordinates::new(train, NAME, self.columns.as_ref(), self.metric)?;
-        let points = coordinates.of(&labelled.all)?;
-        drop(coordinates);
-        let classes = &labelled.classes;
-        let index = index(&points, self.metric, classes)?;
-        let asked: Vec<usize> =
-            (0..classes.len()).filter(|&place| cleaned[classes[place] as usize]).collect();
-        let near = match asked.len() == classes.len() {
-            true => index.nearest_others(self.k_neighbors)?,
-            false => index.nearest_others_of(&asked, self.k_neighbors)?,
+        let edit = Edit {
+            estimator: "EditedNearestNeighbours",
+            k: self.k_neighbors,
+            vote: self.vote,
+            each: false,
+            metric: self.metric,
+            strategy: &self.strategy,
+            columns: self.columns.as_ref(),
         };
-        let mut goes = vec![false; classes.len()];
-        let mut counts = vec![0; labelled.rows.len()];
-        for (&place, near) in asked.iter().zip(near.iter()) {
-            goes[place] = !stays(self.vote, classes[place], classes, near, &mut counts);
-        }
-        let kept: Vec<usize> =
-            (0..goes.len()).filter(|&place| !goes[place]).map(|place| labelled.all[place]).collect();
-        Plan::keep(train, &kept)
+        let editor = Editor::new(train, edit)?;
+        editor.keep(train, &editor.stay(&editor.places())?)
     }
 }
 
 resample_as_planned!(EditedNearestNeighbours);
-
-/// Whether neighbours speak for a class. `counts` is zero before and after.
-fn stays(vote: NeighborVote, own: u32, classes: &[u32], near: &[Neighbor], counts: &mut [usize]) -> bool {
-    match vote {
-        NeighborVote::All => near.iter().all(|n| classes[n.row] == own),
-        NeighborVote::Mode => {
-            near.iter().for_each(|n| counts[classes[n.row] as usize] += 1);
-            let most = near.iter().map(|n| counts[classes[n.row] as usize]).max().unwrap_or_default();
-            let stays = counts[own as usize] == most;
-            near.iter().for_each(|n| counts[classes[n.row] as usize] = 0);
-            stays
-        }
-    }
-}

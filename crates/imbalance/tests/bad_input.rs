@@ -10,8 +10,8 @@ use common::train;
 use mlsys_core::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use mlsys_core::{Dataset, ErrorKind, Train};
 use mlsys_imbalance::{
-    ClassSizes, EditedNearestNeighbours, NearMiss, NearMissVersion, PlanResample, RandomOverSampler,
-    RandomUnderSampler, Smote, Strategy, TomekLinks,
+    AllKnn, ClassSizes, EditedNearestNeighbours, NearMiss, NearMissVersion, PlanResample, RandomOverSampler,
+    RandomUnderSampler, RepeatedEditedNearestNeighbours, Smote, Strategy, TomekLinks,
 };
 use mlsys_neighbors::Metric;
 
@@ -22,6 +22,8 @@ fn all() -> Vec<Box<dyn PlanResample>> {
         Box::new(Smote::new()),
         Box::new(TomekLinks::new()),
         Box::new(EditedNearestNeighbours::new()),
+        Box::new(RepeatedEditedNearestNeighbours::new()),
+        Box::new(AllKnn::new()),
         Box::new(NearMiss::new(NearMissVersion::One)),
         Box::new(NearMiss::new(NearMissVersion::Two)),
         Box::new(NearMiss::new(NearMissVersion::Three)),

@@ -4,8 +4,8 @@
 
 use mlsys_core::{Dataset, Train};
 use mlsys_imbalance::{
-    ClassSizes, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighborVote, RandomOverSampler,
-    RandomUnderSampler, Smote, SmoteBases, Strategy, TomekLinks,
+    AllKnn, ClassSizes, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighborVote, RandomOverSampler,
+    RandomUnderSampler, RepeatedEditedNearestNeighbours, Smote, SmoteBases, Strategy, TomekLinks,
 };
 use mlsys_neighbors::Metric;
 use mlsys_testkit::ResampleContract;
@@ -104,4 +104,21 @@ fn edited_nearest_neighbours() {
     ResampleContract::new("EditedNearestNeighbours, all", recipe.clone().vote(NeighborVote::All))
         .run(cleaned);
     ResampleContract::new("EditedNearestNeighbours by Gower", recipe.metric(Metric::Gower)).run(cleaned);
+}
+
+#[test]
+fn repeated_editing() {
+    let recipe = RepeatedEditedNearestNeighbours::new();
+    ResampleContract::new("RepeatedEditedNearestNeighbours", recipe.clone())
+        .bad("k_neighbors", recipe.clone().k_neighbors(0))
+        .bad("max_rounds", recipe.clone().max_rounds(0))
+        .bad("metric", recipe.clone().metric(Metric::SmoteNc))
+        .bad("strategy", recipe.clone().strategy(Strategy::Minority))
+        .run(cleaned);
+    ResampleContract::new("AllKnn", AllKnn::new())
+        .bad("k_neighbors", AllKnn::new().k_neighbors(0))
+        .bad("metric", AllKnn::new().metric(Metric::SmoteNc))
+        .bad("strategy", AllKnn::new().strategy(Strategy::Ratio(0.5)))
+        .run(cleaned);
+    ResampleContract::new("AllKnn by Gower", AllKnn::new().metric(Metric::Gower)).run(cleaned);
 }

@@ -7,8 +7,8 @@ mod common;
 use common::{squared, train};
 use mlsys_core::{Dataset, Train};
 use mlsys_imbalance::{
-    ClassSizes, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighborVote, PlanResample,
-    RandomUnderSampler, Strategy, TomekLinks,
+    AllKnn, ClassSizes, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighborVote, PlanResample,
+    RandomUnderSampler, RepeatedEditedNearestNeighbours, Strategy, TomekLinks,
 };
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
@@ -78,6 +78,9 @@ fn edited_nearest_neighbours_of_the_reference() {
     let all = EditedNearestNeighbours::new().vote(NeighborVote::All);
     assert_eq!(removed(&all), [0, 1, 8, 9, 10, 13, 14, 15, 16]);
     assert_eq!(removed(&EditedNearestNeighbours::new()), [8, 10]);
+    let repeated = RepeatedEditedNearestNeighbours::new().vote(NeighborVote::All);
+    assert_eq!(removed(&repeated), [0, 1, 8, 9, 10, 13, 14, 15, 16]);
+    assert_eq!(removed(&AllKnn::new().vote(NeighborVote::All)), [0, 1, 8, 9, 10, 13, 14, 15, 16]);
 }
 
 #[test]
@@ -185,9 +188,9 @@ proptest! {
         prop_assume!(ClassSizes::of(&data).is_ok());
         let count = |near: &[(f64, usize)], class: i32| near.iter().filter(|(_, n)| classes[*n] == class).count();
         let (mut all, mut mode) = (Vec::new(), Vec::new());
-        for row in 0..rows.len() {
+        for (row, &class) in classes.iter().enumerate() {
             let near = near(&rows, row, k, |_| true);
-            let own = count(&near, classes[row]);
+            let own = count(&near, class);
             if own < near.len() {
                 all.push(row as u32);
             }
@@ -198,6 +201,44 @@ proptest! {
         let enn = EditedNearestNeighbours::new().k_neighbors(k).strategy(Strategy::All);
         prop_assert_eq!(enn.plan(&data).unwrap().removed(), mode);
         prop_assert_eq!(enn.vote(NeighborVote::All).plan(&data).unwrap().removed(), all);
+    }
+
+    #[test]
+    fn edited_by_each_number_of_neighbours((rows, classes) in grid(), k in 1usize..6) {
+        let data = train(&rows, &classes);
+        prop_assume!(ClassSizes::of(&data).is_ok());
+        let mut expected = std::collections::BTreeSet::new();
+        for k in 1..=k {
+            let one = EditedNearestNeighbours::new().k_neighbors(k).strategy(Strategy::All);
+            expected.extend(one.plan(&data).unwrap().removed());
+        }
+        let found = AllKnn::new().k_neighbors(k).strategy(Strategy::All).plan(&data).unwrap().removed();
+        prop_assert!(found.into_iter().eq(expected));
+    }
+
+    #[test]
+    fn edited_again_and_again((rows, classes) in grid(), k in 1usize..4, rounds in 1usize..5) {
+        let data = train(&rows, &classes);
+        prop_assume!(ClassSizes::of(&data).is_ok());
+        let sizes = ClassSizes::of(&data).unwrap();
+        let least = *sizes.sizes().iter().min().unwrap();
+        let (mut left, mut last) = (data.clone(), 0);
+        while last < rounds && left.n_rows() > k {
+            let Ok(now) = ClassSizes::of(&left) else { break };
+            let whole = now.classes().len() == sizes.classes().len();
+            let others = now.classes().iter().zip(now.sizes()).filter(|(class, _)| *class != sizes.minority());
+            if !whole || others.into_iter().any(|(_, &size)| size < least) {
+                break;
+            }
+            // Who is spared is settled at first.
+            let spared = Strategy::Classes(sizes.classes().iter().filter(|&class| class != sizes.minority()).cloned().collect());
+            let once = EditedNearestNeighbours::new().k_neighbors(k).strategy(spared);
+            left = once.plan(&left).unwrap().apply(&left).unwrap();
+            last += 1;
+        }
+        let repeated = RepeatedEditedNearestNeighbours::new().k_neighbors(k).max_rounds(rounds);
+        let found = repeated.plan(&data).unwrap().apply(&data).unwrap();
+        prop_assert_eq!(found.row_ids(), left.row_ids());
     }
 
     #[test]
