@@ -24,7 +24,7 @@ pub(crate) struct Edit<'a> {
 pub(crate) struct Editor<'a> {
     edit: Edit<'a>,
     pub labelled: Labelled,
-    cleaned: Vec<bool>,
+    pub cleaned: Vec<bool>,
     coordinates: Coordinates,
 }
 
@@ -66,6 +66,23 @@ impl<'a> Editor<'a> {
             stay[at] = (first..=near.len()).all(|k| agree(vote, own, &classes, &near[..k], &mut counts));
         }
         Ok(places.iter().zip(stay).filter(|(_, stay)| *stay).map(|(&place, _)| place).collect())
+    }
+
+    /// The places of the neighbours of those rows of a class that their neighbours speak against, other classes' alone.
+    pub fn disputing(&self, class: usize) -> Result<Vec<usize>> {
+        let classes = &self.labelled.classes;
+        let index = index(&self.coordinates.of(&self.labelled.all)?, self.edit.metric, classes)?;
+        let own = class as u32;
+        let asked: Vec<usize> = (0..classes.len()).filter(|&at| classes[at] == own).collect();
+        let near = index.nearest_others_of(&asked, self.edit.k)?;
+        let mut counts = vec![0; self.cleaned.len()];
+        let mut disputing = Vec::new();
+        for near in near.iter() {
+            if !agree(self.edit.vote, own, classes, near, &mut counts) {
+                disputing.extend(near.iter().map(|n| n.row).filter(|&at| classes[at] != own));
+            }
+        }
+        Ok(disputing)
     }
 
     /// A plan that keeps these.

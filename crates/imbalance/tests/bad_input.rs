@@ -10,8 +10,9 @@ use common::train;
 use mlsys_core::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use mlsys_core::{Dataset, ErrorKind, Train};
 use mlsys_imbalance::{
-    AllKnn, ClassSizes, EditedNearestNeighbours, NearMiss, NearMissVersion, PlanResample, RandomOverSampler,
-    RandomUnderSampler, RepeatedEditedNearestNeighbours, Smote, Strategy, TomekLinks,
+    AllKnn, ClassSizes, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighbourhoodCleaningRule,
+    PlanResample, RandomOverSampler, RandomUnderSampler, RepeatedEditedNearestNeighbours, Smote, Strategy,
+    TomekLinks,
 };
 use mlsys_neighbors::Metric;
 
@@ -24,6 +25,7 @@ fn all() -> Vec<Box<dyn PlanResample>> {
         Box::new(EditedNearestNeighbours::new()),
         Box::new(RepeatedEditedNearestNeighbours::new()),
         Box::new(AllKnn::new()),
+        Box::new(NeighbourhoodCleaningRule::new()),
         Box::new(NearMiss::new(NearMissVersion::One)),
         Box::new(NearMiss::new(NearMissVersion::Two)),
         Box::new(NearMiss::new(NearMissVersion::Three)),

@@ -4,8 +4,9 @@
 
 use mlsys_core::{Dataset, Train};
 use mlsys_imbalance::{
-    AllKnn, ClassSizes, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighborVote, RandomOverSampler,
-    RandomUnderSampler, RepeatedEditedNearestNeighbours, Smote, SmoteBases, Strategy, TomekLinks,
+    AllKnn, ClassSizes, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighborVote,
+    NeighbourhoodCleaningRule, RandomOverSampler, RandomUnderSampler, RepeatedEditedNearestNeighbours, Smote,
+    SmoteBases, Strategy, TomekLinks,
 };
 use mlsys_neighbors::Metric;
 use mlsys_testkit::ResampleContract;
@@ -121,4 +122,17 @@ fn repeated_editing() {
         .bad("strategy", AllKnn::new().strategy(Strategy::Ratio(0.5)))
         .run(cleaned);
     ResampleContract::new("AllKnn by Gower", AllKnn::new().metric(Metric::Gower)).run(cleaned);
+}
+
+#[test]
+fn neighbourhood_cleaning_rule() {
+    let recipe = NeighbourhoodCleaningRule::new();
+    ResampleContract::new("NeighbourhoodCleaningRule", recipe.clone())
+        .bad("k_neighbors", recipe.clone().k_neighbors(0))
+        .bad("threshold", recipe.clone().threshold(-0.1))
+        .bad("threshold", recipe.clone().threshold(f64::NAN))
+        .bad("metric", recipe.clone().metric(Metric::SmoteNc))
+        .bad("strategy", recipe.clone().strategy(Strategy::Minority))
+        .run(cleaned);
+    ResampleContract::new("NeighbourhoodCleaningRule by Heom", recipe.metric(Metric::Heom)).run(cleaned);
 }

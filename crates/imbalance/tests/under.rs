@@ -7,8 +7,9 @@ mod common;
 use common::{squared, train};
 use mlsys_core::{Dataset, Train};
 use mlsys_imbalance::{
-    AllKnn, ClassSizes, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighborVote, PlanResample,
-    RandomUnderSampler, RepeatedEditedNearestNeighbours, Strategy, TomekLinks,
+    AllKnn, ClassSizes, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighborVote,
+    NeighbourhoodCleaningRule, PlanResample, RandomUnderSampler, RepeatedEditedNearestNeighbours, Strategy,
+    TomekLinks,
 };
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
@@ -81,6 +82,13 @@ fn edited_nearest_neighbours_of_the_reference() {
     let repeated = RepeatedEditedNearestNeighbours::new().vote(NeighborVote::All);
     assert_eq!(removed(&repeated), [0, 1, 8, 9, 10, 13, 14, 15, 16]);
     assert_eq!(removed(&AllKnn::new().vote(NeighborVote::All)), [0, 1, 8, 9, 10, 13, 14, 15, 16]);
+}
+
+#[test]
+fn cleaned_neighbourhoods_of_the_reference() {
+    assert_eq!(removed(&NeighbourhoodCleaningRule::new()), [0, 1, 8, 9, 10, 14, 15, 16]);
+    // 13 rows are no more than twice 7.
+    assert_eq!(removed(&NeighbourhoodCleaningRule::new().threshold(2.0)), [8, 10]);
 }
 
 #[test]
@@ -239,6 +247,33 @@ proptest! {
         let repeated = RepeatedEditedNearestNeighbours::new().k_neighbors(k).max_rounds(rounds);
         let found = repeated.plan(&data).unwrap().apply(&data).unwrap();
         prop_assert_eq!(found.row_ids(), left.row_ids());
+    }
+
+    #[test]
+    fn neighbourhoods_by_definition((rows, classes) in grid(), k in 1usize..5, threshold in prop::sample::select(vec![0.0, 0.5, 1.0, 1.5])) {
+        let data = train(&rows, &classes);
+        prop_assume!(ClassSizes::of(&data).is_ok());
+        let sizes = ClassSizes::of(&data).unwrap();
+        let small = sizes.minority().as_f64().unwrap() as i32;
+        let count = |among: &[usize], class: i32| among.iter().filter(|row| classes[**row] == class).count();
+        let every: Vec<usize> = (0..rows.len()).collect();
+        let mut gone = vec![false; rows.len()];
+        for (row, &class) in classes.iter().enumerate() {
+            let near: Vec<usize> = near(&rows, row, k, |_| true).into_iter().map(|n| n.1).collect();
+            let wrong = (0..3).any(|other| count(&near, other) > count(&near, class));
+            if wrong && class != small {
+                gone[row] = true;
+            }
+            if wrong && class == small {
+                for other in near {
+                    let large = count(&every, classes[other]) as f64 > threshold * count(&every, small) as f64;
+                    gone[other] |= large && classes[other] != small;
+                }
+            }
+        }
+        let expected: Vec<u32> = (0..).zip(gone).filter(|(_, gone)| *gone).map(|(row, _)| row).collect();
+        let rule = NeighbourhoodCleaningRule::new().k_neighbors(k).threshold(threshold);
+        prop_assert_eq!(rule.plan(&data).unwrap().removed(), expected);
     }
 
     #[test]
