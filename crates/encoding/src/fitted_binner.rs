@@ -62,23 +62,21 @@ impl Bins {
     /// The code of each value; that of NaN means nothing.
     fn codes(&self, values: &[f64]) -> Vec<i32> {
         let inner = self.inner();
-        let mut codes = vec![0; values.len()];
+        let search = |&x: &f64| inner.partition_point(|&edge| edge <= x) as i32;
         if inner.len() > 32 {
-            for (code, &x) in codes.iter_mut().zip(values) {
-                *code = inner.partition_point(|&edge| edge <= x) as i32;
-            }
-            return codes;
+            return values.iter().map(search).collect();
         }
-        // A block stays in the nearest cache while all edges are compared, without a branch, and counted as wide as the
-        // values are.
-        let mut wide = [0i64; 512];
-        for (codes, values) in codes.chunks_mut(wide.len()).zip(values.chunks(wide.len())) {
-            wide.fill(0);
+        // A few values stay in registers while all edges are compared, without a branch, and counted as wide as they are.
+        let mut codes = Vec::with_capacity(values.len());
+        let (lanes, rest) = values.as_chunks::<8>();
+        for values in lanes {
+            let mut wide = [0i64; 8];
             for &edge in inner {
                 wide.iter_mut().zip(values).for_each(|(code, &x)| *code += i64::from(x >= edge));
             }
-            codes.iter_mut().zip(&wide).for_each(|(code, &wide)| *code = wide as i32);
+            codes.extend_from_slice(&wide.map(|code| code as i32));
         }
+        codes.extend(rest.iter().map(search));
         codes
     }
 

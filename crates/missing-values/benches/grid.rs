@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use std::sync::Arc;
+
 use criterion::{Criterion, criterion_group, criterion_main};
+use mlsys_core::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use mlsys_core::statistic::summarize;
-use mlsys_core::{Dataset, Fit, Transform};
+use mlsys_core::{Columns, Dataset, Fit, Transform, column};
 use mlsys_missing_values::{
     ConstantImputer, IterativeImputer, KnnImputer, MeanImputer, MedianImputer, MissingPatterns,
     MissingThreshold, MostFrequentImputer,
@@ -15,7 +18,7 @@ fn both<F: Fit<Fitted: Transform> + Sync>(
     criterion: &mut Criterion,
     name: &str,
     recipe: &F,
-    table: fn(&Point) -> mlsys_core::arrow::array::RecordBatch,
+    table: fn(&Point) -> RecordBatch,
 ) where
     F::Fitted: Send,
 {
@@ -52,9 +55,27 @@ fn nearest(criterion: &mut Criterion) {
     });
 }
 
+/// Numbers, and a category of four classes with a gap in every fifth row.
+fn categories(point: &Point) -> RecordBatch {
+    let table = numbers(point);
+    let first = column::floats("x0", table.column(0)).unwrap();
+    let kind = |(row, x): (usize, &f64)| {
+        (row % 5 > 0).then(|| ["a", "b", "c", "d"][(x.abs() * 3.0) as usize % 4].to_owned())
+    };
+    let kind: ArrayRef = Arc::new(StringArray::from_iter(first.iter().enumerate().map(kind)));
+    let schema = table.schema();
+    let named = schema.fields().iter().map(|field| field.name().as_str()).zip(table.columns().to_vec());
+    RecordBatch::try_from_iter_with_nullable(
+        named.chain([("kind", kind)]).map(|(name, column)| (name, column, true)),
+    )
+    .unwrap()
+}
+
 fn imputers(criterion: &mut Criterion) {
     both(criterion, "constant_imputer", &ConstantImputer::new(0.0), numbers);
     both(criterion, "iterative_imputer", &IterativeImputer::new(), numbers);
+    let mixed = IterativeImputer::new().max_iter(3).on(Columns::all());
+    both(criterion, "iterative_imputer_categories", &mixed, categories);
     nearest(criterion);
     both(criterion, "mean_imputer", &MeanImputer::new(), numbers);
     both(criterion, "median_imputer", &MedianImputer::new(), numbers);

@@ -39,8 +39,8 @@ pub enum AmputeBy {
 /// | `strength` | 2 | above 0 | how steeply the chance rises with the score |
 /// | `seed` | 0 | | by row id and column name |
 ///
-/// **Input**: columns of any type; MNAR needs numeric ones, and MAR numeric others; a column that decides may have no gap and
-/// must vary. Gaps that are there stay. **Output**: the dataset with nulls; dictionaries become plain.
+/// **Input**: columns of any type; MNAR needs numeric ones, and MAR numeric others without gaps; a column that
+/// decides must vary. Gaps that are there stay, and the share is of the others. **Output**: the dataset with nulls; dictionaries become plain.
 /// A row's draw depends on its id, the column's name and the seed alone. Two passes.
 /// It works on a whole table, and is no transform: the score is standardised and b found over all rows, and nobody serves gaps.
 ///
@@ -156,7 +156,11 @@ impl Ampute {
     fn chances(&self, batch: &RecordBatch, name: &str) -> Result<Vec<f64>> {
         let score = match &self.by {
             AmputeBy::Mcar => return Ok(Vec::new()),
-            AmputeBy::Mnar => standardised(batch, name)?,
+            AmputeBy::Mnar => {
+                // Gaps that are there stay whatever chance they get.
+                let values = column::finite_or_missing(name, column::find(batch, name)?)?;
+                standardise(name, values.to_vec())?
+            }
             AmputeBy::Mar(weights) => {
                 if weights.is_empty() || weights.iter().any(|(other, w)| other == name || !w.is_finite()) {
                     let expected = "other columns than the one with gaps, with finite weights";
@@ -172,11 +176,12 @@ impl Ampute {
         };
         let chance = |z: f64, b: f64| 1.0 / (1.0 + (-(self.strength * z + b)).exp());
         // The mean chance rises with b from 0 to 1.
-        let far = score.iter().fold(1.0, |far: f64, z| far.max(z.abs())) * self.strength + 800.0;
+        let n = known(&score).count() as f64;
+        let far = known(&score).fold(1.0, |far: f64, z| far.max(z.abs())) * self.strength + 800.0;
         let (mut low, mut high) = (-far, far);
         for _ in 0..200 {
             let middle = low + (high - low) / 2.0;
-            let mean = score.iter().map(|&z| chance(z, middle)).sum::<f64>() / score.len() as f64;
+            let mean = known(&score).map(|z| chance(z, middle)).sum::<f64>() / n;
             if mean < self.share { low = middle } else { high = middle }
         }
         Ok(score.into_iter().map(|z| chance(z, high)).collect())
@@ -188,17 +193,22 @@ fn standardised(batch: &RecordBatch, name: &str) -> Result<Vec<f64>> {
     standardise(name, values.to_vec())
 }
 
+/// The values that are not missing.
+fn known(values: &[f64]) -> impl Iterator<Item = f64> {
+    values.iter().copied().filter(|x| !x.is_nan())
+}
+
 fn standardise(name: &str, mut values: Vec<f64>) -> Result<Vec<f64>> {
     if values.is_empty() {
         return Ok(values);
     }
     // Scaled first, so that squares do not overflow.
-    let most = values.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+    let most = known(&values).fold(0.0, |most: f64, x| most.max(x.abs()));
     let scale = if most > 0.0 { most } else { 1.0 };
-    let n = values.len() as f64;
-    let mean = values.iter().map(|x| x / scale).sum::<f64>() / n;
+    let n = known(&values).count() as f64;
+    let mean = known(&values).map(|x| x / scale).sum::<f64>() / n;
     values.iter_mut().for_each(|x| *x = *x / scale - mean);
-    let deviation = (values.iter().map(|x| x * x).sum::<f64>() / n).sqrt();
+    let deviation = (known(&values).map(|x| x * x).sum::<f64>() / n).sqrt();
     if !(deviation > f64::EPSILON * mean.abs() && deviation.is_finite()) {
         return Err(Error::invalid_value(
             name,

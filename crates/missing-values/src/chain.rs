@@ -11,7 +11,7 @@ use crate::draws::Visit;
 use crate::equation::{Equation, Regression};
 use crate::variable::Variable;
 use crate::{
-    FittedIterativeImputer, ImputationMethod, ImputationRound, ImputedCategory, ImputedColumn, Indicators,
+    FittedIterativeImputer, ImputationMethod, ImputationRound, ImputedCategory, ImputedColumn,
     IterativeImputer,
 };
 
@@ -56,11 +56,15 @@ struct Changes {
 }
 
 impl Chain<'_> {
-    fn equation(&self, column: usize, visit: Visit) -> Result<Regression> {
+    fn equation(&self, column: usize, visit: Visit, before: &[Regression]) -> Result<Regression> {
         let method = self.recipe.method;
         if let Variable::Classes { .. } = self.table.variables[column] {
             let visit = self.recipe.draws().then_some(visit);
-            let equation = self.table.regress_classes(&self.names[column], column, visit)?;
+            let before = before.iter().find_map(|regression| match regression {
+                Regression::Classes(equation) if equation.column == column => Some(equation),
+                _ => None,
+            });
+            let equation = self.table.regress_classes(&self.names[column], column, visit, before)?;
             return Ok(Regression::Classes(equation));
         }
         let equation = match method {
@@ -70,7 +74,9 @@ impl Chain<'_> {
                 self.table.match_means(column, donors, matching, visit)
             }
         };
-        Ok(Regression::Number(equation?))
+        Ok(Regression::Number(
+            equation.map_err(|e| e.context(format!("regressing `{}`", self.names[column])))?,
+        ))
     }
 
     fn fill_number(&mut self, equation: &Equation, visit: Visit, changes: &mut Changes) -> Result<()> {
@@ -100,6 +106,7 @@ impl Chain<'_> {
     fn round(
         &mut self,
         round: usize,
+        before: &[Regression],
         visited: &mut Visited<'_>,
     ) -> Result<(Vec<Regression>, ImputationRound)> {
         let mut equations: Vec<Regression> = Vec::with_capacity(self.visits.len());
@@ -111,7 +118,7 @@ impl Chain<'_> {
             // Columns without gaps change nothing, so that those in a row are fitted at once.
             let complete = rest.iter().take_while(|&&column| self.table.gaps[column].is_empty()).count();
             let (now, later) = rest.split_at(complete.max(1));
-            let fit = |&column: &usize| self.equation(column, visit(self.names, column));
+            let fit = |&column: &usize| self.equation(column, visit(self.names, column), before);
             equations.extend(first_error::<_, Vec<_>>(now.par_iter().map(fit).collect())?);
             if let (0, Some(equation)) = (complete, equations.last()) {
                 let visit = visit(self.names, column);
@@ -133,7 +140,8 @@ impl Chain<'_> {
         let tol = self.recipe.tol;
         let number = |variable: &Variable| matches!(variable, Variable::Number { .. });
         let numbers = match self.table.variables.iter().any(number) {
-            true => round.largest_change < tol * self.table.scale,
+            // Where all is zero nothing can be smaller.
+            true => round.largest_change < tol * self.table.scale || tol > 0.0 && round.largest_change == 0.0,
             false => tol > 0.0,
         };
         !self.recipe.draws() && numbers && (round.changed == 0.0 || round.changed < tol)
@@ -163,13 +171,14 @@ pub(crate) fn run(
     let mut chain = Chain { recipe, table, names: &names, visits, ids };
     let total = recipe.max_iter.saturating_mul(names.len());
     let mut visited = Visited { done: 0, total, progress };
-    let (mut equations, mut rounds) = (Vec::new(), Vec::new());
+    let (mut equations, mut rounds): (Vec<Vec<Regression>>, Vec<ImputationRound>) = (Vec::new(), Vec::new());
     let mut converged = false;
     while rounds.len() < recipe.max_iter && !converged {
         if !rounds.is_empty() {
             chain.table.refresh();
         }
-        let (fitted, done) = chain.round(rounds.len(), &mut visited)?;
+        let (fitted, done) =
+            chain.round(rounds.len(), equations.last().map_or(&[], Vec::as_slice), &mut visited)?;
         converged = chain.settled(&done);
         if pmm {
             equations.clear();
@@ -178,12 +187,7 @@ pub(crate) fn run(
         rounds.push(done);
     }
     let table = chain.table;
-    let indicators = table.gaps.iter().map(|gaps| match recipe.indicators {
-        Indicators::None => false,
-        Indicators::WhereMissing => !gaps.is_empty(),
-        Indicators::All => true,
-    });
-    let indicators = indicators.collect();
+    let indicators = table.gaps.iter().map(|gaps| recipe.indicators.marks(!gaps.is_empty())).collect();
     let fills = (0..names.len()).map(|column| table.fills(column)).collect();
     let columns = InputColumn::all(layout, &names)?;
     let chain = (equations, rounds, converged);

@@ -31,7 +31,8 @@ use crate::{FittedImputer, Indicators};
 /// **Errors**: [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter),
 /// [`ColumnType`](mlsys_core::ErrorKind::ColumnType) for a chosen feature that is not numeric,
 /// [`NonFinite`](mlsys_core::ErrorKind::NonFinite) for infinities, [`AllMissing`](mlsys_core::ErrorKind::AllMissing) for a column without
-/// values, [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) when the value overflows, or a deviation has a single row.
+/// values, [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) when the value overflows, or a deviation has rows of no more weight
+/// than one: a weight counts rows.
 ///
 /// One pass, mergeable.
 ///
@@ -47,7 +48,8 @@ use crate::{FittedImputer, Indicators};
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads** linear models: to them the gap is an extreme measurement. There, use [`MedianImputer`](crate::MedianImputer) with
+/// **Misleads** where the column has no room beyond its end: `fold` times a maximum of 0 or less is no larger value, and an interquartile
+/// range of 0 adds nothing. And it misleads linear models: to them the gap is an extreme measurement. There, use [`MedianImputer`](crate::MedianImputer) with
 /// indicators. As feature-engine's `EndTailImputer`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -145,7 +147,11 @@ impl EndOfTailImputer {
         if value.is_finite() {
             return Ok(value);
         }
-        let expected = "two rows or more, of a smaller scale";
+        let light = moments.is_some_and(|m| m.weight() <= 1.0);
+        let expected = match light {
+            true => "rows of a total weight above 1, since weights count rows",
+            false => "values of a smaller scale",
+        };
         Err(Error::invalid_value(name, None, format!("the end {value}"), expected))
     }
 }

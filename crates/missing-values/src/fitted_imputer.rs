@@ -7,7 +7,7 @@ use mlsys_core::arrow::array::{
 };
 use mlsys_core::arrow::array::{BooleanArray, Scalar};
 use mlsys_core::arrow::buffer::{BooleanBuffer, NullBuffer};
-use mlsys_core::arrow::compute::{cast, concat, kernels::zip::zip, take};
+use mlsys_core::arrow::compute::{cast, concat, interleave, kernels::zip::zip, take};
 use mlsys_core::arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Schema, SchemaRef};
 use mlsys_core::input::{NewColumn, Replacement, Replacements, replace_columns, replace_fields};
 use mlsys_core::{
@@ -27,6 +27,17 @@ pub enum Indicators {
     WhereMissing,
     /// For every column.
     All,
+}
+
+impl Indicators {
+    /// Whether a column has an indicator, that had gaps when fitting or none.
+    pub(crate) fn marks(self, gaps: bool) -> bool {
+        match self {
+            Self::None => false,
+            Self::WhereMissing => gaps,
+            Self::All => true,
+        }
+    }
 }
 
 /// What is put into a column.
@@ -118,8 +129,7 @@ impl FittedImputer {
                 }
             }
             (Some(valid), _) => {
-                let value = category::scalar_array(name, Some(&fill.value), &rounded_to(&target))?;
-                let value = Scalar::new(cast(&value, &target)?);
+                let value = Scalar::new(one_value(name, &fill.value, &target)?);
                 let mask = BooleanArray::new(valid.inner().clone(), None);
                 zip(&mask, &cast(array, &target)?, &value)?
             }
@@ -169,8 +179,42 @@ pub(crate) fn indicator(missing: Option<NullBuffer>, rows: usize) -> ArrayRef {
     Arc::new(UInt8Array::from_iter_values(valid.iter().map(|valid| u8::from(!valid))))
 }
 
+/// The value that gaps of a column are filled with, as an array of one.
+fn one_value(name: &str, value: &Category, target: &DataType) -> Result<ArrayRef> {
+    let one = cast(&category::scalar_array(name, Some(value), &rounded_to(target))?, target)?;
+    if target.is_floating() && !column::floats(name, &one)?.iter().all(|x| x.is_finite()) {
+        return Err(Error::invalid_value(name, None, value, format!("a fill that {target} can hold")));
+    }
+    Ok(one)
+}
+
+/// A column with values picked by row put into it. Only those that are picked are written out.
+pub(crate) fn put_picked<'a>(
+    name: &str,
+    column: &ArrayRef,
+    picks: &[Option<usize>],
+    value: impl Fn(usize) -> Option<&'a Category>,
+) -> Result<ArrayRef> {
+    let mut picked: Vec<usize> = picks.iter().flatten().copied().collect();
+    picked.sort_unstable();
+    picked.dedup();
+    picked.retain(|&pick| value(pick).is_some());
+    if picked.is_empty() {
+        return Ok(Arc::clone(column));
+    }
+    let ones = picked.iter().filter_map(|&pick| value(pick)).map(|v| one_value(name, v, column.data_type()));
+    let ones: Vec<ArrayRef> = ones.collect::<Result<_>>()?;
+    let ones: Vec<&dyn Array> = ones.iter().map(AsRef::as_ref).collect();
+    let source = |(row, pick): (usize, &Option<usize>)| {
+        let place = pick.and_then(|pick| picked.binary_search(&pick).ok());
+        place.map_or((0, row), |place| (1, place))
+    };
+    let source: Vec<(usize, usize)> = picks.iter().enumerate().map(source).collect();
+    Ok(interleave(&[column.as_ref(), &concat(&ones)?], &source)?)
+}
+
 /// A mean is rounded to a Float32 column on purpose; only other types must hold the value as it is.
-pub(crate) fn rounded_to(target: &DataType) -> DataType {
+fn rounded_to(target: &DataType) -> DataType {
     match target {
         DataType::Float16 | DataType::Float32 => DataType::Float64,
         other => other.clone(),
@@ -250,10 +294,5 @@ pub(crate) fn fill(
     indicators: Indicators,
     missing: bool,
 ) -> Result<Fill> {
-    let indicator = match indicators {
-        Indicators::None => false,
-        Indicators::WhereMissing => missing,
-        Indicators::All => true,
-    };
-    Ok(Fill { column: InputColumn::new(layout, name)?, value, indicator })
+    Ok(Fill { column: InputColumn::new(layout, name)?, value, indicator: indicators.marks(missing) })
 }

@@ -18,6 +18,9 @@ use crate::equation::Regression;
 use crate::fitted_imputer::{filled_classes, indicator, output_fields, output_type};
 use crate::variable::{Variable, places};
 
+/// Values from here on become infinite in 16 bits.
+const F16_END: f64 = 65_520.0;
+
 /// Rows that are filled together on one thread.
 const PART: usize = 256;
 
@@ -197,12 +200,20 @@ impl FittedIterativeImputer {
                 let target = self.output_type(at, array.data_type());
                 let mut arrays = vec![match &self.variables[at] {
                     Variable::Classes { known, .. } => filled_classes(array, &target, known, &fills[at])?,
-                    Variable::Number { .. } => {
+                    Variable::Number { center } => {
+                        // Where the column's own type cannot hold a fill, the mean stands.
+                        let held = |value: f64| match &target {
+                            DataType::Float32 => (value as f32).is_finite(),
+                            DataType::Float16 => value.abs() < F16_END,
+                            _ => true,
+                        };
                         let filled: ScalarBuffer<f64> = if fills[at].is_empty() {
                             values[at].clone()
                         } else {
                             let mut filled = values[at].to_vec();
-                            fills[at].iter().for_each(|&(row, value)| filled[row] = value);
+                            for &(row, value) in &fills[at] {
+                                filled[row] = if held(value) { value } else { *center };
+                            }
                             filled.into()
                         };
                         let filled: ArrayRef = Arc::new(Float64Array::new(filled, None));
@@ -230,16 +241,17 @@ impl FittedIterativeImputer {
         let places = places(&self.variables);
         let mut filled: Vec<Vec<f64>> = Vec::new();
         for (values, variable) in values.iter().zip(&self.variables) {
-            let start = f64::from(variable.most_frequent());
-            let number = matches!(variable, Variable::Number { .. });
-            for place in 0..variable.width() {
-                let value = |&row: &usize| match values[row] {
-                    x if !x.is_nan() => variable.value(x, place),
-                    _ if number => 0.0,
-                    _ => variable.value(start, place),
-                };
-                filled.push(rows.iter().map(value).collect());
-            }
+            // A gap starts with the mean or the most frequent class.
+            let start = match variable {
+                Variable::Number { center } => *center,
+                Variable::Classes { .. } => f64::from(variable.most_frequent()),
+            };
+            let value = |place: usize, row: usize| {
+                variable.value(if values[row].is_nan() { start } else { values[row] }, place)
+            };
+            let places = 0..variable.width();
+            filled
+                .extend(places.map(|place| rows.iter().map(|&row| value(place, row)).collect::<Vec<f64>>()));
         }
         let keys: Vec<u64> = rows.iter().map(|&row| content(values, row)).collect();
         let mut exact: Vec<Option<Vec<f64>>> = vec![None; values.len()];

@@ -2,26 +2,26 @@
 
 use std::sync::Arc;
 
-use mlsys_core::arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array};
-use mlsys_core::arrow::compute::{cast, concat, kernels::zip::zip, take};
+use mlsys_core::arrow::array::{ArrayRef, RecordBatch};
 use mlsys_core::arrow::datatypes::{Schema, SchemaRef};
 use mlsys_core::input::{NewColumn, Replacement, replace_columns};
 use mlsys_core::statistic::rows_by;
 use mlsys_core::{
-    Category, Coded, Dataset, Error, Fit, FitTransform, InputColumn, Result, Role, Train, Transform,
-    category, column, first_error,
+    Category, Coded, Dataset, Error, Fit, FitTransform, InputColumn, Result, Role, Train, Transform, column,
+    first_error,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::FittedImputer;
+use crate::fitted_imputer::{put_picked, without_nulls};
 
 /// Fills missing values with what an imputer of one value finds in the row's group: the median delay of the same carrier.
 ///
 /// | parameter | default | effect |
 /// |---|---|---|
 /// | `imputer` | required | [`MeanImputer`](crate::MeanImputer), [`MedianImputer`](crate::MedianImputer), [`MostFrequentImputer`](crate::MostFrequentImputer), [`EndOfTailImputer`](crate::EndOfTailImputer) or another that fits a [`FittedImputer`] |
-/// | `by` | required | the column that says which group a row is in |
+/// | `by` | required | the column that says which group a row is in; no target, not the weight |
 ///
 /// **Input**: the columns that the imputer takes, but for `by`, of which rows that miss it are a group of their own; weights as the imputer has them. A group that was not
 /// there when fitting, or in which a column has no value, is filled as the imputer fills the whole table. **Output**: as the imputer's.
@@ -108,14 +108,12 @@ impl FittedGroupedImputer {
         [self.by.clone()].into_iter().chain(self.whole.input_columns()).collect()
     }
 
-    /// For each row the place of its group, counted from 1, or 0.
-    fn group_of_rows(&self, batch: &RecordBatch) -> Result<UInt32Array> {
+    /// For each row the place of its group, if it was there when fitting.
+    fn group_of_rows(&self, batch: &RecordBatch) -> Result<Vec<Option<usize>>> {
         let coded = Coded::new(self.by.name(), self.by.find(batch)?)?;
-        let place = |group: Option<&Category>| {
-            let found = self.groups.binary_search_by(|known| known.as_ref().cmp(&group));
-            found.map_or(0, |place| place as u32 + 1)
-        };
-        let mut places: Vec<u32> = coded.distinct.iter().map(|group| place(Some(group))).collect();
+        let place =
+            |group: Option<&Category>| self.groups.binary_search_by(|known| known.as_ref().cmp(&group)).ok();
+        let mut places: Vec<Option<usize>> = coded.distinct.iter().map(|group| place(Some(group))).collect();
         places.push(place(None));
         let last = places.len() - 1;
         Ok(coded.codes.iter().map(|&code| places[(code as usize).min(last)]).collect())
@@ -126,27 +124,17 @@ impl FittedGroupedImputer {
         &self,
         values: &[Option<Category>],
         name: &str,
-        groups: &UInt32Array,
+        groups: &[Option<usize>],
         batch: &RecordBatch,
         filled: &ArrayRef,
     ) -> Result<ArrayRef> {
         let Some(there) = column::missing(name, column::find(batch, name)?)? else {
             return Ok(Arc::clone(filled));
         };
-        let data_type = filled.data_type();
-        let scalar = |value: &Option<Category>| -> Result<ArrayRef> {
-            let value =
-                category::scalar_array(name, value.as_ref(), &crate::fitted_imputer::rounded_to(data_type))?;
-            Ok(cast(&value, data_type)?)
-        };
-        let none = scalar(&None)?;
-        let arrays = values.iter().map(scalar).collect::<Result<Vec<_>>>()?;
-        let arrays: Vec<&dyn Array> =
-            [none.as_ref()].into_iter().chain(arrays.iter().map(AsRef::as_ref)).collect();
-        let own = take(&concat(&arrays)?, groups, None)?;
-        let gaps: BooleanArray =
-            (0..own.len()).map(|row| Some(!there.is_valid(row) && own.is_valid(row))).collect();
-        Ok(crate::fitted_imputer::without_nulls(&zip(&gaps, &own, filled)?))
+        let pick = |row: usize| (!there.is_valid(row)).then(|| groups[row]).flatten();
+        let picks: Vec<Option<usize>> = (0..groups.len()).map(pick).collect();
+        let filled = put_picked(name, filled, &picks, |group| values.get(group).and_then(Option::as_ref))?;
+        Ok(without_nulls(&filled))
     }
 }
 
@@ -184,6 +172,12 @@ where
 
     fn fit(&self, train: &Dataset<Train>) -> Result<FittedGroupedImputer> {
         let by = InputColumn::new(train.layout(), &self.by)?;
+        let layout = train.layout();
+        if layout.targets().contains(&self.by) || layout.weight() == Some(self.by.as_str()) {
+            let found = format!("`{}`, a target or the weight", self.by);
+            let expected = "a column that is there when serving";
+            return Err(Error::invalid_parameter("GroupedImputer", "by", found, expected));
+        }
         let limited = train.clone().with_role(&self.by, Role::Ignored)?;
         let whole = self.imputer.fit(&limited)?;
         let names: Vec<String> = whole.values().map(|(name, _)| name.to_owned()).collect();

@@ -180,11 +180,7 @@ impl Fit for KnnImputer {
                 false => mean(train, name)?,
             };
             fallbacks.push(fallback.ok_or_else(|| all_missing(name))?);
-            indicators.push(match self.indicators {
-                Indicators::None => false,
-                Indicators::WhereMissing => donors.column(column).iter().any(|x| x.is_nan()),
-                Indicators::All => true,
-            });
+            indicators.push(self.indicators.marks(donors.column(column).iter().any(|x| x.is_nan())));
         }
         Ok(FittedKnnImputer::new(
             (self.k_neighbors, self.weights, self.metric),

@@ -21,7 +21,7 @@ use crate::{FittedIterativeImputer, ImputationMethod, IterativeImputer};
 /// | `imputer` | `IterativeImputer` with [`ImputationMethod::pmm`] | methods that draw | one chain |
 /// | `on` | the numeric features | | which columns are filled and looked at |
 ///
-/// **Input** and **errors**: those of the imputer, and [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for fewer than 2 tables and for
+/// **Input** and **errors**: those of the imputer (categories take part where `on` chooses them), and [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for fewer than 2 tables and for
 /// a method that does not draw: its tables would all be the same. **Output**: for each chain the completed training rows, and the fitted imputer, which fills new
 /// rows. The i-th chain does not depend on how many there are.
 ///
@@ -111,7 +111,7 @@ impl MultipleImputer {
     }
 
     /// As [`impute`](Self::impute), and tells of each column that a chain visited, of all chains together: `tables` ·
-    /// `max_iter` times as many as there are columns.
+    /// `max_iter` times as many as there are columns. It is told so on the threads that impute, and must not start parallel work there.
     ///
     /// # Errors
     ///

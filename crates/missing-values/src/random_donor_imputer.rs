@@ -1,20 +1,19 @@
 //! Imputation by a value that another row has.
 
-use mlsys_core::arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array};
-use mlsys_core::arrow::compute::{cast, concat, kernels::zip::zip, take};
+use mlsys_core::arrow::array::{Array, ArrayRef, RecordBatch};
+use mlsys_core::arrow::compute::cast;
 use mlsys_core::arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use mlsys_core::hash::{hash_bytes, hash_rows, hash_u64};
 use mlsys_core::input::{NewColumn, Replacement, Replacements, replace_columns, replace_fields};
 use mlsys_core::{
-    Category, Error, FitByStatistic, InputColumn, Kind, Layout, Result, Transform, category, column,
-    first_error, seed,
+    Category, Error, FitByStatistic, InputColumn, Kind, Layout, Result, Transform, column, first_error, seed,
 };
 use mlsys_stats::{ColumnStatistic, Counts, CountsSummary, Infinite, PerColumn};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::Indicators;
-use crate::fitted_imputer::{all_missing, indicator, output_fields, output_type, rounded_to, without_nulls};
+use crate::fitted_imputer::{all_missing, indicator, output_fields, output_type, put_picked, without_nulls};
 
 /// Fills missing values with values drawn from those that the column had when fitting, so that its distribution stays.
 ///
@@ -23,7 +22,7 @@ use crate::fitted_imputer::{all_missing, indicator, output_fields, output_type, 
 /// ```
 /// | parameter | default | range | effect |
 /// |---|---|---|---|
-/// | `seed_by` | all features | columns | a row's draw follows from its values there: rows that are equal there are filled alike |
+/// | `seed_by` | all features but nested ones, two or more | columns, not the target | a row's draw follows from its values there: rows that are equal there are filled alike |
 /// | `seed` | 0 | | of the draws |
 /// | `max_distinct` | 1,048,576 | 1 or more | a column with more distinct values is an error |
 /// | `indicators` | `None` | | adds `<column>_missing` columns |
@@ -39,18 +38,20 @@ use crate::fitted_imputer::{all_missing, indicator, output_fields, output_type, 
 /// One pass, mergeable; state about 48 bytes per distinct value of a column.
 ///
 /// ```
-/// use mlsys_core::{Dataset, Fit, Transform, arrow::array::{AsArray, RecordBatch, StringArray}};
+/// use mlsys_core::{Dataset, Fit, Transform, arrow::array::{AsArray, Int32Array, RecordBatch, StringArray}};
 /// use mlsys_missing_values::RandomDonorImputer;
 /// use std::sync::Arc;
 ///
 /// let x = Arc::new(StringArray::from(vec![Some("b"), None, Some("b")]));
-/// let train = Dataset::new(RecordBatch::try_from_iter([("x", x as _)])?)?.into_train_all();
+/// let id = Arc::new(Int32Array::from(vec![1, 2, 3]));
+/// let train = Dataset::new(RecordBatch::try_from_iter([("x", x as _), ("id", id as _)])?)?.into_train_all();
 /// let filled = RandomDonorImputer::new().fit(&train)?.transform(train.batch())?;
 /// assert_eq!(filled["x"].as_string::<i32>().value(1), "b");
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads** where other columns tell about the gap: the draw knows nothing of them. As feature-engine's `RandomSampleImputer` with
+/// **Misleads** where few values tell rows apart (under `.on(..)` only the chosen columns count, unless `seed_by` names others): many rows then
+/// share a draw. And where other columns tell about the gap: the draw knows nothing of them. As feature-engine's `RandomSampleImputer` with
 /// a seed per row, and with weights. **Instead**: [`IterativeImputer`](crate::IterativeImputer) by
 /// [`ImputationMethod::pmm`](crate::ImputationMethod::pmm), whose donors are rows alike.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,22 +102,33 @@ impl RandomDonorImputer {
 
     /// The columns that say which draw a row gets, by name.
     fn seeds(&self, layout: &Layout) -> Result<Vec<String>> {
+        let invalid = |found: &str, expected: &str| {
+            Err(Error::invalid_parameter("RandomDonorImputer", "seed_by", found, expected))
+        };
         let mut names = match &self.seed_by {
             Some(names) => names.clone(),
             None => {
-                let all = layout.features();
-                all.into_iter().map(str::to_owned).collect()
+                let mut all = Vec::new();
+                for name in layout.features() {
+                    if layout.kind(name)? != Kind::Other {
+                        all.push(name.to_owned());
+                    }
+                }
+                if let [only] = all.as_slice() {
+                    // Where it is missing, every row looks alike, and would get the same value.
+                    let found = format!("the column `{only}` alone, which is filled");
+                    return invalid(&found, "other columns that tell rows apart, such as a key");
+                }
+                all
             }
         };
+        if let Some(name) = names.iter().find(|name| layout.targets().contains(name)) {
+            return invalid(&format!("the target `{name}`"), "columns that are there when serving");
+        }
         names.sort();
         names.dedup();
         if names.is_empty() {
-            return Err(Error::invalid_parameter(
-                "RandomDonorImputer",
-                "seed_by",
-                "none",
-                "one column or more",
-            ));
+            return invalid("none", "one column or more");
         }
         Ok(names)
     }
@@ -144,7 +156,7 @@ pub struct FittedRandomDonorImputer {
 impl FittedRandomDonorImputer {
     fn validate(&self) -> Result<()> {
         let fits = |d: &Donors| {
-            let ascend = d.upto.windows(2).all(|pair| pair[0] < pair[1]);
+            let ascend = d.upto.windows(2).all(|pair| pair[0] <= pair[1]);
             d.values.len() == d.upto.len()
                 && ascend
                 && d.upto.first().is_some_and(|w| *w > 0.0)
@@ -179,21 +191,15 @@ impl FittedRandomDonorImputer {
         let filled = match &there {
             None => plain,
             Some(there) => {
-                let scalar = |value: &Category| -> Result<ArrayRef> {
-                    Ok(cast(&category::scalar_array(name, Some(value), &rounded_to(&target))?, &target)?)
-                };
-                let donors = d.values.iter().map(scalar).collect::<Result<Vec<_>>>()?;
-                let donors: Vec<&dyn Array> = donors.iter().map(AsRef::as_ref).collect();
                 let total = d.upto.last().copied().unwrap_or_default();
                 let own = hash_bytes(name.as_bytes(), self.seed);
                 let draw = |row: usize| {
                     let share = (hash_u64(rows[row], own) >> 11) as f64 * (1.0 / (1u64 << 53) as f64);
-                    d.upto.partition_point(|&upto| upto <= share * total).min(donors.len() - 1) as u32
+                    d.upto.partition_point(|&upto| upto <= share * total).min(d.upto.len() - 1)
                 };
-                let drawn: UInt32Array =
+                let picks: Vec<Option<usize>> =
                     (0..there.len()).map(|row| (!there.is_valid(row)).then(|| draw(row))).collect();
-                let drawn = take(&concat(&donors)?, &drawn, None)?;
-                zip(&BooleanArray::new(there.inner().clone(), None), &plain, &drawn)?
+                put_picked(name, &plain, &picks, |pick| d.values.get(pick))?
             }
         };
         let mut columns = vec![without_nulls(&filled)];
@@ -244,7 +250,16 @@ impl FitByStatistic for RandomDonorImputer {
         if self.max_distinct == 0 {
             return Err(Error::invalid_parameter("RandomDonorImputer", "max_distinct", 0, "1 or more"));
         }
-        InputColumn::all(layout, self.seeds(layout)?)?;
+        for by in InputColumn::all(layout, self.seeds(layout)?)? {
+            if by.kind() == Kind::Other {
+                let found = layout.schema().field_with_name(by.name())?.data_type().clone();
+                return Err(Error::column_type(
+                    by.name(),
+                    "text, a boolean, a number or a time, to draw by",
+                    found,
+                ));
+            }
+        }
         let accepts = |kind| kind != Kind::Other;
         let expected = "text, booleans, numbers or times";
         let columns = layout.features_for("RandomDonorImputer", accepts, accepts, expected)?;
@@ -270,14 +285,15 @@ impl FitByStatistic for RandomDonorImputer {
                 upto += count.weight;
                 upto
             });
-            let indicator = match self.indicators {
-                Indicators::None => false,
-                Indicators::WhereMissing => counts.missing > 0,
-                Indicators::All => true,
-            };
+            let weights: Vec<f64> = weights.collect();
+            if !upto.is_finite() {
+                let expected = "weights whose sum a double can hold";
+                return Err(Error::invalid_value(&name, None, "a total weight that overflows", expected));
+            }
+            let indicator = self.indicators.marks(counts.missing > 0);
             Ok(Donors {
                 column: InputColumn::new(layout, &name)?,
-                upto: weights.collect(),
+                upto: weights,
                 values: values.iter().map(|count| count.value.clone()).collect(),
                 indicator,
             })

@@ -10,8 +10,8 @@ use crate::class_equation::ClassEquation;
 use crate::draws::{Visit, chi_square, normal};
 use crate::equation::{Donors, Equation, Finish};
 
-/// The penalty on the coefficients of a category, whose columns have deviation 1: a prior of deviation 2. What the rows tell that
-/// mice adds for each column is about as much.
+/// The penalty on the coefficients of a category, on columns of deviation 1: a prior of deviation 2. The rows that mice adds
+/// against separation say about as much of each column.
 const PENALTY: f64 = 0.25;
 /// Parameters that a Newton step can take: its matrix has their square.
 const MAX_PARAMETERS: usize = 2000;
@@ -191,7 +191,14 @@ impl ChainTable {
 
     /// The logistic regression of a category on all other columns, which are standardised over the rows in which it is there; its
     /// coefficients drawn from N(β̂, H⁻¹) where a visit is given.
-    pub fn regress_classes(&self, name: &str, column: usize, visit: Option<Visit>) -> Result<ClassEquation> {
+    /// `before` is the regression of the round before, which is near.
+    pub fn regress_classes(
+        &self,
+        name: &str,
+        column: usize,
+        visit: Option<Visit>,
+        before: Option<&ClassEquation>,
+    ) -> Result<ClassEquation> {
         let (own, q) = (&self.places[column], self.columns.len());
         let m = own.len();
         let mut equation = ClassEquation {
@@ -236,15 +243,28 @@ impl ChainTable {
         };
         let weights = weights.as_deref();
         let of = LogitRows { columns: others.len(), classes: &classes, n_classes: m + 1, weights };
-        let fit = MultinomialLogit::new()
-            .l2(PENALTY)
-            .fit(of, block)
-            .map_err(|e| e.context(format!("column `{name}`")))?;
-        let mut found = fit.parameters;
+        let start = |before: &ClassEquation| -> Vec<f64> {
+            let of_class = |(coefficients, intercept): (&Vec<f64>, &f64)| {
+                let mut own: Vec<f64> = Vec::with_capacity(others.len() + 1);
+                let slope = |(k, _, scale): &(usize, f64, f64)| {
+                    if *scale > 0.0 { coefficients[*k] / scale } else { 0.0 }
+                };
+                own.extend(standard.iter().map(slope));
+                let at_means = standard.iter().map(|(k, mean, _)| coefficients[*k] * mean);
+                own.push(intercept + at_means.sum::<f64>());
+                own
+            };
+            before.coefficients.iter().zip(&before.intercepts).flat_map(of_class).collect()
+        };
+        let start = before.map(start);
+        let solver = MultinomialLogit::new().l2(PENALTY);
+        let about = |e: Error| e.context(format!("column `{name}`"));
+        let mut found = solver.fit(of, start.as_deref(), block).map_err(about)?.parameters;
         if let Some(visit) = visit {
+            let hessian = solver.hessian(of, &found, block).map_err(about)?;
             let mut rng = visit.parameters();
             let mut step: Vec<f64> = (0..parameters).map(|_| normal(&mut rng)).collect();
-            fit.hessian.solve_upper(&mut step)?;
+            hessian.solve_upper(&mut step)?;
             found.iter_mut().zip(step).for_each(|(b, s)| *b += s);
         }
         for (class, own) in found.chunks_exact(others.len() + 1).enumerate() {
@@ -268,7 +288,7 @@ impl ChainTable {
 mod tests {
     use std::sync::Arc;
 
-    use mlsys_core::arrow::array::{Float64Array, RecordBatch};
+    use mlsys_core::arrow::array::{Float64Array, RecordBatch, StringArray};
     use mlsys_core::{Dataset, seed};
 
     use super::*;
@@ -333,5 +353,43 @@ mod tests {
             panic!("no noise")
         };
         assert!((noise * noise * ridge.alpha - 1.0).abs() < 1e-12);
+    }
+
+    /// The log-odds of a class at some places vary as x' H⁻¹ x does, H = Σ p (1 − p) (x, 1)(x, 1)' and the penalty.
+    #[test]
+    fn logistic_regressions_are_drawn_from_their_posterior() {
+        let x: Vec<f64> = (0..40).map(f64::from).collect();
+        let kind = (0..40).map(|i| (i % 9 > 0).then_some(if (i * 7) % 40 + i > 40 { "b" } else { "a" }));
+        let kind = StringArray::from_iter(kind);
+        let columns =
+            [("kind", Arc::new(kind) as _, true), ("x", Arc::new(Float64Array::from(x)) as _, true)];
+        let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+        let train = Dataset::new(batch).unwrap().into_train_all();
+        let table = ChainTable::new(&train, &["kind".into(), "x".into()], false, 50).unwrap();
+        let of = |visit| table.regress_classes("kind", 0, visit, None).unwrap();
+        let fitted = of(None);
+        let rows = table.observed_rows(0);
+        let z = |row: usize| table.columns[1][row];
+        let n = rows.len() as f64;
+        let mean = rows.iter().map(|&r| z(r)).sum::<f64>() / n;
+        let variance_of_z = rows.iter().map(|&r| (z(r) - mean).powi(2)).sum::<f64>() / n;
+        let [mut aa, mut ab, mut bb] = [PENALTY, 0.0, 0.0];
+        for &row in &rows {
+            let x = (z(row) - mean) / variance_of_z.sqrt();
+            let odds = fitted.intercepts[0] + fitted.coefficients[0][1] * z(row);
+            let share = 1.0 / (1.0 + (-odds).exp());
+            let w = share * (1.0 - share);
+            (aa, ab, bb) = (aa + w * x * x, ab + w * x, bb + w);
+        }
+        let determinant = aa * bb - ab * ab;
+        for at in [-10.0, 0.0, 15.0] {
+            let x = (at - mean) / variance_of_z.sqrt();
+            let expected = (bb * x * x - 2.0 * ab * x + aa) / determinant;
+            let found = variance(|visit| {
+                let drawn = of(Some(visit));
+                drawn.intercepts[0] + drawn.coefficients[0][1] * at
+            });
+            assert!((found / expected - 1.0).abs() < TOLERANCE, "{at}: {found} {expected}");
+        }
     }
 }

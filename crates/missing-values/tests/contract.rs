@@ -74,6 +74,26 @@ fn iterative() {
 }
 
 #[test]
+fn iterative_categories() {
+    let all = ["number", "count", "größe 量", "flag", "word"];
+    let bad = IterativeImputer::new().max_classes(0).on(all);
+    let recipe = IterativeImputer::new().max_iter(3).indicators(Indicators::WhereMissing);
+    Contract::new("IterativeImputer of all", recipe.on(all))
+        .features(Features::Any)
+        .bad("max_classes", bad)
+        .transform();
+    Contract::new("IterativeImputer of text", recipe.tol(0.0).on(["word"]))
+        .features(Features::Text)
+        .transform();
+    for method in [ImputationMethod::BayesianRidgeDraw, ImputationMethod::pmm()] {
+        let recipe = IterativeImputer::new().method(method).max_iter(2);
+        Contract::new("IterativeImputer of all with draws", recipe.on(all))
+            .features(Features::Any)
+            .transform();
+    }
+}
+
+#[test]
 fn missing_threshold() {
     let bad = MissingThreshold::new(1.0);
     let recipe = MissingThreshold::new(0.05);

@@ -5,12 +5,12 @@
 use std::sync::{Arc, Mutex};
 
 use mlsys_core::arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
 };
 use mlsys_core::arrow::datatypes::Float64Type;
 use mlsys_core::{BoxedStep, Dataset, Error, Fit, FitTransform, Identity, Result, Train};
 use mlsys_missing_values::{
-    AmputeBy, CompleteCases, ConstantImputer, FittedImputer, ImputationTrial, MeanImputer,
+    AmputeBy, CompleteCases, ConstantImputer, FittedImputer, ImputationTrial, MeanImputer, MedianImputer,
     MostFrequentImputer, RandomDonorImputer,
 };
 
@@ -167,11 +167,29 @@ fn cells_may_be_hidden_by_their_own_value() {
     let mean = || [("mean", MeanImputer::new().boxed_step())];
     let trial = ImputationTrial::new().share(0.2).by(AmputeBy::Mnar).strength(4.0);
     let train = train.into_train_all();
-    let nrmse = |trial: ImputationTrial| trial.run(&train, mean()).unwrap().of("x", "x").cloned();
-    assert!(nrmse(trial.clone()).is_none());
     // Large values are missing, which the mean of the small ones is far from.
     let found = trial.run(&train, mean()).unwrap().of("mean", "x").unwrap().nrmse.unwrap();
     assert!(found > 1.5, "{found}");
+}
+
+#[test]
+fn booleans_may_be_filled_as_numbers_and_columns_with_gaps_by_their_values() {
+    let flag = BooleanArray::from_iter((0..400).map(|i| (i % 8 > 0).then_some(i % 20 != 1)));
+    let x = Float64Array::from_iter((0..400).map(|i| (i % 8 > 0).then_some(f64::from(i))));
+    let columns: [(&str, ArrayRef, bool); 2] = [("flag", Arc::new(flag), true), ("x", Arc::new(x), true)];
+    let data =
+        Dataset::new(RecordBatch::try_from_iter_with_nullable(columns).unwrap()).unwrap().into_train_all();
+    let trial = ImputationTrial::new().columns(["flag"]).share(0.3);
+    let median = MedianImputer::new().on(["flag"]).boxed_step();
+    let mean = MeanImputer::new().on(["flag"]).boxed_step();
+    let scores = trial.run(&data, [("median", median), ("mean", mean)]).unwrap();
+    let pfc = |imputer| scores.of(imputer, "flag").unwrap().pfc.unwrap();
+    assert!(pfc("median") < 0.1 && pfc("mean") == 1.0, "{scores}");
+    // Gaps that are there do not hinder hiding large values, and the share is of the known ones.
+    let trial = ImputationTrial::new().columns(["x"]).share(0.2).by(AmputeBy::Mnar).repeats(1);
+    let score = trial.run(&data, [("mean", MeanImputer::new().boxed_step())]).unwrap();
+    let score = score.of("mean", "x").unwrap();
+    assert!((45..95).contains(&score.hidden) && score.nrmse.unwrap() > 1.1, "{score:?}");
 }
 
 #[test]

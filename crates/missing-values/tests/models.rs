@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mlsys_core::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Float64Array, Int32Array, RecordBatch,
-    StringArray,
+    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Float32Array, Float64Array, Int32Array,
+    RecordBatch, StringArray,
 };
-use mlsys_core::arrow::datatypes::{DataType, Float64Type, Int32Type};
+use mlsys_core::arrow::datatypes::{DataType, Float32Type, Float64Type, Int32Type};
 use mlsys_core::{
     Category, Classes, Coded, Dataset, Error, ErrorKind, Fit, InputColumn, Predict, Result, Step, Train,
     Transform, artifact,
@@ -351,6 +351,22 @@ fn what_no_model_can_tell_starts_and_stays() {
     // Other columns that there is no model for are not read.
     let fitted = ModelImputer::new().numbers(LeastSquares).fit(&both).unwrap();
     assert_eq!(fitted.transform(both.batch()).unwrap()["word"].null_count(), 1);
+    assert!(fitted.converged());
+    // Zeros are settled at once, and what 32 bits cannot hold is not put there.
+    let zeros: ArrayRef = Arc::new(Float64Array::from(vec![Some(0.0), None, Some(0.0)]));
+    let other: ArrayRef = Arc::new(Float64Array::from(vec![0.0; 3]));
+    let zeros = train(vec![("x", zeros), ("z", other)]);
+    let settled = ModelImputer::new().numbers(LeastSquares).fit(&zeros).unwrap();
+    assert!(settled.converged() && settled.rounds().len() == 1);
+    let narrow: ArrayRef = Arc::new(Float32Array::from(vec![Some(1.0), None, Some(3.0)]));
+    let narrow =
+        train(vec![("x", narrow), ("z", Arc::new(Float64Array::from(vec![1.0, 2.0, 3.0])) as ArrayRef)]);
+    let huge =
+        ModelImputer::new().numbers(Says(Arc::new(Float64Array::from(vec![1e300; 3])))).fit(&narrow).unwrap();
+    let filled = huge.transform(narrow.batch()).unwrap();
+    assert_eq!(filled["x"].as_primitive::<Float32Type>().value(1), 2.0);
+    let most = ModelImputer::new().numbers(LeastSquares).max_iter(usize::MAX).fit(&zeros).unwrap();
+    assert_eq!(most.rounds().len(), 1);
     let empty = fitted.transform(&both.batch().slice(0, 0)).unwrap();
     assert_eq!(empty.num_rows(), 0);
 }

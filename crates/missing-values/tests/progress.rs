@@ -11,7 +11,7 @@ use mlsys_missing_values::{ImputationMethod, IterativeImputer, MultipleImputer};
 fn train() -> Dataset<Train> {
     let mut rng = seed::stream(4, 0);
     let columns = (0..4).map(|c| {
-        let gap = |i: usize| c > 1 && i % (c + 3) == 0;
+        let gap = |i: usize| c > 1 && i.is_multiple_of(c + 3);
         let values = (0..200).map(|i| (!gap(i)).then(|| seed::uniform(&mut rng) + i as f64 / 99.0));
         (format!("x{c}"), Arc::new(Float64Array::from_iter(values)) as ArrayRef, true)
     });

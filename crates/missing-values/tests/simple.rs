@@ -5,13 +5,14 @@
 use std::sync::Arc;
 
 use mlsys_core::arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, Int32Array, RecordBatch, StringArray,
+    Array, ArrayRef, AsArray, Float32Array, Float64Array, Int32Array, RecordBatch, StringArray,
 };
-use mlsys_core::arrow::datatypes::{DataType, Float64Type, Int32Type};
-use mlsys_core::{Category, Dataset, Fit, Result, Train, Transform};
+use mlsys_core::arrow::datatypes::{DataType, Field, Float64Type, Int32Type, Schema};
+use mlsys_core::sparse::SparseRows;
+use mlsys_core::{Category, Columns, Dataset, Fit, Result, Role, Train, Transform, artifact};
 use mlsys_missing_values::{
-    EndOfTailImputer, GroupedImputer, Indicators, MeanImputer, MedianImputer, MostFrequentImputer,
-    RandomDonorImputer, Tail, TailEnd,
+    EndOfTailImputer, FittedRandomDonorImputer, GroupedImputer, Indicators, MeanImputer, MedianImputer,
+    MostFrequentImputer, RandomDonorImputer, Tail, TailEnd,
 };
 use mlsys_testkit::golden::{assert_close, load};
 use serde_json::Value;
@@ -162,4 +163,75 @@ fn donors_keep_the_distribution() -> Result<()> {
         RandomDonorImputer::new().seed_by(["id"]).seed(1).on(["x"]).fit(&train)?.transform(train.batch())?;
     assert_ne!(&other["x"], &out["x"]);
     Ok(())
+}
+
+#[test]
+fn donors_need_something_that_tells_rows_apart() {
+    let x: ArrayRef =
+        Arc::new(StringArray::from_iter((0..40).map(|i| (i % 4 > 0).then_some(["a", "b"][i % 2]))));
+    let id: ArrayRef = Arc::new(Int32Array::from_iter_values(0..40));
+    let data = train(vec![("x", x), ("id", id)]);
+    // Alone, a missing value is like every other one: all would get the same.
+    for recipe in [RandomDonorImputer::new().on(["x"]).fit(&data), {
+        RandomDonorImputer::new().fit(&data.select(["x"]).unwrap())
+    }] {
+        let error = recipe.unwrap_err().to_string();
+        assert!(error.contains("seed_by") && error.contains("`x` alone"), "{error}");
+    }
+    let target = data.clone().with_role("id", Role::Target).unwrap();
+    let error = RandomDonorImputer::new().seed_by(["id"]).fit(&target).unwrap_err().to_string();
+    assert!(error.contains("the target `id`"), "{error}");
+    let weight = data.clone().with_role("id", Role::Weight).unwrap();
+    for data in [&target, &weight] {
+        let error = GroupedImputer::new(MostFrequentImputer::new().on(["x"]), "id").fit(data).unwrap_err();
+        assert!(error.to_string().contains("`id`, a target or the weight"), "{error}");
+    }
+}
+
+#[test]
+fn nested_columns_are_no_seeds_and_weights_may_differ_by_much() {
+    let rows = SparseRows::new(9, vec![0, 1, 1, 2, 2], vec![3, 4], vec![1.0, 2.0]).unwrap();
+    let words: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), Some("b"), None, None]));
+    let w: ArrayRef = Arc::new(Float64Array::from(vec![1e17, 1.0, 1.0, 1.0]));
+    let id: ArrayRef = Arc::new(Int32Array::from_iter_values(0..4));
+    let fields = [Field::new("x", DataType::Utf8, true), Field::new("w", DataType::Float64, true)];
+    let fields = fields.into_iter().chain([Field::new("id", DataType::Int32, false), rows.field("rows")]);
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let batch = RecordBatch::try_new(schema, vec![words, w, id, rows.to_array().unwrap()]).unwrap();
+    let data = Dataset::new(batch).unwrap().weight("w").unwrap().into_train_all();
+    let fitted = RandomDonorImputer::new().on(Columns::except(["rows"])).fit(&data).unwrap();
+    assert_eq!(fitted.transform(data.batch()).unwrap()["x"].null_count(), 0);
+    // Every row's weight is there, however little it adds.
+    let bytes = artifact::to_bytes(&fitted).unwrap();
+    assert!(artifact::from_bytes::<FittedRandomDonorImputer>(&bytes).unwrap() == fitted);
+    let error = RandomDonorImputer::new().seed_by(["rows"]).on(["x"]).fit(&data).unwrap_err().to_string();
+    assert!(error.contains("`rows`"), "{error}");
+}
+
+#[test]
+fn only_drawn_values_must_suit_the_column() {
+    // Fitted on halves, served as whole numbers: the half fits no Int32, and is only asked for where it is drawn.
+    let halves: ArrayRef = Arc::new(Float64Array::from(vec![Some(1.0), Some(1.0), Some(2.5), None]));
+    let by: ArrayRef = Arc::new(StringArray::from(vec!["a", "a", "b", "a"]));
+    let data = train(vec![("x", halves), ("by", Arc::clone(&by))]);
+    let fitted = GroupedImputer::new(MostFrequentImputer::new().on(["x"]), "by").fit(&data).unwrap();
+    let whole: ArrayRef = Arc::new(Int32Array::from(vec![Some(7), None, Some(8), None]));
+    let filled = fitted.transform(train(vec![("x", Arc::clone(&whole)), ("by", by)]).batch()).unwrap();
+    assert_eq!(filled["x"].as_primitive::<Int32Type>().values(), &[7, 1, 8, 1]);
+    let by: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "a", "a"]));
+    let error = fitted.transform(train(vec![("x", whole), ("by", by)]).batch()).unwrap_err();
+    assert!(error.to_string().contains('x'), "{error}");
+}
+
+#[test]
+fn ends_that_a_column_cannot_hold_are_errors() {
+    let x: ArrayRef = Arc::new(Float32Array::from(vec![Some(2e38), None, Some(1.0)]));
+    let data = train(vec![("x", x)]);
+    let fitted = EndOfTailImputer::new().end(TailEnd::Maximum).fit(&data).unwrap();
+    let error = fitted.transform(data.batch()).unwrap_err().to_string();
+    assert!(error.contains("`x`") && error.contains("Float32"), "{error}");
+    let light: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.0, 4.0]));
+    let w: ArrayRef = Arc::new(Float64Array::from(vec![0.2; 3]));
+    let error = EndOfTailImputer::new().fit(&train(vec![("x", light), ("w", w)])).unwrap_err().to_string();
+    assert!(error.contains("weights count rows"), "{error}");
 }

@@ -156,6 +156,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("TargetEncoder", &["ties", "nulls", "weights"]),
     ("WoeEncoder", &["ties", "nulls", "weights"]),
     ("LogisticRegression", &["ties", "weights"]),
+    ("MultinomialLogit", &["ties", "weights"]),
     ("ZeroRule", &["ties", "weights"]),
     ("ZeroRuleRegressor", &["ties", "weights"]),
 ];

@@ -42,7 +42,7 @@ fn logistic_regressions() {
                 n_classes: expected.intercepts.len() + 1,
                 weights: input.weights.as_deref(),
             };
-            let fit = MultinomialLogit::new().l2(input.l2).fit(rows, |rows, into| {
+            let fit = MultinomialLogit::new().l2(input.l2).fit(rows, None, |rows, into| {
                 for (into, x) in into.chunks_exact_mut(rows.len()).zip(&input.x) {
                     into.copy_from_slice(&x[rows.clone()]);
                 }

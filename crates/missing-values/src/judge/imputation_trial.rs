@@ -25,7 +25,7 @@ const NAME: &str = "ImputationTrial";
 /// | `repeats` | 3 | 1 or more | how often other cells are hidden; scores are over all of them |
 /// | `seed` | 0 | | of what is hidden |
 ///
-/// **Input**: training rows, gaps and all, and imputers by name: any step or chain of steps that keeps the rows and the names of
+/// **Input**: training rows, gaps and all (but columns that decide on others must be complete), and imputers by name: any step or chain of steps that keeps the rows and the names of
 /// the columns, as a [`BoxedStep`]. All of them see the same cells hidden. An imputer with a seed draws as it would anyway. Row
 /// weights are for the imputers; every hidden cell counts once.
 /// **Output**: [`ImputationScores`], with a row per imputer and column:
@@ -54,7 +54,8 @@ const NAME: &str = "ImputationTrial";
 ///     [("mean", MeanImputer::new().boxed_step()), ("regression", IterativeImputer::new().boxed_step())],
 /// )?;
 /// let nrmse = |imputer| scores.of(imputer, "y").and_then(|score| score.nrmse).unwrap_or(f64::NAN);
-/// assert!((nrmse("mean") - 1.0).abs() < 0.05 && nrmse("regression") < 0.1);
+/// // Near 1 by the mean; a regression errs where both are hidden.
+/// assert!((nrmse("mean") - 1.0).abs() < 0.1 && nrmse("regression") < 0.3, "{scores}");
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
@@ -193,7 +194,7 @@ impl ImputationTrial {
                     cells.add(column, truth?, hidden?, filled.map_err(context)?).map_err(context)?;
                 }
                 let done = repeat * imputers.len() + i + 1;
-                Step::new(done, self.repeats * imputers.len(), "tables")
+                Step::new(done, self.repeats.saturating_mul(imputers.len()), "tables")
                     .tell(progress, "judging imputers")?;
             }
         }
@@ -263,7 +264,11 @@ impl Cells {
                 let pairs = rows.into_iter().filter_map(|row| truth.value(row).zip(filled.value(row)));
                 for (truth, filled) in pairs {
                     known.push(truth.clone());
-                    found.push(filled.clone());
+                    // Imputers of numbers fill booleans with 0 and 1, or with something between.
+                    found.push(match (truth, filled.as_f64()) {
+                        (Category::Bool(_), Some(x)) if x == 0.0 || x == 1.0 => Category::Bool(x == 1.0),
+                        _ => filled.clone(),
+                    });
                 }
             }
         }

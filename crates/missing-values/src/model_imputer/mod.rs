@@ -317,18 +317,14 @@ where
             gaps.iter().for_each(|&row| missing[row] = true);
             (0..n).filter(|&row| !missing[row]).collect::<Vec<usize>>()
         };
-        let indicators = gaps.iter().map(|gaps| match self.indicators {
-            Indicators::None => false,
-            Indicators::WhereMissing => !gaps.is_empty(),
-            Indicators::All => true,
-        });
-        let indicators = indicators.collect();
+        let indicators = gaps.iter().map(|gaps| self.indicators.marks(!gaps.is_empty())).collect();
         let weight = match train.layout().weight() {
             None => None,
             Some(name) => Some((name, train.column(name)?.clone())),
         };
         let mut scale = 0.0f64;
-        for input in inputs.iter().filter(|input| input.kind().is_number()) {
+        let filled = inputs.iter().zip(&fills).filter(|(input, fills)| **fills && input.kind().is_number());
+        for (input, _) in filled {
             let values = column::finite_or_missing(input.name(), train.column(input.name())?)?;
             scale = values.iter().filter(|x| !x.is_nan()).fold(scale, |scale, x| scale.max(x.abs()));
         }
@@ -340,10 +336,11 @@ where
         visits.sort_by_key(|&column| gaps[column].len());
         let whole: Vec<usize> =
             (0..inputs.len()).filter(|&column| fills[column] && gaps[column].is_empty()).collect();
-        let (mut passes, mut rounds, mut converged) = (Vec::new(), Vec::new(), visits.is_empty());
+        let (mut passes, mut rounds, mut converged) =
+            (Vec::new(), Vec::new(), visits.is_empty() || inputs.len() < 2);
         // A column is predicted from others.
         let any = inputs.len() > 1;
-        let total = self.max_iter * visits.len() + whole.len();
+        let total = self.max_iter.saturating_mul(visits.len()).saturating_add(whole.len());
         let mut done = 0;
         let mut tell = || {
             done += 1;
@@ -366,7 +363,9 @@ where
             }
             let numbers = pass.iter().any(|(column, _)| inputs[*column].kind().is_number());
             round.changed = if cells > 0 { changed as f64 / cells as f64 } else { 0.0 };
-            converged = (!numbers || round.largest_change < self.tol * scale)
+            // Where all is zero nothing can be smaller.
+            let still = self.tol > 0.0 && round.largest_change == 0.0;
+            converged = (!numbers || still || round.largest_change < self.tol * scale)
                 && (cells == 0 || round.changed < self.tol);
             passes.push(pass);
             rounds.push(round);

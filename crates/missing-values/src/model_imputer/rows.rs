@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use mlsys_core::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt64Array};
+use mlsys_core::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, UInt64Array,
+};
 use mlsys_core::arrow::compute::kernels::cmp::distinct;
-use mlsys_core::arrow::compute::{cast, interleave, is_not_null, take};
+use mlsys_core::arrow::compute::{cast, interleave, is_not_null, nullif, take};
 use mlsys_core::arrow::datatypes::{DataType, Field, Float64Type, Schema};
 use mlsys_core::{Error, InputColumn, Kind, Predict, Result, Transform, column};
 
@@ -99,8 +101,8 @@ impl Rows {
             return Err(Error::column_type(name, expected, predicted.data_type()));
         }
         let (old, data_type) = (&self.0[column], self.0[column].data_type().clone());
-        let predicted = if number { finite(&predicted)? } else { predicted };
         let predicted = cast(&predicted, &data_type)?;
+        let predicted = if number { finite(&predicted)? } else { predicted };
         // The sources are the column and the predictions; what is no value leaves the cell as it was.
         let valid = is_not_null(&predicted)?;
         let mut source: Vec<(usize, usize)> = (0..old.len()).map(|row| (0, row)).collect();
@@ -123,17 +125,13 @@ impl Rows {
     }
 }
 
-/// Numbers, with nulls where they are not finite.
+/// Floats, with nulls where they are not finite in their own type.
 fn finite(array: &ArrayRef) -> Result<ArrayRef> {
     let wide = cast(array, &DataType::Float64)?;
     let values = wide.as_primitive::<Float64Type>();
-    if values.values().iter().all(|x| x.is_finite()) {
-        return Ok(wide);
+    if values.null_count() == 0 && values.values().iter().all(|x| x.is_finite()) {
+        return Ok(Arc::clone(array));
     }
-    Ok(Arc::new(
-        values
-            .iter()
-            .map(|x| x.filter(|x| x.is_finite()))
-            .collect::<mlsys_core::arrow::array::Float64Array>(),
-    ))
+    let values: BooleanArray = values.iter().map(|x| Some(!x.is_some_and(f64::is_finite))).collect();
+    Ok(nullif(array, &values)?)
 }

@@ -15,8 +15,10 @@ const PART: usize = 4096;
 const PARTS: usize = 64;
 /// Doubles that the sums of all parts may take.
 const ROOM: usize = 1 << 24;
-/// A Newton step that promises a smaller decrease is the last: convergence is quadratic.
-const TOLERANCE: f64 = 1e-14;
+/// A step that promises a smaller decrease is the last.
+const TOLERANCE: f64 = 1e-22;
+/// A Hessian is kept while the promised decrease falls at least by this factor.
+const KEPT: f64 = 0.3;
 
 /// The classes of some rows, for a [`MultinomialLogit`].
 #[derive(Debug, Clone, Copy)]
@@ -38,13 +40,13 @@ pub struct LogitRows<'a> {
 /// ```text
 /// Σ wᵢ −log softmax(b + B xᵢ)_yᵢ + l2/2 ‖B‖²              ‖B‖² of two classes: of the one row of B
 /// ‖B‖² of K > 2 classes: of the K rows less their mean, the smallest of all equal models (scikit-learn's symmetric one)
-/// B ← B − t H⁻¹ g, t halved until the objective decreases; last step when g' H⁻¹ g ≤ 1e-14
+/// B ← B − t H⁻¹ g, t halved until the objective decreases; last step when g' H⁻¹ g ≤ 1e-22; H kept while that falls to 0.3 at least
 /// ```
 /// * `l2`: 1; above 0, so that separable classes and collinear columns have one solution.
 /// * `max_iterations`: 100.
 ///
-/// Columns should be centred and of like scale: the penalty is the same for all. With d = (K − 1)(p + 1): O(n d²/2) an iteration, as a rule
-/// 5 to 10, O(d³/3) for the factor, and d² doubles for each of at most 64 parts of the rows (fewer where d is large). For large d
+/// Columns should be centred and of like scale: the penalty is the same for all. With d = (K − 1)(p + 1): O(n d²/2) for a Hessian, as a rule
+/// 2 to 5 of them, O(d³/3) for its factor, O(n d) for each of some 10 to 30 steps, and d² doubles for each of at most 64 parts of the rows (fewer where d is large). For large d
 /// use [`Lbfgs`](super::Lbfgs). The bits do not depend on the number of threads.
 ///
 /// ```
@@ -53,7 +55,7 @@ pub struct LogitRows<'a> {
 /// // Hardly any penalty and one indicator: the log-odds are those of the counts, 1 of 4, then 3 of 4.
 /// let x = [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0];
 /// let rows = LogitRows { columns: 1, classes: &[1, 0, 0, 0, 1, 1, 1, 0], n_classes: 2, weights: None };
-/// let fit = MultinomialLogit::new().l2(1e-9).fit(rows, |rows, into| into.copy_from_slice(&x[rows]))?;
+/// let fit = MultinomialLogit::new().l2(1e-9).fit(rows, None, |rows, into| into.copy_from_slice(&x[rows]))?;
 /// assert!((fit.intercept(0) + 3.0_f64.ln()).abs() < 1e-6 && (fit.coefficients(0)[0] - 9.0_f64.ln()).abs() < 1e-6);
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
@@ -78,8 +80,6 @@ impl Default for MultinomialLogit {
 pub struct MultinomialLogitFit {
     /// For each class but the first: a coefficient for each column, and then the intercept.
     pub parameters: Vec<f64>,
-    /// The factor of the Hessian there, in the order of the parameters.
-    pub hessian: Cholesky,
     /// The minimum.
     pub objective: f64,
     /// Newton steps taken.
@@ -99,6 +99,13 @@ impl MultinomialLogitFit {
     pub fn intercept(&self, class: usize) -> f64 {
         self.parameters[(class + 1) * self.width - 1]
     }
+}
+
+/// How many derivatives are asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Order {
+    First,
+    Second,
 }
 
 /// The objective and its derivatives, as far as they were asked for.
@@ -139,7 +146,7 @@ impl MultinomialLogit {
         self
     }
 
-    /// Fits; `block` writes X of a range of rows, column after column.
+    /// Fits; `block` writes X of a range of rows, column after column. `start` are parameters that may be near.
     ///
     /// # Errors
     ///
@@ -150,25 +157,26 @@ impl MultinomialLogit {
     pub fn fit(
         &self,
         rows: LogitRows<'_>,
+        start: Option<&[f64]>,
         block: impl Fn(Range<usize>, &mut [f64]) + Sync,
     ) -> Result<MultinomialLogitFit> {
-        if !(self.l2.is_finite() && self.l2 > 0.0) {
-            return Err(Error::invalid_parameter("MultinomialLogit", "l2", self.l2, "above 0"));
-        }
-        let m = rows.n_classes.saturating_sub(1);
-        let share = if m > 1 { 1.0 / rows.n_classes as f64 } else { 0.0 };
-        let problem = Problem { rows, l2: self.l2, block, m, width: rows.columns + 1, share };
+        let problem = self.problem(rows, block)?;
+        let m = problem.m;
         let mut parameters = problem.start()?;
-        let overflow = || {
-            let expected = "finite values of a smaller scale";
-            Error::invalid_value("regression", None, "values that overflow", expected)
-        };
-        let mut at = problem.point(&parameters, true);
+        if let Some(start) = start.filter(|start| start.len() == parameters.len()) {
+            let value = |at: &[f64]| problem.point(at, Order::First).value;
+            if value(start) < value(&parameters) {
+                parameters = start.to_vec();
+            }
+        }
+        let mut at = problem.point(&parameters, Order::Second);
         if !at.value.is_finite() {
             return Err(overflow());
         }
         let (mut iterations, mut converged) = (0, m == 0);
         let mut hessian = problem.factor(&at.products).ok_or_else(overflow)?;
+        // The decrease that the last step promised, where its Hessian is still used.
+        let mut before: Option<f64> = None;
         while iterations < self.max_iterations && !converged {
             let mut step = at.gradient.clone();
             hessian.solve(&mut step)?;
@@ -176,27 +184,59 @@ impl MultinomialLogit {
             if !slope.is_finite() {
                 break;
             }
-            let Some((moved, value)) = problem.search(&parameters, &step, at.value, slope) else { break };
+            if before.is_some_and(|before| slope > KEPT * before && slope > TOLERANCE) {
+                // A pass with the Hessian costs much more than one without: it is renewed where the old one leads on slowly.
+                let Some(factor) = problem.factor(&problem.point(&parameters, Order::Second).products) else {
+                    break;
+                };
+                (hessian, before) = (factor, None);
+                continue;
+            }
+            let Some((moved, found)) = problem.search(&parameters, &step, at.value, slope) else { break };
             iterations += 1;
-            parameters = moved;
+            (parameters, at, before) = (moved, found, Some(slope));
             // Below these the gradient is its rounding error.
-            converged = slope <= TOLERANCE.max(1e-26 * value.abs());
-            if converged {
-                at.value = value;
-                break;
-            }
-            at = problem.point(&parameters, true);
-            match problem.factor(&at.products) {
-                Some(factor) => hessian = factor,
-                None => break,
-            }
+            converged = slope <= TOLERANCE.max(1e-28 * at.value.abs());
         }
         if !parameters.iter().all(|b| b.is_finite()) {
             return Err(overflow());
         }
         let width = problem.width;
-        Ok(MultinomialLogitFit { parameters, hessian, objective: at.value, iterations, converged, width })
+        Ok(MultinomialLogitFit { parameters, objective: at.value, iterations, converged, width })
     }
+
+    /// The factor of the Hessian at some parameters, as those of a fit: its inverse is their approximate covariance.
+    ///
+    /// # Errors
+    ///
+    /// As [`MultinomialLogit::fit`], and [`Shape`](mlsys_core::ErrorKind::Shape) for more or fewer parameters than the rows have.
+    pub fn hessian(
+        &self,
+        rows: LogitRows<'_>,
+        parameters: &[f64],
+        block: impl Fn(Range<usize>, &mut [f64]) + Sync,
+    ) -> Result<Cholesky> {
+        let problem = self.problem(rows, block)?;
+        let needed = problem.start()?.len();
+        if parameters.len() != needed {
+            return Err(Error::shape("parameters", needed, parameters.len()));
+        }
+        let point = problem.point(parameters, Order::Second);
+        problem.factor(&point.products).ok_or_else(overflow)
+    }
+
+    fn problem<'a, F>(&self, rows: LogitRows<'a>, block: F) -> Result<Problem<'a, F>> {
+        if !(self.l2.is_finite() && self.l2 > 0.0) {
+            return Err(Error::invalid_parameter("MultinomialLogit", "l2", self.l2, "above 0"));
+        }
+        let m = rows.n_classes.saturating_sub(1);
+        let share = if m > 1 { 1.0 / rows.n_classes as f64 } else { 0.0 };
+        Ok(Problem { rows, l2: self.l2, block, m, width: rows.columns + 1, share })
+    }
+}
+
+fn overflow() -> Error {
+    Error::invalid_value("regression", None, "values that overflow", "finite values of a smaller scale")
 }
 
 impl<F: Fn(Range<usize>, &mut [f64]) + Sync> Problem<'_, F> {
@@ -212,7 +252,11 @@ impl<F: Fn(Range<usize>, &mut [f64]) + Sync> Problem<'_, F> {
                 let expected = format!("below {n_classes}");
                 return Err(Error::invalid_value("classes", Some(row), class, expected));
             };
-            *total += weights.map_or(1.0, |w| w[row]);
+            let weight = weights.map_or(1.0, |w| w[row]);
+            if !(weight >= 0.0 && weight.is_finite()) {
+                return Err(Error::invalid_value("weights", Some(row), weight, "0 or more, and finite"));
+            }
+            *total += weight;
         }
         if let Some(class) = totals.iter().position(|w| !(w.is_finite() && *w > 0.0)) {
             return Err(Error::invalid_value(
@@ -233,20 +277,20 @@ impl<F: Fn(Range<usize>, &mut [f64]) + Sync> Problem<'_, F> {
         self.m * (self.m + 1) / 2
     }
 
-    /// The objective, with its derivatives or alone.
-    fn point(&self, parameters: &[f64], derivatives: bool) -> Point {
+    /// The objective and its derivatives.
+    fn point(&self, parameters: &[f64], order: Order) -> Point {
         let n = self.rows.classes.len();
         let square = self.width * self.width;
-        let room = if derivatives { (ROOM / (self.pairs() * square).max(1)).clamp(1, PARTS) } else { PARTS };
-        let size = PART.max(n.div_ceil(room)).next_multiple_of(BLOCK);
-        let part = |at: usize| self.part(parameters, at * size..n.min((at + 1) * size), derivatives);
-        let parts: Vec<Point> = (0..n.div_ceil(size)).into_par_iter().map(part).collect();
-        let counted = |wanted: usize| vec![0.0; if derivatives { wanted } else { 0 }];
-        let mut all = Point {
-            value: 0.0,
-            gradient: counted(parameters.len()),
-            products: counted(self.pairs() * square),
+        let room = if order == Order::Second {
+            (ROOM / (self.pairs() * square).max(1)).clamp(1, PARTS)
+        } else {
+            PARTS
         };
+        let size = PART.max(n.div_ceil(room)).next_multiple_of(BLOCK);
+        let part = |at: usize| self.part(parameters, at * size..n.min((at + 1) * size), order);
+        let parts: Vec<Point> = (0..n.div_ceil(size)).into_par_iter().map(part).collect();
+        let products = vec![0.0; if order == Order::Second { self.pairs() * square } else { 0 }];
+        let mut all = Point { value: 0.0, gradient: vec![0.0; parameters.len()], products };
         for part in parts {
             all.value += part.value;
             all.gradient.iter_mut().zip(part.gradient).for_each(|(sum, x)| *sum += x);
@@ -258,21 +302,18 @@ impl<F: Fn(Range<usize>, &mut [f64]) + Sync> Problem<'_, F> {
             let sum: f64 = (0..self.m).map(own).sum();
             let squares: f64 = (0..self.m).map(|k| own(k) * own(k)).sum();
             all.value += 0.5 * self.l2 * (squares - self.share * sum * sum);
-            if derivatives {
-                (0..self.m).for_each(|k| {
-                    all.gradient[k * self.width + a] += self.l2 * (own(k) - self.share * sum);
-                });
-            }
+            (0..self.m).for_each(|k| {
+                all.gradient[k * self.width + a] += self.l2 * (own(k) - self.share * sum);
+            });
         }
         all
     }
 
-    fn part(&self, parameters: &[f64], rows: Range<usize>, derivatives: bool) -> Point {
+    fn part(&self, parameters: &[f64], rows: Range<usize>, order: Order) -> Point {
         let (m, p, square) = (self.m, self.width - 1, self.width * self.width);
         let LogitRows { classes, weights, .. } = self.rows;
-        let counted = |wanted: usize| vec![0.0; if derivatives { wanted } else { 0 }];
-        let mut gradient = counted(m * self.width);
-        let mut products = counted(self.pairs() * square);
+        let mut gradient = vec![0.0; m * self.width];
+        let mut products = vec![0.0; if order == Order::Second { self.pairs() * square } else { 0 }];
         let mut value = 0.0;
         let (mut x, mut eta) = (vec![0.0; p * BLOCK], vec![0.0; m * BLOCK]);
         let (mut factor, mut weighted) = (Vec::with_capacity(BLOCK), Vec::with_capacity(BLOCK));
@@ -301,9 +342,6 @@ impl<F: Fn(Range<usize>, &mut [f64]) + Sync> Problem<'_, F> {
                 value += weight(i) * (top + total.ln() - own);
                 (0..m).for_each(|k| eta[k * length + i] /= total);
             }
-            if !derivatives {
-                continue;
-            }
             let shares: Vec<&[f64]> = eta.chunks_exact(length).collect();
             for (k, (share, gradient)) in shares.iter().zip(gradient.chunks_exact_mut(self.width)).enumerate()
             {
@@ -314,6 +352,7 @@ impl<F: Fn(Range<usize>, &mut [f64]) + Sync> Problem<'_, F> {
                 gradient[p] += factor.iter().sum::<f64>();
             }
             let pairs = (0..m).flat_map(|k| (k..m).map(move |l| (k, l)));
+            // Without second derivatives there are no products.
             for ((k, l), products) in pairs.zip(products.chunks_exact_mut(square)) {
                 factor.clear();
                 let same = f64::from(u8::from(k == l));
@@ -358,15 +397,15 @@ impl<F: Fn(Range<usize>, &mut [f64]) + Sync> Problem<'_, F> {
         None
     }
 
-    /// The point along a step at which the objective has decreased, and the objective there.
-    fn search(&self, parameters: &[f64], step: &[f64], value: f64, slope: f64) -> Option<(Vec<f64>, f64)> {
+    /// The parameters along a step at which the objective has decreased, and the point there.
+    fn search(&self, parameters: &[f64], step: &[f64], value: f64, slope: f64) -> Option<(Vec<f64>, Point)> {
         let mut t = 1.0;
         // Where the decrease drowns in rounding, the full step is right.
         let slack = 1e-12 * value.abs();
         for _ in 0..60 {
             let moved: Vec<f64> = parameters.iter().zip(step).map(|(b, s)| b - t * s).collect();
-            let found = self.point(&moved, false).value;
-            if found <= value - 1e-4 * t * slope + slack {
+            let found = self.point(&moved, Order::First);
+            if found.value <= value - 1e-4 * t * slope + slack {
                 return Some((moved, found));
             }
             t *= 0.5;
@@ -379,6 +418,15 @@ impl<F: Fn(Range<usize>, &mut [f64]) + Sync> Problem<'_, F> {
 mod tests {
     use super::*;
 
+    fn block(x: &[Vec<f64>]) -> impl Fn(Range<usize>, &mut [f64]) + Sync {
+        move |rows, into| {
+            let length = rows.len();
+            for (into, x) in into.chunks_exact_mut(length).zip(x) {
+                into.copy_from_slice(&x[rows.clone()]);
+            }
+        }
+    }
+
     fn fit(
         x: &[Vec<f64>],
         classes: &[u32],
@@ -387,12 +435,7 @@ mod tests {
         l2: f64,
     ) -> Result<MultinomialLogitFit> {
         let rows = LogitRows { columns: x.len(), classes, n_classes: k, weights: w };
-        MultinomialLogit::new().l2(l2).fit(rows, |rows, into| {
-            let length = rows.len();
-            for (into, x) in into.chunks_exact_mut(length).zip(x) {
-                into.copy_from_slice(&x[rows.clone()]);
-            }
-        })
+        MultinomialLogit::new().l2(l2).fit(rows, None, block(x))
     }
 
     fn table(n: usize, p: usize) -> Vec<Vec<f64>> {
@@ -427,7 +470,7 @@ mod tests {
             let classes: Vec<u32> =
                 (0..n).map(|i| ((i * i / 7 + usize::from(x[0][i] > 0.2)) % k) as u32).collect();
             let found = fit(&x, &classes, k, None, 0.3).unwrap();
-            assert!(found.converged && found.iterations < 12, "{found:?}");
+            assert!(found.converged && found.iterations < 40, "{found:?}");
             let at = |i: usize, j: usize, h: (f64, f64)| {
                 let mut moved = found.parameters.clone();
                 moved[i] += h.0;
@@ -435,6 +478,18 @@ mod tests {
                 objective(&x, &classes, k, &moved, 0.3)
             };
             assert!((at(0, 0, (0.0, 0.0)) - found.objective).abs() < 1e-9);
+            let rows = LogitRows { columns: p, classes: &classes, n_classes: k, weights: None };
+            let solver = MultinomialLogit::new().l2(0.3);
+            let hessian = solver.hessian(rows, &found.parameters, block(&x)).unwrap();
+            assert!(solver.hessian(rows, &[0.0], block(&x)).is_err());
+            // From another start, near or far, it gets there.
+            for start in
+                [found.parameters.clone(), vec![3.0; found.parameters.len()], vec![f64::NAN], Vec::new()]
+            {
+                let again = solver.fit(rows, Some(&start), block(&x)).unwrap();
+                let off = again.parameters.iter().zip(&found.parameters).map(|(a, b)| (a - b).abs());
+                assert!(again.converged && off.fold(0.0, f64::max) < 1e-11);
+            }
             let (d, h) = (found.parameters.len(), 1e-3);
             for j in 0..d {
                 assert!((at(j, j, (h, 0.0)) - at(j, j, (-h, 0.0))).abs() / h < 1e-3);
@@ -446,7 +501,7 @@ mod tests {
                         cross / (4.0 * h * h)
                     })
                     .collect();
-                found.hessian.solve(&mut column).unwrap();
+                hessian.solve(&mut column).unwrap();
                 for (i, x) in column.iter().enumerate() {
                     assert!((x - f64::from(u8::from(i == j))).abs() < 1e-3, "{i} {j}: {x}");
                 }
