@@ -1,5 +1,7 @@
 //! Where rows lie: the features that neighbours are found by.
 
+use std::borrow::Cow;
+
 use mlsys_core::{Coded, Columns, Dataset, Error, ErrorKind, Kind, Result, Role, Train};
 use mlsys_neighbors::{Metric, NeighborIndex, PointReader, Points};
 
@@ -42,6 +44,14 @@ impl Coordinates {
             false => PointReader::numbers(train.layout(), &names)?,
         };
         Ok(Self { points: reader.points(train.batch())?, names })
+    }
+
+    /// The points of all rows that count.
+    pub fn whole(&self, all: &[usize]) -> Result<Cow<'_, Points>> {
+        match all.len() == self.points.n_rows() {
+            true => Ok(Cow::Borrowed(&self.points)),
+            false => self.of(all).map(Cow::Owned),
+        }
     }
 
     /// Some of the points.

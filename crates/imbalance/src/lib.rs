@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod adasyn;
 mod all_knn;
 mod blend;
+mod borderline_smote;
 mod class_sizes;
 mod coordinates;
 mod draws;
@@ -10,6 +12,7 @@ mod editor;
 mod labelled;
 mod near_miss;
 mod neighbourhood_cleaning_rule;
+mod pairs;
 mod plan;
 mod random_over_sampler;
 mod random_under_sampler;
@@ -18,7 +21,9 @@ mod smote;
 mod strategy;
 mod tomek_links;
 
+pub use adasyn::Adasyn;
 pub use all_knn::AllKnn;
+pub use borderline_smote::{BorderlineSmote, BorderlineVersion};
 pub use class_sizes::ClassSizes;
 pub use edited_nearest_neighbours::{EditedNearestNeighbours, NeighborVote};
 pub use near_miss::{NearMiss, NearMissVersion};

@@ -1,15 +1,15 @@
 //! New rows between those of a small class and their neighbours.
 
-use mlsys_core::{Columns, Dataset, Error, Result, Train, seed};
-use mlsys_neighbors::{Metric, NeighborIndex, Neighbors};
-use rayon::prelude::*;
+use mlsys_core::{Columns, Dataset, Result, Train, seed};
+use mlsys_neighbors::{Metric, NeighborIndex};
 use serde::{Deserialize, Serialize};
 
 use crate::coordinates::{Coordinates, check_k};
 use crate::draws::stream;
 use crate::labelled::Labelled;
+use crate::pairs::{between, check_size, draw, even, neighbors};
 use crate::plan::resample_as_planned;
-use crate::{Plan, PlanResample, Strategy, Synthetic};
+use crate::{Plan, PlanResample, Strategy};
 
 /// Which rows [`Smote`] starts from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,19 +126,15 @@ impl Smote {
 
     /// The rows that new ones start from, by their place in the class.
     fn bases_of(&self, class: &mlsys_core::Category, size: usize, new: usize) -> Vec<usize> {
-        let mut rng = stream(self.seed, class, 0);
         match self.bases {
-            SmoteBases::Even => {
-                let order = seed::permutation(size, &mut rng);
-                order.iter().copied().cycle().take(new).collect()
+            SmoteBases::Even => even(self.seed, class, size, new),
+            SmoteBases::Random => {
+                let mut rng = stream(self.seed, class, 0);
+                (0..new).map(|_| seed::below(size as u64, &mut rng) as usize).collect()
             }
-            SmoteBases::Random => (0..new).map(|_| seed::below(size as u64, &mut rng) as usize).collect(),
         }
     }
 }
-
-/// New rows that draw from one generator.
-const PART: usize = 1024;
 
 impl PlanResample for Smote {
     fn plan(&self, train: &Dataset<Train>) -> Result<Plan> {
@@ -152,42 +148,16 @@ impl PlanResample for Smote {
             if new == 0 {
                 continue;
             }
-            if rows.len() <= self.k_neighbors {
-                let why = format!("Smote with k_neighbors = {} in class `{class}`", self.k_neighbors);
-                return Err(Error::too_few_rows(self.k_neighbors.saturating_add(1), rows.len(), why));
-            }
+            check_size("Smote", self.k_neighbors, class, rows.len())?;
             let index = NeighborIndex::new(&coordinates.of(rows)?, Metric::NanEuclidean)?;
             let bases = self.bases_of(class, rows.len(), new);
             let (near, place) = neighbors(&index, &bases, self.k_neighbors)?;
-            let parts = bases.par_chunks(PART).enumerate().map(|(part, bases)| {
-                let mut rng = stream(self.seed, class, part as u64 + 1);
-                let one = |&base: &usize| {
-                    let near = near.of(place[base]);
-                    let drawn = seed::below(near.len() as u64, &mut rng) as usize;
-                    let gap = seed::uniform(&mut rng);
-                    // Without a neighbour it is its own, which makes a copy.
-                    let neighbor = near.get(drawn).map_or(base, |n| n.row);
-                    Synthetic { base: rows[base] as u32, neighbor: rows[neighbor] as u32, gap }
-                };
-                bases.iter().map(one).collect::<Vec<_>>()
-            });
-            let parts: Vec<Vec<Synthetic>> = parts.collect();
-            synthetic.extend(parts.into_iter().flatten());
+            synthetic.extend(draw(self.seed, class, &bases, |&base, rng| {
+                between(rows, base, near.of(place[base]), rng)
+            }));
         }
         Plan::keep(train, &labelled.all)?.synthesize(train, coordinates.names, synthetic)
     }
 }
 
 resample_as_planned!(Smote);
-
-/// The neighbours of the rows that are started from, and where in them each row's are.
-fn neighbors(index: &NeighborIndex, bases: &[usize], k: usize) -> Result<(Neighbors, Vec<usize>)> {
-    let mut place = vec![usize::MAX; index.n_rows()];
-    bases.iter().for_each(|&base| place[base] = 0);
-    let asked: Vec<usize> = (0..index.n_rows()).filter(|&row| place[row] == 0).collect();
-    if asked.len() == index.n_rows() {
-        return Ok((index.nearest_others(k)?, asked));
-    }
-    asked.iter().enumerate().for_each(|(at, &row)| place[row] = at);
-    Ok((index.nearest_others_of(&asked, k)?, place))
-}

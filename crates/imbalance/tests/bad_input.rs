@@ -10,9 +10,9 @@ use common::train;
 use mlsys_core::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use mlsys_core::{Dataset, ErrorKind, Train};
 use mlsys_imbalance::{
-    AllKnn, ClassSizes, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighbourhoodCleaningRule,
-    PlanResample, RandomOverSampler, RandomUnderSampler, RepeatedEditedNearestNeighbours, Smote, Strategy,
-    TomekLinks,
+    Adasyn, AllKnn, BorderlineSmote, ClassSizes, EditedNearestNeighbours, NearMiss, NearMissVersion,
+    NeighbourhoodCleaningRule, PlanResample, RandomOverSampler, RandomUnderSampler,
+    RepeatedEditedNearestNeighbours, Smote, Strategy, TomekLinks,
 };
 use mlsys_neighbors::Metric;
 
@@ -21,6 +21,8 @@ fn all() -> Vec<Box<dyn PlanResample>> {
         Box::new(RandomOverSampler::new()),
         Box::new(RandomUnderSampler::new()),
         Box::new(Smote::new()),
+        Box::new(BorderlineSmote::new()),
+        Box::new(Adasyn::new()),
         Box::new(TomekLinks::new()),
         Box::new(EditedNearestNeighbours::new()),
         Box::new(RepeatedEditedNearestNeighbours::new()),
@@ -62,6 +64,25 @@ fn fewer_rows_than_neighbours() {
     }
     let error = EditedNearestNeighbours::new().k_neighbors(8).plan(&few).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::TooFewRows { need: 9, found: 8, .. }), "{error}");
+}
+
+#[test]
+fn classes_without_a_border() {
+    let rows: Vec<Vec<f64>> = (0..30).map(|row| vec![f64::from(row + 1000 * i32::from(row >= 12))]).collect();
+    let classes: Vec<i32> = (0..30).map(|row| i32::from(row >= 12)).collect();
+    let apart = train(&rows, &classes);
+    let noise = train(&[vec![9.0], vec![1.0], vec![2.0], vec![3.0], vec![4.0]], &[0, 0, 1, 1, 1]);
+    let border = BorderlineSmote::new();
+    let alone = border.clone().k_neighbors(1).m_neighbors(2).plan(&noise);
+    for error in [border.plan(&apart), Adasyn::new().plan(&apart), alone].map(Result::unwrap_err) {
+        assert!(matches!(error.kind(), ErrorKind::TooFewRows { need: 1, found: 0, .. }), "{error}");
+        assert!(
+            error.to_string().contains("class `0`") && error.to_string().contains("use `Smote`"),
+            "{error}"
+        );
+    }
+    let error = border.m_neighbors(30).plan(&apart).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TooFewRows { need: 31, found: 30, .. }), "{error}");
 }
 
 #[test]

@@ -4,9 +4,9 @@
 
 use mlsys_core::{Dataset, Train};
 use mlsys_imbalance::{
-    AllKnn, ClassSizes, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighborVote,
-    NeighbourhoodCleaningRule, RandomOverSampler, RandomUnderSampler, RepeatedEditedNearestNeighbours, Smote,
-    SmoteBases, Strategy, TomekLinks,
+    Adasyn, AllKnn, BorderlineSmote, BorderlineVersion, ClassSizes, EditedNearestNeighbours, NearMiss,
+    NearMissVersion, NeighborVote, NeighbourhoodCleaningRule, RandomOverSampler, RandomUnderSampler,
+    RepeatedEditedNearestNeighbours, Smote, SmoteBases, Strategy, TomekLinks,
 };
 use mlsys_neighbors::Metric;
 use mlsys_testkit::ResampleContract;
@@ -65,6 +65,27 @@ fn smote() {
         .run(grown);
     let two = Smote::new().columns(["number", "count"]).bases(SmoteBases::Random).k_neighbors(2);
     ResampleContract::new("Smote on two", two).run(grown);
+}
+
+#[test]
+fn borderline_smote() {
+    for version in [BorderlineVersion::One, BorderlineVersion::Two] {
+        let recipe = BorderlineSmote::new().version(version);
+        ResampleContract::new("BorderlineSmote", recipe.clone())
+            .bad("k_neighbors", recipe.clone().k_neighbors(0))
+            .bad("m_neighbors", recipe.clone().m_neighbors(1))
+            .bad("strategy", recipe.strategy(Strategy::Majority))
+            .run(grown);
+    }
+}
+
+#[test]
+fn adasyn() {
+    ResampleContract::new("Adasyn", Adasyn::new())
+        .bad("k_neighbors", Adasyn::new().k_neighbors(0))
+        .bad("strategy", Adasyn::new().strategy(Strategy::Ratio(0.0)))
+        .run(grown);
+    ResampleContract::new("Adasyn on two", Adasyn::new().columns(["number", "count"])).run(grown);
 }
 
 #[test]

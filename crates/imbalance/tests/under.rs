@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{squared, train};
+use common::{grid, near, squared, train, twenty};
 use mlsys_core::{Dataset, Train};
 use mlsys_imbalance::{
     AllKnn, ClassSizes, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighborVote,
@@ -12,35 +12,6 @@ use mlsys_imbalance::{
     TomekLinks,
 };
 use proptest::prelude::*;
-use proptest::strategy::Strategy as _;
-
-/// The 20 rows of imbalanced-learn's `test_tomek_links.py`; class 0 is the smaller one.
-fn twenty() -> Dataset<Train> {
-    let x = [
-        (0.31230513, 0.1216318),
-        (0.68481731, 0.51935141),
-        (1.34192108, -0.13367336),
-        (0.62366841, -0.21312976),
-        (1.61091956, -0.40283504),
-        (-0.37162401, -2.19400981),
-        (0.74680821, 1.63827342),
-        (0.2184254, 0.24299982),
-        (0.61472253, -0.82309052),
-        (0.19893132, -0.47761769),
-        (1.06514042, -0.0770537),
-        (0.97407872, 0.44454207),
-        (1.40301027, -0.83648734),
-        (-1.20515198, -1.02689695),
-        (-0.27410027, -0.54194484),
-        (0.8381014, 0.44085498),
-        (-0.23374509, 0.18370049),
-        (-0.32635887, -0.29299653),
-        (-0.00288378, 0.84259929),
-        (1.79580611, -0.02219234),
-    ];
-    let y = [1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 0, 1, 0];
-    train(&x.map(|(a, b)| vec![a, b]), &y)
-}
 
 /// The 15 rows of imbalanced-learn's `test_nearmiss.py`; class 0 is the smallest one of three.
 fn fifteen() -> Dataset<Train> {
@@ -147,23 +118,6 @@ fn under_sampling_draws_anew_with_each_seed() {
     let large: Vec<i32> = [0, 1, 5, 6, 7, 8, 9, 10, 13, 14, 15, 16, 18].map(|row: usize| times[row]).to_vec();
     assert!(large.iter().all(|&n| (950..1210).contains(&n)), "{large:?}");
     assert_eq!(times[2], 2000);
-}
-
-/// Rows on a small grid, so that many are equally near or equal, and their classes.
-fn grid() -> impl proptest::strategy::Strategy<Value = (Vec<Vec<f64>>, Vec<i32>)> {
-    prop::collection::vec((prop::collection::vec(0u8..5, 2), 0..3i32), 8..40).prop_map(|rows| {
-        rows.into_iter().map(|(x, y)| (x.into_iter().map(f64::from).collect::<Vec<f64>>(), y)).unzip()
-    })
-}
-
-/// The `k` nearest other rows, among all or some, ties by row.
-fn near(rows: &[Vec<f64>], row: usize, k: usize, among: impl Fn(usize) -> bool) -> Vec<(f64, usize)> {
-    let others = (0..rows.len()).filter(|&other| other != row && among(other));
-    let mut found: Vec<(f64, usize)> =
-        others.filter_map(|other| Some((squared(&rows[row], &rows[other])?, other))).collect();
-    found.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    found.truncate(k);
-    found
 }
 
 fn naive_links(rows: &[Vec<f64>], classes: &[i32]) -> Vec<u32> {
