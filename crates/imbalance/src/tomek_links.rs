@@ -87,8 +87,7 @@ impl PlanResample for TomekLinks {
         let coordinates = Coordinates::new(train, "TomekLinks", self.columns.as_ref(), self.metric)?;
         let points = coordinates.of(&labelled.all)?;
         drop(coordinates);
-        let index = index(&points, self.metric, &labelled.classes)?;
-        let linked = Links::new(&index, &points, &labelled.classes)?.linked()?;
+        let linked = linked(&points, self.metric, &labelled.classes)?;
         let goes = |place: &usize| linked[*place] && cleaned[labelled.classes[*place] as usize];
         let kept: Vec<usize> =
             (0..linked.len()).filter(|place| !goes(place)).map(|place| labelled.all[place]).collect();
@@ -97,6 +96,12 @@ impl PlanResample for TomekLinks {
 }
 
 resample_as_planned!(TomekLinks);
+
+/// Whether each row is in a link.
+pub(crate) fn linked(points: &Points, metric: Metric, classes: &[u32]) -> Result<Vec<bool>> {
+    let index = index(points, metric, classes)?;
+    Links::new(&index, points, classes)?.linked()
+}
 
 /// What is known of the rows once their two nearest are.
 struct Links<'a> {

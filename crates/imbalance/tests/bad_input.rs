@@ -10,9 +10,9 @@ use common::train;
 use mlsys_core::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use mlsys_core::{Dataset, ErrorKind, Train};
 use mlsys_imbalance::{
-    Adasyn, AllKnn, BorderlineSmote, ClassSizes, EditedNearestNeighbours, NearMiss, NearMissVersion,
-    NeighbourhoodCleaningRule, PlanResample, RandomOverSampler, RandomUnderSampler,
-    RepeatedEditedNearestNeighbours, Smote, Strategy, TomekLinks,
+    Adasyn, AllKnn, BorderlineSmote, ClassSizes, CondensedNearestNeighbour, EditedNearestNeighbours,
+    NearMiss, NearMissVersion, NeighbourhoodCleaningRule, OneSidedSelection, PlanResample, RandomOverSampler,
+    RandomUnderSampler, RepeatedEditedNearestNeighbours, Smote, Strategy, TomekLinks,
 };
 use mlsys_neighbors::Metric;
 
@@ -24,6 +24,8 @@ fn all() -> Vec<Box<dyn PlanResample>> {
         Box::new(BorderlineSmote::new()),
         Box::new(Adasyn::new()),
         Box::new(TomekLinks::new()),
+        Box::new(CondensedNearestNeighbour::new()),
+        Box::new(OneSidedSelection::new()),
         Box::new(EditedNearestNeighbours::new()),
         Box::new(RepeatedEditedNearestNeighbours::new()),
         Box::new(AllKnn::new()),

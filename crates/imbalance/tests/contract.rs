@@ -4,8 +4,9 @@
 
 use mlsys_core::{Dataset, Train};
 use mlsys_imbalance::{
-    Adasyn, AllKnn, BorderlineSmote, BorderlineVersion, ClassSizes, EditedNearestNeighbours, NearMiss,
-    NearMissVersion, NeighborVote, NeighbourhoodCleaningRule, RandomOverSampler, RandomUnderSampler,
+    Adasyn, AllKnn, BorderlineSmote, BorderlineVersion, ClassSizes, CondensedNearestNeighbour,
+    CondensedPasses, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighborVote,
+    NeighbourhoodCleaningRule, OneSidedSelection, RandomOverSampler, RandomUnderSampler,
     RepeatedEditedNearestNeighbours, Smote, SmoteBases, Strategy, TomekLinks,
 };
 use mlsys_neighbors::Metric;
@@ -156,4 +157,32 @@ fn neighbourhood_cleaning_rule() {
         .bad("strategy", recipe.clone().strategy(Strategy::Minority))
         .run(cleaned);
     ResampleContract::new("NeighbourhoodCleaningRule by Heom", recipe.metric(Metric::Heom)).run(cleaned);
+}
+
+#[test]
+fn condensed_nearest_neighbour() {
+    let recipe = CondensedNearestNeighbour::new();
+    ResampleContract::new("CondensedNearestNeighbour", recipe.clone())
+        .bad("first_rows", recipe.clone().first_rows([1_000_000]))
+        .bad("metric", recipe.clone().metric(Metric::SmoteNc))
+        .bad("strategy", recipe.clone().strategy(Strategy::Minority))
+        .run(cleaned);
+    ResampleContract::new("CondensedNearestNeighbour, once", recipe.clone().passes(CondensedPasses::One))
+        .run(cleaned);
+    for metric in [Metric::Heom, Metric::Hvdm] {
+        let all = recipe.clone().metric(metric).strategy(Strategy::All);
+        ResampleContract::new("CondensedNearestNeighbour of all", all)
+            .run(|before, after| after.n_rows() < before.n_rows());
+    }
+}
+
+#[test]
+fn one_sided_selection() {
+    let recipe = OneSidedSelection::new();
+    ResampleContract::new("OneSidedSelection", recipe.clone())
+        .bad("first_rows", recipe.clone().first_rows([0, 1_000_000]))
+        .bad("metric", recipe.clone().metric(Metric::SmoteNc))
+        .bad("strategy", recipe.clone().strategy(Strategy::Ratio(0.5)))
+        .run(cleaned);
+    ResampleContract::new("OneSidedSelection by Hvdm", recipe.metric(Metric::Hvdm)).run(cleaned);
 }

@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::{squared, train};
 use mlsys_core::{Dataset, Resample, Train, column};
 use mlsys_imbalance::{
-    ClassSizes, EditedNearestNeighbours, NearMiss, NearMissVersion, Plan, PlanResample, RandomOverSampler,
-    Smote, SmoteBases, Strategy, TomekLinks,
+    Adasyn, BorderlineSmote, ClassSizes, CondensedNearestNeighbour, EditedNearestNeighbours, NearMiss,
+    NearMissVersion, OneSidedSelection, Plan, PlanResample, RandomOverSampler, Smote, SmoteBases, Strategy,
+    TomekLinks,
 };
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
@@ -160,6 +161,10 @@ fn threads_do_not_matter() {
             TomekLinks::new().plan(&data).unwrap(),
             EditedNearestNeighbours::new().plan(&data).unwrap(),
             near_miss.plan(&data).unwrap(),
+            BorderlineSmote::new().plan(&data).unwrap(),
+            Adasyn::new().plan(&data).unwrap(),
+            CondensedNearestNeighbour::new().plan(&data).unwrap(),
+            OneSidedSelection::new().plan(&data).unwrap(),
         ]
     };
     let expected = plans();
