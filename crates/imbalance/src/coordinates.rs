@@ -18,9 +18,27 @@ impl Coordinates {
         columns: Option<&Columns>,
         metric: Metric,
     ) -> Result<Self> {
-        let mixed = matches!(metric, Metric::Gower | Metric::Heom | Metric::Hvdm);
-        let accepts = |kind: Kind| kind.is_number() || mixed && matches!(kind, Kind::Text | Kind::Boolean);
-        let expected = if mixed { "a number, text or boolean" } else { "a number" };
+        match metric {
+            Metric::Gower | Metric::Heom | Metric::Hvdm | Metric::SmoteNc => {
+                let accepts = |kind: Kind| kind.is_number() || is_category(kind);
+                Self::of_kinds(train, estimator, columns, accepts, "a number, text or boolean")
+            }
+            _ => Self::of_kinds(train, estimator, columns, Kind::is_number, "a number"),
+        }
+    }
+
+    /// Text and booleans alone.
+    pub fn categories(train: &Dataset<Train>, estimator: &str, columns: Option<&Columns>) -> Result<Self> {
+        Self::of_kinds(train, estimator, columns, is_category, "text or boolean")
+    }
+
+    fn of_kinds(
+        train: &Dataset<Train>,
+        estimator: &str,
+        columns: Option<&Columns>,
+        accepts: impl Fn(Kind) -> bool + Copy,
+        expected: &str,
+    ) -> Result<Self> {
         let mut names = match columns {
             Some(columns) => {
                 let chosen = train.on(columns.clone())?;
@@ -39,10 +57,7 @@ impl Coordinates {
         }
         // Distances are sums over columns, whose order in the table must not matter.
         names.sort_unstable();
-        let reader = match mixed {
-            true => PointReader::mixed(train.layout(), train.batch(), &names)?,
-            false => PointReader::numbers(train.layout(), &names)?,
-        };
+        let reader = PointReader::mixed(train.layout(), train.batch(), &names)?;
         Ok(Self { points: reader.points(train.batch())?, names })
     }
 
@@ -70,6 +85,10 @@ impl Coordinates {
         }
         Ok(points)
     }
+}
+
+fn is_category(kind: Kind) -> bool {
+    matches!(kind, Kind::Text | Kind::Boolean)
 }
 
 /// An index of points that have classes.

@@ -2,6 +2,7 @@
 
 mod adasyn;
 mod all_knn;
+mod ballot;
 mod blend;
 mod borderline_smote;
 mod class_sizes;
@@ -20,6 +21,8 @@ mod random_over_sampler;
 mod random_under_sampler;
 mod repeated_edited_nearest_neighbours;
 mod smote;
+mod smote_n;
+mod smote_nc;
 mod store;
 mod strategy;
 mod tomek_links;
@@ -38,5 +41,7 @@ pub use random_over_sampler::RandomOverSampler;
 pub use random_under_sampler::RandomUnderSampler;
 pub use repeated_edited_nearest_neighbours::RepeatedEditedNearestNeighbours;
 pub use smote::{Smote, SmoteBases};
+pub use smote_n::SmoteN;
+pub use smote_nc::SmoteNc;
 pub use strategy::Strategy;
 pub use tomek_links::TomekLinks;

@@ -12,7 +12,7 @@ use mlsys_core::{Dataset, ErrorKind, Train};
 use mlsys_imbalance::{
     Adasyn, AllKnn, BorderlineSmote, ClassSizes, CondensedNearestNeighbour, EditedNearestNeighbours,
     NearMiss, NearMissVersion, NeighbourhoodCleaningRule, OneSidedSelection, PlanResample, RandomOverSampler,
-    RandomUnderSampler, RepeatedEditedNearestNeighbours, Smote, Strategy, TomekLinks,
+    RandomUnderSampler, RepeatedEditedNearestNeighbours, Smote, SmoteN, SmoteNc, Strategy, TomekLinks,
 };
 use mlsys_neighbors::Metric;
 
@@ -43,7 +43,10 @@ fn line(classes: &[i32]) -> Dataset<Train> {
 
 #[test]
 fn one_class() {
-    for resampler in all() {
+    let mut all = all();
+    all.push(Box::new(SmoteNc::new()));
+    all.push(Box::new(SmoteN::new()));
+    for resampler in all {
         let error = resampler.plan(&line(&[7; 9])).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::SingleClass { class, .. } if class == "7"), "{error}");
         assert!(matches!(resampler.plan(&line(&[])).unwrap_err().kind(), ErrorKind::TooFewRows { .. }));

@@ -7,7 +7,7 @@ use mlsys_imbalance::{
     Adasyn, AllKnn, BorderlineSmote, BorderlineVersion, ClassSizes, CondensedNearestNeighbour,
     CondensedPasses, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighborVote,
     NeighbourhoodCleaningRule, OneSidedSelection, RandomOverSampler, RandomUnderSampler,
-    RepeatedEditedNearestNeighbours, Smote, SmoteBases, Strategy, TomekLinks,
+    RepeatedEditedNearestNeighbours, Smote, SmoteBases, SmoteN, SmoteNc, Strategy, TomekLinks,
 };
 use mlsys_neighbors::Metric;
 use mlsys_testkit::ResampleContract;
@@ -185,4 +185,17 @@ fn one_sided_selection() {
         .bad("strategy", recipe.clone().strategy(Strategy::Ratio(0.5)))
         .run(cleaned);
     ResampleContract::new("OneSidedSelection by Hvdm", recipe.metric(Metric::Hvdm)).run(cleaned);
+}
+
+#[test]
+fn smote_of_categories() {
+    ResampleContract::new("SmoteNc", SmoteNc::new())
+        .bad("k_neighbors", SmoteNc::new().k_neighbors(0))
+        .bad("strategy", SmoteNc::new().strategy(Strategy::Majority))
+        .run(grown);
+    ResampleContract::new("SmoteNc on two", SmoteNc::new().columns(["number", "word"])).run(grown);
+    ResampleContract::new("SmoteN", SmoteN::new())
+        .bad("k_neighbors", SmoteN::new().k_neighbors(0))
+        .bad("strategy", SmoteN::new().strategy(Strategy::counts([(true, 1)])))
+        .run(grown);
 }

@@ -10,8 +10,8 @@ use common::{squared, train};
 use mlsys_core::{Dataset, Resample, Train, column};
 use mlsys_imbalance::{
     Adasyn, BorderlineSmote, ClassSizes, CondensedNearestNeighbour, EditedNearestNeighbours, NearMiss,
-    NearMissVersion, OneSidedSelection, Plan, PlanResample, RandomOverSampler, Smote, SmoteBases, Strategy,
-    TomekLinks,
+    NearMissVersion, OneSidedSelection, Plan, PlanResample, RandomOverSampler, Smote, SmoteBases, SmoteNc,
+    Strategy, TomekLinks,
 };
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
@@ -165,6 +165,7 @@ fn threads_do_not_matter() {
             Adasyn::new().plan(&data).unwrap(),
             CondensedNearestNeighbour::new().plan(&data).unwrap(),
             OneSidedSelection::new().plan(&data).unwrap(),
+            SmoteNc::new().plan(&data).unwrap(),
         ]
     };
     let expected = plans();
