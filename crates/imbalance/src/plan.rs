@@ -210,6 +210,51 @@ impl Plan {
         Ok(self)
     }
 
+    /// This plan and then one that keeps some of the rows that it makes: cleaning after over-sampling. Those that are training rows
+    /// come first again, and then the synthetic ones, both in the order of `next`.
+    ///
+    /// ```
+    /// use mlsys_core::{Dataset, arrow::array::{Float64Array, Int32Array, RecordBatch}};
+    /// use mlsys_imbalance::{Plan, Synthetic};
+    /// use std::sync::Arc;
+    ///
+    /// let batch = RecordBatch::try_from_iter([
+    ///     ("x", Arc::new(Float64Array::from(vec![1.0, 2.0, 4.0])) as _),
+    ///     ("y", Arc::new(Int32Array::from(vec![0, 1, 1])) as _),
+    /// ])?;
+    /// let train = Dataset::new(batch)?.target("y")?.into_train_all();
+    /// let new = |gap| Synthetic { base: 1, neighbor: 2, gap };
+    /// let plan = Plan::keep(&train, &[0, 1, 2])?.synthesize(&train, ["x"], vec![new(0.1), new(0.9)])?;
+    /// let next = Plan::keep(&plan.apply(&train)?, &[1, 2, 4])?;
+    /// let both = plan.then(&next)?;
+    /// assert_eq!((both.kept(), both.synthetic()), (&[1, 2][..], &[new(0.9)][..]));
+    /// # Ok::<(), mlsys_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Shape`](mlsys_core::ErrorKind::Shape) for a plan of other rows than this one makes;
+    /// [`Unsupported`](mlsys_core::ErrorKind::Unsupported) for one that makes rows itself.
+    pub fn then(mut self, next: &Self) -> Result<Self> {
+        if next.rows.len() != self.n_rows() {
+            let expected = format!("a plan of {} rows", self.n_rows());
+            return Err(Error::shape("the next plan", expected, format!("one of {}", next.rows.len())));
+        }
+        if !next.synthetic.is_empty() {
+            return Err(Error::unsupported("rows made of synthetic ones"));
+        }
+        let before = self.kept.len();
+        let (kept, made): (Vec<usize>, Vec<usize>) =
+            next.kept.iter().map(|&row| row as usize).partition(|&row| row < before);
+        let made: Vec<usize> = made.into_iter().map(|row| row - before).collect();
+        self.kept = kept.into_iter().map(|row| self.kept[row]).collect();
+        self.synthetic = made.iter().map(|&at| self.synthetic[at]).collect();
+        for donors in self.donors.values_mut() {
+            *donors = made.iter().map(|&at| donors[at]).collect();
+        }
+        Ok(self)
+    }
+
     /// The number of rows of the result.
     pub fn n_rows(&self) -> usize {
         self.kept.len() + self.synthetic.len()

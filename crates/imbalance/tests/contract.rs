@@ -7,7 +7,8 @@ use mlsys_imbalance::{
     Adasyn, AllKnn, BorderlineSmote, BorderlineVersion, ClassSizes, CondensedNearestNeighbour,
     CondensedPasses, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighborVote,
     NeighbourhoodCleaningRule, OneSidedSelection, RandomOverSampler, RandomUnderSampler,
-    RepeatedEditedNearestNeighbours, Smote, SmoteBases, SmoteN, SmoteNc, Strategy, TomekLinks,
+    RepeatedEditedNearestNeighbours, Smote, SmoteBases, SmoteEnn, SmoteN, SmoteNc, SmoteTomek, Strategy,
+    TomekLinks,
 };
 use mlsys_neighbors::Metric;
 use mlsys_testkit::ResampleContract;
@@ -198,4 +199,27 @@ fn smote_of_categories() {
         .bad("k_neighbors", SmoteN::new().k_neighbors(0))
         .bad("strategy", SmoteN::new().strategy(Strategy::counts([(true, 1)])))
         .run(grown);
+}
+
+#[test]
+fn smote_and_cleaning() {
+    let strategy = Strategy::Ratio(2.0);
+    ResampleContract::new("SmoteEnn", SmoteEnn::new())
+        .bad("k_neighbors", SmoteEnn::new().smote(Smote::new().k_neighbors(0)))
+        .bad("k_neighbors", SmoteEnn::new().edit(EditedNearestNeighbours::new().k_neighbors(0)))
+        .bad("strategy", SmoteEnn::new().smote(Smote::new().strategy(strategy.clone())))
+        .run(cleaned_afterwards);
+    ResampleContract::new("SmoteTomek", SmoteTomek::new())
+        .bad("k_neighbors", SmoteTomek::new().smote(Smote::new().k_neighbors(0)))
+        .bad("metric", SmoteTomek::new().links(TomekLinks::new().metric(Metric::SmoteNc)))
+        .bad("strategy", SmoteTomek::new().links(TomekLinks::new().strategy(strategy)))
+        .run(cleaned_afterwards);
+}
+
+/// Rows were made, some of all are gone, and no class is larger than the largest was.
+fn cleaned_afterwards(before: &Dataset<Train>, after: &Dataset<Train>) -> bool {
+    let top = *sizes(before).iter().max().unwrap();
+    let known = before.row_ids();
+    let new = after.row_ids().iter().filter(|id| !known.contains(id)).count();
+    new > 0 && sizes(after).iter().all(|&size| size <= top) && after.n_rows() < 2 * top
 }

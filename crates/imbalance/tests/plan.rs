@@ -102,6 +102,36 @@ fn origins_are_ids() {
 }
 
 #[test]
+fn one_plan_after_another() {
+    let train = table().take(&[2, 0, 1]).unwrap();
+    let plan = || {
+        let made = vec![new(0, 1, 0.5), new(1, 0, 0.25), new(2, 2, 0.0)];
+        let plan = Plan::keep(&train, &[1, 2, 1]).unwrap().synthesize(&train, NUMBERS, made).unwrap();
+        plan.donors(&train, "word", vec![2, 1, 0]).unwrap()
+    };
+    let made = plan().apply(&train).unwrap();
+    // Some of both kinds, in another order; the result is that of one after the other, but for the ids of the new ones.
+    let next = Plan::keep(&made, &[2, 5, 0, 3]).unwrap();
+    let both = plan().then(&next).unwrap();
+    assert_eq!((both.kept(), both.synthetic()), (&[1, 1][..], &[new(2, 2, 0.0), new(0, 1, 0.5)][..]));
+    let straight = both.apply(&train).unwrap();
+    assert!(straight.batch() == made.take(&[2, 0, 5, 3]).unwrap().batch());
+    assert_eq!(straight.row_ids(), [0, 0, 3, 4]);
+    assert_eq!(both.origin(3), Some(Origin::Between { base: 2, neighbor: 0, gap: 0.5 }));
+    // Once more, and stored.
+    let last = both.then(&Plan::keep(&straight, &[3]).unwrap()).unwrap();
+    assert!(last.apply(&train).unwrap().batch() == made.take(&[3]).unwrap().batch());
+    let stored = serde_json::to_string(&last).unwrap();
+    assert_eq!(serde_json::from_str::<Plan>(&stored).unwrap(), last);
+    // A plan of other rows, and one that makes rows.
+    let error = plan().then(&Plan::keep(&train, &[0]).unwrap()).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Shape { .. }), "{error}");
+    let more = Plan::keep(&made, &[0]).unwrap().synthesize(&made, ["wide"], vec![new(0, 1, 0.5)]).unwrap();
+    let error = plan().then(&more).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Unsupported { .. }), "{error}");
+}
+
+#[test]
 fn a_stored_plan_is_the_same_plan() {
     let train = table();
     let plan = Plan::keep(&train, &[0, 1, 2]).unwrap();

@@ -10,8 +10,8 @@ use common::{squared, train};
 use mlsys_core::{Dataset, Resample, Train, column};
 use mlsys_imbalance::{
     Adasyn, BorderlineSmote, ClassSizes, CondensedNearestNeighbour, EditedNearestNeighbours, NearMiss,
-    NearMissVersion, OneSidedSelection, Plan, PlanResample, RandomOverSampler, Smote, SmoteBases, SmoteNc,
-    Strategy, TomekLinks,
+    NearMissVersion, OneSidedSelection, Plan, PlanResample, RandomOverSampler, Smote, SmoteBases, SmoteEnn,
+    SmoteNc, SmoteTomek, Strategy, TomekLinks,
 };
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
@@ -75,6 +75,28 @@ proptest! {
         let to = |n| Smote::new().k_neighbors(2).seed(seed).strategy(Strategy::counts([(0i64, n)])).plan(&data).unwrap();
         let (fewer, more) = (to(70), to(90));
         prop_assert!(more.synthetic().starts_with(fewer.synthetic()));
+    }
+
+    #[test]
+    fn cleaning_sees_what_was_made((rows, classes) in gappy(), k in 1usize..4, seed in any::<u64>()) {
+        let data = train(&rows, &classes);
+        prop_assume!(ClassSizes::of(&data).unwrap().sizes().iter().all(|&size| size > k));
+        let smote = Smote::new().k_neighbors(k).seed(seed);
+        let edit = EditedNearestNeighbours::new().k_neighbors(k).strategy(Strategy::All);
+        let links = TomekLinks::new().strategy(Strategy::All);
+        let made = smote.resample(data.clone()).unwrap();
+        let pairs: [(Plan, Plan); 2] = [
+            (SmoteEnn::new().smote(smote.clone()).edit(edit.clone()).plan(&data).unwrap(), edit.plan(&made).unwrap()),
+            (SmoteTomek::new().smote(smote.clone()).links(links.clone()).plan(&data).unwrap(), links.plan(&made).unwrap()),
+        ];
+        for (found, next) in pairs {
+            let expected = next.apply(&made).unwrap();
+            let found = found.apply(&data).unwrap();
+            // NaN is no equal of itself.
+            prop_assert_eq!(format!("{:?}", found.batch()), format!("{:?}", expected.batch()));
+            let old = |ids: Vec<u64>| ids.into_iter().filter(|&id| id < rows.len() as u64).collect::<Vec<_>>();
+            prop_assert_eq!(old(found.row_ids()), old(expected.row_ids()));
+        }
     }
 
     #[test]
@@ -166,6 +188,8 @@ fn threads_do_not_matter() {
             CondensedNearestNeighbour::new().plan(&data).unwrap(),
             OneSidedSelection::new().plan(&data).unwrap(),
             SmoteNc::new().plan(&data).unwrap(),
+            SmoteEnn::new().plan(&data).unwrap(),
+            SmoteTomek::new().plan(&data).unwrap(),
         ]
     };
     let expected = plans();
