@@ -8,7 +8,7 @@ use mlsys_core::{Dataset, Error, Result, Train, first_error};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::blend::blend;
+use crate::blend::{Change, change};
 
 /// A resampler that says what it will do before it makes rows. [`Resample`](mlsys_core::Resample) follows from it.
 pub trait PlanResample {
@@ -60,15 +60,20 @@ pub enum Origin {
         /// How far it goes: 0 is the base, 1 the neighbour.
         gap: f64,
     },
+    /// It is synthetic, and a row with numbers added to some of its values.
+    Around {
+        /// The id of the row.
+        base: u64,
+    },
 }
 
 /// What a resampler will do: the rows that it keeps, in their order, and then the rows that it makes. 4 bytes a kept row,
-/// 16 a synthetic one, and 4 more for each column of categories that comes from a row of its own.
+/// 16 a synthetic one, and 4 more for each column of categories that comes from a row of its own, 8 for each that is shifted.
 ///
 /// A synthetic row has `a + gap (b − a)` in each column that is blended, `a` of its base row and `b` of its neighbour:
 /// rounded to a whole number in columns of integers (halves away from `a`), missing where `a` is, and `a` where `b` is
-/// missing. A column with [`donors`](Self::donors) has the donor's value; every other column, the target and weights among
-/// them, the base row's.
+/// missing. A column with [`donors`](Self::donors) has the donor's value, and one with a [`shift`](Self::shift) `a + shift`, rounded
+/// in the same way, and no further than its type goes; every other column, the target and weights among them, has the base row's.
 ///
 /// It is plain data, can be stored and applied later to the same rows, and refuses others. For a resampler of your own
 /// start with [`keep`](Self::keep).
@@ -100,6 +105,7 @@ pub struct Plan {
     blended: Vec<String>,
     synthetic: Vec<Synthetic>,
     donors: BTreeMap<String, Vec<u32>>,
+    shifts: BTreeMap<String, Vec<f64>>,
 }
 
 /// A plan that somebody else may have written.
@@ -111,14 +117,16 @@ struct Stored {
     blended: Vec<String>,
     synthetic: Vec<Synthetic>,
     donors: BTreeMap<String, Vec<u32>>,
+    #[serde(default)]
+    shifts: BTreeMap<String, Vec<f64>>,
 }
 
 impl TryFrom<Stored> for Plan {
     type Error = Error;
 
     fn try_from(stored: Stored) -> Result<Self> {
-        let Stored { rows, kept, blended, synthetic, donors } = stored;
-        let plan = Self { rows, kept, blended, synthetic, donors };
+        let Stored { rows, kept, blended, synthetic, donors, shifts } = stored;
+        let plan = Self { rows, kept, blended, synthetic, donors, shifts };
         plan.check()?;
         Ok(plan)
     }
@@ -170,7 +178,8 @@ impl Plan {
         let rows = Rows::of(train);
         let narrow = |&row: &usize| u32::try_from(row).map_err(|_| not_there(rows.len(), row));
         let kept = first_error(kept.iter().map(narrow).collect::<Vec<_>>())?;
-        let plan = Self { rows, kept, blended: Vec::new(), synthetic: Vec::new(), donors: BTreeMap::new() };
+        let (donors, shifts) = (BTreeMap::new(), BTreeMap::new());
+        let plan = Self { rows, kept, blended: Vec::new(), synthetic: Vec::new(), donors, shifts };
         plan.check()?;
         Ok(plan)
     }
@@ -192,6 +201,7 @@ impl Plan {
         self.blended.iter().try_for_each(|name| train.column(name).map(drop))?;
         self.synthetic = synthetic;
         self.donors.clear();
+        self.shifts.clear();
         self.check()?;
         Ok(self)
     }
@@ -205,7 +215,24 @@ impl Plan {
     pub fn donors(mut self, train: &Dataset<Train>, column: &str, rows: Vec<u32>) -> Result<Self> {
         train.column(column)?;
         self.blended.retain(|name| name != column);
+        self.shifts.remove(column);
         self.donors.insert(column.into(), rows);
+        self.check()?;
+        Ok(self)
+    }
+
+    /// Adds these numbers to the base rows' values in a column of the synthetic rows, one for each: noise, say.
+    ///
+    /// # Errors
+    ///
+    /// [`Shape`](mlsys_core::ErrorKind::Shape) for another number of them than rows are made;
+    /// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for one that is not finite;
+    /// [`MissingColumn`](mlsys_core::ErrorKind::MissingColumn).
+    pub fn shift(mut self, train: &Dataset<Train>, column: &str, by: Vec<f64>) -> Result<Self> {
+        train.column(column)?;
+        self.blended.retain(|name| name != column);
+        self.donors.remove(column);
+        self.shifts.insert(column.into(), by);
         self.check()?;
         Ok(self)
     }
@@ -252,6 +279,9 @@ impl Plan {
         for donors in self.donors.values_mut() {
             *donors = made.iter().map(|&at| donors[at]).collect();
         }
+        for shifts in self.shifts.values_mut() {
+            *shifts = made.iter().map(|&at| shifts[at]).collect();
+        }
         Ok(self)
     }
 
@@ -282,6 +312,11 @@ impl Plan {
         &self.blended
     }
 
+    /// What is added to the base rows' values in a column of the synthetic rows; nothing where that is not how it is made.
+    pub fn shifts(&self, column: &str) -> &[f64] {
+        self.shifts.get(column).map_or(&[], Vec::as_slice)
+    }
+
     /// Where a row of the result comes from; `None` past its end.
     pub fn origin(&self, row: usize) -> Option<Origin> {
         match self.kept.get(row) {
@@ -289,7 +324,10 @@ impl Plan {
             None => {
                 let made = self.synthetic.get(row - self.kept.len())?;
                 let (base, neighbor) = (self.rows.get(made.base)?, self.rows.get(made.neighbor)?);
-                Some(Origin::Between { base, neighbor, gap: made.gap })
+                Some(match self.shifts.is_empty() {
+                    true => Origin::Between { base, neighbor, gap: made.gap },
+                    false => Origin::Around { base },
+                })
             }
         }
     }
@@ -323,7 +361,10 @@ impl Plan {
         let columns = columns.into_par_iter().map(|(name, array, kept)| {
             let made = match self.donors.get(name) {
                 Some(donors) => take(array, &UInt32Array::from_iter_values(donors.iter().copied()), None)?,
-                None if self.blended.contains(name) => blend(name, array, &self.synthetic)?,
+                None if self.blended.contains(name) || self.shifts.contains_key(name) => {
+                    let shifts = self.shifts.get(name).map(Vec::as_slice);
+                    change(name, array, Change { synthetic: &self.synthetic, shifts })?
+                }
                 None => take(array, &bases, None)?,
             };
             Ok(concat(&[kept.as_ref(), made.as_ref()])?)
@@ -350,13 +391,18 @@ impl Plan {
         if let Some(at) = self.synthetic.iter().position(|made| !made.gap.is_finite()) {
             return Err(Error::invalid_value("gap", Some(at), self.synthetic[at].gap, "finite"));
         }
-        match self.donors.iter().find(|(_, donors)| donors.len() != self.synthetic.len()) {
-            None => Ok(()),
-            Some((name, donors)) => {
-                let what = format!("the donors of `{name}`");
-                Err(Error::shape(what, format!("{} rows", self.synthetic.len()), donors.len()))
+        let donors = self.donors.iter().map(|(name, donors)| ("donors", name, donors.len()));
+        let shifts = self.shifts.iter().map(|(name, shifts)| ("shifts", name, shifts.len()));
+        if let Some((what, name, found)) = donors.chain(shifts).find(|&(.., n)| n != self.synthetic.len()) {
+            let expected = format!("{} rows", self.synthetic.len());
+            return Err(Error::shape(format!("the {what} of `{name}`"), expected, found));
+        }
+        for (name, shifts) in &self.shifts {
+            if let Some(at) = shifts.iter().position(|by| !by.is_finite()) {
+                return Err(Error::invalid_value(name.as_str(), Some(at), shifts[at], "a finite shift"));
             }
         }
+        Ok(())
     }
 }
 

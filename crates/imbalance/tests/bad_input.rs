@@ -12,8 +12,8 @@ use mlsys_core::{Dataset, ErrorKind, Train};
 use mlsys_imbalance::{
     Adasyn, AllKnn, BorderlineSmote, ClassSizes, CondensedNearestNeighbour, EditedNearestNeighbours,
     NearMiss, NearMissVersion, NeighbourhoodCleaningRule, OneSidedSelection, PlanResample, RandomOverSampler,
-    RandomUnderSampler, RepeatedEditedNearestNeighbours, Smote, SmoteEnn, SmoteN, SmoteNc, SmoteTomek,
-    Strategy, TomekLinks,
+    RandomUnderSampler, RepeatedEditedNearestNeighbours, SmoothedBootstrap, Smote, SmoteEnn, SmoteN, SmoteNc,
+    SmoteTomek, Strategy, TomekLinks,
 };
 use mlsys_neighbors::Metric;
 
@@ -24,6 +24,7 @@ fn all() -> Vec<Box<dyn PlanResample>> {
         Box::new(Smote::new()),
         Box::new(BorderlineSmote::new()),
         Box::new(Adasyn::new()),
+        Box::new(SmoothedBootstrap::new()),
         Box::new(SmoteEnn::new()),
         Box::new(SmoteTomek::new()),
         Box::new(TomekLinks::new()),

@@ -7,8 +7,8 @@ use mlsys_imbalance::{
     Adasyn, AllKnn, BorderlineSmote, BorderlineVersion, ClassSizes, CondensedNearestNeighbour,
     CondensedPasses, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighborVote,
     NeighbourhoodCleaningRule, OneSidedSelection, RandomOverSampler, RandomUnderSampler,
-    RepeatedEditedNearestNeighbours, Smote, SmoteBases, SmoteEnn, SmoteN, SmoteNc, SmoteTomek, Strategy,
-    TomekLinks,
+    RepeatedEditedNearestNeighbours, SmoothedBootstrap, Smote, SmoteBases, SmoteEnn, SmoteN, SmoteNc,
+    SmoteTomek, Strategy, TomekLinks,
 };
 use mlsys_neighbors::Metric;
 use mlsys_testkit::ResampleContract;
@@ -222,4 +222,16 @@ fn cleaned_afterwards(before: &Dataset<Train>, after: &Dataset<Train>) -> bool {
     let known = before.row_ids();
     let new = after.row_ids().iter().filter(|id| !known.contains(id)).count();
     new > 0 && sizes(after).iter().all(|&size| size <= top) && after.n_rows() < 2 * top
+}
+
+#[test]
+fn smoothed_bootstrap() {
+    let recipe = SmoothedBootstrap::new();
+    ResampleContract::new("SmoothedBootstrap", recipe.clone())
+        .bad("shrinkage", recipe.clone().shrinkage(-0.1))
+        .bad("shrinkage", recipe.clone().shrinkage(f64::INFINITY))
+        .bad("shrinkage", recipe.clone().shrinkage(f64::NAN))
+        .bad("strategy", recipe.clone().strategy(Strategy::Majority))
+        .run(grown);
+    ResampleContract::new("SmoothedBootstrap on one", recipe.columns(["count"])).run(grown);
 }

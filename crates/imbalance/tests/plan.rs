@@ -102,6 +102,61 @@ fn origins_are_ids() {
 }
 
 #[test]
+fn shifts_stay_within_the_type() {
+    let train = table();
+    let made = vec![new(0, 0, 0.0), new(1, 1, 0.0), new(2, 2, 0.0)];
+    let plan =
+        || Plan::keep(&train, &[0]).unwrap().synthesize(&train, ["float", "narrow"], made.clone()).unwrap();
+    let shifted = ["float", "narrow", "small", "wide", "unsigned", "keyed"];
+    let all = shifted
+        .iter()
+        .try_fold(plan(), |plan, name| plan.shift(&train, name, vec![-2.5, 1.5, 1e300]))
+        .unwrap();
+    assert!(all.blended().is_empty());
+    assert_eq!((all.shifts("wide"), all.shifts("word")), (&[-2.5, 1.5, 1e300][..], &[][..]));
+    assert_eq!(all.origin(2), Some(Origin::Around { base: 1 }));
+    let made = all.apply(&train).unwrap();
+    assert_eq!(made.schema(), train.schema());
+    let float = made.column("float").unwrap().as_primitive::<Float64Type>();
+    assert_eq!((float.value(1), float.value(2).is_nan(), float.is_null(3)), (-1.5, true, true));
+    let narrow = made.column("narrow").unwrap().as_primitive::<Float32Type>();
+    assert_eq!(narrow.values()[1..], [-1.5, 3.5, f32::MAX]);
+    // -2.5 and 1.5 are -3 and 2 in whole numbers.
+    let small = made.column("small").unwrap().as_primitive::<Int8Type>();
+    assert_eq!((small.value(1), small.value(2), small.is_null(3)), (-128, 127, true));
+    let wide = made.column("wide").unwrap().as_primitive::<Int64Type>();
+    assert_eq!(wide.values()[1..], [i64::MIN, i64::MAX, i64::MAX]);
+    let unsigned = made.column("unsigned").unwrap().as_primitive::<UInt64Type>();
+    assert_eq!(unsigned.values()[1..], [u64::MAX - 3, u64::MAX, u64::MAX]);
+    let keyed = column::floats("keyed", made.column("keyed").unwrap()).unwrap();
+    assert_eq!((keyed[1], keyed[2], keyed[3].is_nan()), (17.0, 12.0, true));
+    let next = Plan::keep(&made, &[3, 1]).unwrap();
+    let both = all.clone().then(&next).unwrap();
+    assert_eq!(both.shifts("wide"), [1e300, -2.5]);
+    assert!(
+        both.apply(&train).unwrap().column("wide").unwrap()
+            == made.take(&[3, 1]).unwrap().column("wide").unwrap()
+    );
+    // Stored, also from before there were shifts.
+    let json = serde_json::to_string(&all).unwrap();
+    assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), all);
+    let old = serde_json::to_string(&plan()).unwrap().replace(",\"shifts\":{}", "");
+    assert_eq!(serde_json::from_str::<Plan>(&old).unwrap(), plan());
+    assert!(serde_json::from_str::<Plan>(&json.replace("[-2.5,", "[")).is_err());
+    // The last word counts.
+    let donated = all.clone().donors(&train, "wide", vec![1, 1, 1]).unwrap();
+    assert_eq!(donated.shifts("wide"), [0.0; 0]);
+    let error = plan().shift(&train, "wide", vec![1.0]).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Shape { .. }), "{error}");
+    let error = plan().shift(&train, "wide", vec![1.0, f64::INFINITY, 2.0]).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::InvalidValue { .. }), "{error}");
+    let error = plan().shift(&train, "decimal", vec![1e300; 3]).unwrap().apply(&train).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::InvalidValue { .. }), "{error}");
+    let error = plan().shift(&train, "word", vec![1.0; 3]).unwrap().apply(&train).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::ColumnType { .. }), "{error}");
+}
+
+#[test]
 fn one_plan_after_another() {
     let train = table().take(&[2, 0, 1]).unwrap();
     let plan = || {

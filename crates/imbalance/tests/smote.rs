@@ -10,8 +10,8 @@ use common::{squared, train};
 use mlsys_core::{Dataset, Resample, Train, column};
 use mlsys_imbalance::{
     Adasyn, BorderlineSmote, ClassSizes, CondensedNearestNeighbour, EditedNearestNeighbours, NearMiss,
-    NearMissVersion, OneSidedSelection, Plan, PlanResample, RandomOverSampler, Smote, SmoteBases, SmoteEnn,
-    SmoteNc, SmoteTomek, Strategy, TomekLinks,
+    NearMissVersion, OneSidedSelection, Plan, PlanResample, RandomOverSampler, SmoothedBootstrap, Smote,
+    SmoteBases, SmoteEnn, SmoteNc, SmoteTomek, Strategy, TomekLinks,
 };
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
@@ -189,6 +189,7 @@ fn threads_do_not_matter() {
             OneSidedSelection::new().plan(&data).unwrap(),
             SmoteNc::new().plan(&data).unwrap(),
             SmoteEnn::new().plan(&data).unwrap(),
+            SmoothedBootstrap::new().plan(&data).unwrap(),
             SmoteTomek::new().plan(&data).unwrap(),
         ]
     };
