@@ -60,3 +60,28 @@ pub(crate) fn check_size(estimator: &str, k: usize, class: &Category, size: usiz
     let why = format!("{estimator} with k_neighbors = {k} in class `{class}`");
     Err(Error::too_few_rows(k.saturating_add(1), size, why))
 }
+
+/// `total` in whole parts, proportional to weights that are not all 0.
+pub(crate) fn parts(total: usize, weights: &[f64]) -> Vec<usize> {
+    let sum: f64 = weights.iter().sum();
+    let exact: Vec<f64> = weights.iter().map(|weight| total as f64 * (weight / sum)).collect();
+    let mut parts: Vec<usize> = exact.iter().map(|&x| x as usize).collect();
+    let left = total.saturating_sub(parts.iter().sum());
+    let mut order: Vec<usize> = (0..exact.len()).filter(|&at| weights[at] > 0.0).collect();
+    order.sort_by(|&a, &b| exact[b].fract().total_cmp(&exact[a].fract()));
+    order.into_iter().take(left).for_each(|at| parts[at] += 1);
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_whole_and_complete() {
+        assert_eq!(parts(10, &[1.0, 0.0, 1.0, 1.0]), [4, 0, 3, 3]);
+        assert_eq!(parts(3, &[0.2, 0.8, 0.6]), [0, 2, 1]);
+        assert_eq!(parts(0, &[0.5, 0.5]), [0, 0]);
+        assert_eq!(parts(1_000_003, &vec![0.1; 7]).iter().sum::<usize>(), 1_000_003);
+    }
+}

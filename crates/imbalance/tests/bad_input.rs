@@ -10,10 +10,10 @@ use common::train;
 use mlsys_core::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use mlsys_core::{Dataset, ErrorKind, Train};
 use mlsys_imbalance::{
-    Adasyn, AllKnn, BorderlineSmote, ClassSizes, CondensedNearestNeighbour, EditedNearestNeighbours,
-    NearMiss, NearMissVersion, NeighbourhoodCleaningRule, OneSidedSelection, PlanResample, RandomOverSampler,
-    RandomUnderSampler, RepeatedEditedNearestNeighbours, SmoothedBootstrap, Smote, SmoteEnn, SmoteN, SmoteNc,
-    SmoteTomek, Strategy, TomekLinks,
+    Adasyn, AllKnn, BorderlineSmote, ClassSizes, ClusterCentroids, CondensedNearestNeighbour,
+    EditedNearestNeighbours, KMeansSmote, NearMiss, NearMissVersion, NeighbourhoodCleaningRule,
+    OneSidedSelection, PlanResample, RandomOverSampler, RandomUnderSampler, RepeatedEditedNearestNeighbours,
+    SmoothedBootstrap, Smote, SmoteEnn, SmoteN, SmoteNc, SmoteTomek, Strategy, TomekLinks,
 };
 use mlsys_neighbors::Metric;
 
@@ -27,6 +27,8 @@ fn all() -> Vec<Box<dyn PlanResample>> {
         Box::new(SmoothedBootstrap::new()),
         Box::new(SmoteEnn::new()),
         Box::new(SmoteTomek::new()),
+        Box::new(ClusterCentroids::new()),
+        Box::new(KMeansSmote::new()),
         Box::new(TomekLinks::new()),
         Box::new(CondensedNearestNeighbour::new()),
         Box::new(OneSidedSelection::new()),

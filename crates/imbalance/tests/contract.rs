@@ -4,11 +4,11 @@
 
 use mlsys_core::{Dataset, Train};
 use mlsys_imbalance::{
-    Adasyn, AllKnn, BorderlineSmote, BorderlineVersion, ClassSizes, CondensedNearestNeighbour,
-    CondensedPasses, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighborVote,
-    NeighbourhoodCleaningRule, OneSidedSelection, RandomOverSampler, RandomUnderSampler,
-    RepeatedEditedNearestNeighbours, SmoothedBootstrap, Smote, SmoteBases, SmoteEnn, SmoteN, SmoteNc,
-    SmoteTomek, Strategy, TomekLinks,
+    Adasyn, AllKnn, BorderlineSmote, BorderlineVersion, ClassSizes, ClusterCentroids, ClusterVoting,
+    CondensedNearestNeighbour, CondensedPasses, EditedNearestNeighbours, KMeansSmote, NearMiss,
+    NearMissVersion, NeighborVote, NeighbourhoodCleaningRule, OneSidedSelection, RandomOverSampler,
+    RandomUnderSampler, RepeatedEditedNearestNeighbours, SmoothedBootstrap, Smote, SmoteBases, SmoteEnn,
+    SmoteN, SmoteNc, SmoteTomek, Strategy, TomekLinks,
 };
 use mlsys_neighbors::Metric;
 use mlsys_testkit::ResampleContract;
@@ -234,4 +234,30 @@ fn smoothed_bootstrap() {
         .bad("strategy", recipe.clone().strategy(Strategy::Majority))
         .run(grown);
     ResampleContract::new("SmoothedBootstrap on one", recipe.columns(["count"])).run(grown);
+}
+
+#[test]
+fn cluster_centroids() {
+    for voting in [ClusterVoting::Hard, ClusterVoting::Soft] {
+        let recipe = ClusterCentroids::new().voting(voting);
+        ResampleContract::new("ClusterCentroids", recipe.clone())
+            .bad("max_rounds", recipe.clone().max_rounds(0))
+            .bad("strategy", recipe.clone().strategy(Strategy::Minority))
+            .run(shrunk);
+        ResampleContract::new("ClusterCentroids on one", recipe.columns(["number"])).run(shrunk);
+    }
+}
+
+#[test]
+fn kmeans_smote() {
+    let recipe = KMeansSmote::new().threshold(f64::INFINITY).clusters(3);
+    ResampleContract::new("KMeansSmote", recipe.clone())
+        .bad("k_neighbors", recipe.clone().k_neighbors(0))
+        .bad("clusters", recipe.clone().clusters(0))
+        .bad("max_rounds", recipe.clone().max_rounds(0))
+        .bad("threshold", recipe.clone().threshold(0.0))
+        .bad("threshold", recipe.clone().threshold(f64::NAN))
+        .bad("exponent", recipe.clone().exponent(f64::INFINITY))
+        .bad("strategy", recipe.strategy(Strategy::Majority))
+        .run(grown);
 }

@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::{squared, train};
 use mlsys_core::{Dataset, Resample, Train, column};
 use mlsys_imbalance::{
-    Adasyn, BorderlineSmote, ClassSizes, CondensedNearestNeighbour, EditedNearestNeighbours, NearMiss,
-    NearMissVersion, OneSidedSelection, Plan, PlanResample, RandomOverSampler, SmoothedBootstrap, Smote,
-    SmoteBases, SmoteEnn, SmoteNc, SmoteTomek, Strategy, TomekLinks,
+    Adasyn, BorderlineSmote, ClassSizes, ClusterCentroids, CondensedNearestNeighbour,
+    EditedNearestNeighbours, KMeansSmote, NearMiss, NearMissVersion, OneSidedSelection, Plan, PlanResample,
+    RandomOverSampler, SmoothedBootstrap, Smote, SmoteBases, SmoteEnn, SmoteNc, SmoteTomek, Strategy,
+    TomekLinks,
 };
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
@@ -189,6 +190,12 @@ fn threads_do_not_matter() {
             OneSidedSelection::new().plan(&data).unwrap(),
             SmoteNc::new().plan(&data).unwrap(),
             SmoteEnn::new().plan(&data).unwrap(),
+            KMeansSmote::new().threshold(9.0).plan(&data).unwrap(),
+            ClusterCentroids::new()
+                .max_rounds(5)
+                .strategy(Strategy::counts([(1i64, 300)]))
+                .plan(&data)
+                .unwrap(),
             SmoothedBootstrap::new().plan(&data).unwrap(),
             SmoteTomek::new().plan(&data).unwrap(),
         ]
