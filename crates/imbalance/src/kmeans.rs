@@ -13,6 +13,8 @@ pub(crate) struct Clusters {
     pub labels: Vec<u32>,
 }
 
+/// So many centroids are quicker compared than searched.
+const FEW: usize = 64;
 /// Points that one thread looks at.
 const PART: usize = 4096;
 
@@ -31,10 +33,14 @@ impl Clusters {
         for row in spread(&rows, columns, k, rng) {
             centroids.extend_from_slice(&rows[row * columns..][..columns]);
         }
-        let mut labels = nearest(&centroids, points)?;
+        let nearest = |centroids: &[f64]| match k <= FEW {
+            true => Ok(compared(centroids, &rows, columns)),
+            false => searched(centroids, points),
+        };
+        let mut labels = nearest(&centroids)?;
         for _ in 0..rounds {
             update(&mut centroids, &labels, &rows, columns);
-            let next = nearest(&centroids, points)?;
+            let next = nearest(&centroids)?;
             if next == labels {
                 break;
             }
@@ -45,7 +51,19 @@ impl Clusters {
 }
 
 /// The nearest centroid of each point, the first of several; the first of all for one that shares no column with any.
-fn nearest(centroids: &[f64], points: &Points) -> Result<Vec<u32>> {
+fn compared(centroids: &[f64], rows: &[f64], columns: usize) -> Vec<u32> {
+    let complete = !rows.iter().chain(centroids).any(|x| x.is_nan());
+    let distance = if complete { plain } else { squared };
+    let label = |row: &[f64]| {
+        let all =
+            centroids.chunks_exact(columns).zip(0..).map(|(centroid, at)| (distance(row, centroid), at));
+        all.reduce(|least, next| if next.0 < least.0 { next } else { least }).map_or(0, |(_, at)| at)
+    };
+    rows.par_chunks_exact(columns).with_min_len(PART).map(label).collect()
+}
+
+/// The same, of many centroids.
+fn searched(centroids: &[f64], points: &Points) -> Result<Vec<u32>> {
     let index = NeighborIndex::new(&Points::from_rows(centroids, points.n_columns())?, Metric::NanEuclidean)?;
     let found = index.nearest(points, 1)?;
     Ok(found.iter().map(|near| near.first().map_or(0, |n| n.row as u32)).collect())
@@ -127,6 +145,11 @@ pub(crate) fn squared(a: &[f64], b: &[f64]) -> f64 {
     if both == 0 { f64::INFINITY } else { sum * a.len() as f64 / f64::from(both) }
 }
 
+/// Of points without gaps.
+fn plain(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).fold(0.0, |sum, (a, b)| sum + (a - b) * (a - b))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -177,6 +200,21 @@ mod tests {
         let mut there: Vec<f64> = found.centroids.into_iter().filter(|x| !x.is_nan()).collect();
         there.sort_unstable_by(f64::total_cmp);
         assert_eq!(there, [1.5, 5.0]);
+    }
+
+    #[test]
+    fn compared_as_searched() {
+        let mut rng = seed::stream(9, 9);
+        for gaps in [0.0, 0.3] {
+            let mut draw = || {
+                let x = (seed::uniform(&mut rng) * 1e6).floor();
+                if seed::uniform(&mut rng) < gaps { f64::NAN } else { x }
+            };
+            let rows: Vec<f64> = (0..9000).map(|_| draw()).collect();
+            let centroids: Vec<f64> = (0..150).map(|_| draw()).collect();
+            let points = Points::from_rows(&rows, 3).unwrap();
+            assert_eq!(compared(&centroids, &rows, 3), searched(&centroids, &points).unwrap());
+        }
     }
 
     #[test]

@@ -82,6 +82,6 @@ mod tests {
         assert_eq!(parts(10, &[1.0, 0.0, 1.0, 1.0]), [4, 0, 3, 3]);
         assert_eq!(parts(3, &[0.2, 0.8, 0.6]), [0, 2, 1]);
         assert_eq!(parts(0, &[0.5, 0.5]), [0, 0]);
-        assert_eq!(parts(1_000_003, &vec![0.1; 7]).iter().sum::<usize>(), 1_000_003);
+        assert_eq!(parts(1_000_003, &[0.1; 7]).iter().sum::<usize>(), 1_000_003);
     }
 }

@@ -86,14 +86,14 @@ proptest! {
             spreads.sort_by(f64::total_cmp);
             let squared = |row: usize| {
                 let (mut sum, mut both) = (0.0, 0.0);
-                for c in 0..3 {
-                    let step = numbers[row][c] - numbers[base][c];
+                for (a, b) in numbers[row].iter().zip(&numbers[base]) {
+                    let step = a - b;
                     if !step.is_nan() {
                         (sum, both) = (sum + step * step, both + 1.0);
                     }
                 }
-                for c in 0..2 {
-                    if let (Some(a), Some(b)) = (words[row][c], words[base][c]) {
+                for pair in words[row].iter().zip(&words[base]) {
+                    if let (Some(a), Some(b)) = pair {
                         (sum, both) = (sum + if a == b { 0.0 } else { spreads[1] * spreads[1] }, both + 1.0);
                     }
                 }
