@@ -21,7 +21,7 @@ use crate::{Plan, PlanResample, Strategy};
 ///
 /// | parameter | default | range | effect |
 /// |---|---|---|---|
-/// | `k_neighbors` | 5 | 1 or more | the neighbours to choose from, of the class and the cluster; clusters with as few rows of the class are not used |
+/// | `k_neighbors` | 5 | 1 or more | neighbours to choose from in the cluster; one of `k` rows of the class or fewer is not used |
 /// | `clusters` | 8 | 1 or more | |
 /// | `threshold` | 1 | above 0, ∞ too | the larger, the more of a cluster may be of other classes; 1 asks for most, ∞ for nothing |
 /// | `exponent` | the number of columns | finite | `e`; 0 leaves distances out |
