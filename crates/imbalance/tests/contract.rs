@@ -4,12 +4,12 @@
 
 use mlsys_core::{Dataset, Train};
 use mlsys_imbalance::{
-    AllKnn, ClassSizes, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighborVote,
+    AllKnn, ClassSizes, ClassWeights, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighborVote,
     NeighbourhoodCleaningRule, RandomOverSampler, RandomUnderSampler, RepeatedEditedNearestNeighbours, Smote,
     SmoteBases, Strategy, TomekLinks,
 };
 use mlsys_neighbors::Metric;
-use mlsys_testkit::ResampleContract;
+use mlsys_testkit::{Contract, Features, ResampleContract};
 
 fn sizes(data: &Dataset<Train>) -> Vec<usize> {
     ClassSizes::of(data).unwrap().sizes().to_vec()
@@ -65,6 +65,17 @@ fn smote() {
         .run(grown);
     let two = Smote::new().columns(["number", "count"]).bases(SmoteBases::Random).k_neighbors(2);
     ResampleContract::new("Smote on two", two).run(grown);
+}
+
+#[test]
+fn class_weights() {
+    for recipe in [ClassWeights::balanced(), ClassWeights::effective_number(0.99)] {
+        Contract::new("ClassWeights", recipe)
+            .features(Features::Any)
+            .bad("beta", ClassWeights::effective_number(1.0))
+            .bad("weights", ClassWeights::explicit([(true, -1.0)]))
+            .transform();
+    }
 }
 
 #[test]
