@@ -167,6 +167,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("WoeEncoder", &["ties", "nulls", "weights"]),
     ("LogisticRegression", &["ties", "weights"]),
     ("MultinomialLogit", &["ties", "weights"]),
+    ("SgdClassifier", &["ties", "weights"]),
     ("ZeroRule", &["ties", "weights"]),
     ("ZeroRuleRegressor", &["ties", "weights"]),
 ];

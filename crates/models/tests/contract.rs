@@ -7,7 +7,10 @@ use mlsys_core::arrow::datatypes::{Schema, SchemaRef};
 use mlsys_core::input::{replace_columns, replace_fields};
 use mlsys_core::sparse::{SparseBuilder, field};
 use mlsys_core::{Dataset, Fit, FitTransform, InputColumn, Result, Train, Transform, column};
-use mlsys_models::{ExistingPrediction, Guess, LogisticRegression, RandomGuess, ZeroRule, ZeroRuleRegressor};
+use mlsys_models::{
+    ExistingPrediction, Guess, LearningRate, LogisticRegression, RandomGuess, SgdClassifier, SgdLoss,
+    SgdPenalty, ZeroRule, ZeroRuleRegressor,
+};
 use mlsys_testkit::{Contract, Features, Target};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +26,44 @@ fn logistic_regression() {
             .bad("tolerance", recipe().tolerance(0.0))
             .bad("max_iterations", recipe().max_iterations(0))
             .predict_proba();
+    }
+}
+
+#[test]
+fn sgd_classifier() {
+    let weights = "a step twice as long is not two steps";
+    for target in [Target::Binary, Target::Multiclass] {
+        for loss in [SgdLoss::Log, SgdLoss::Focal(2.0)] {
+            let recipe =
+                || SgdClassifier::new().loss(loss).learning_rate(LearningRate::Constant(1e-3)).epochs(3);
+            Contract::new("SgdClassifier", recipe())
+                .features(Features::CompleteNumeric)
+                .target(target)
+                .skip("weights", weights)
+                .bad("loss", recipe().loss(SgdLoss::Focal(-1.0)))
+                .bad("penalty", recipe().penalty(SgdPenalty::ElasticNet(f64::NAN)))
+                .bad("alpha", recipe().alpha(-1.0))
+                .bad("alpha", recipe().alpha(0.0).learning_rate(LearningRate::Optimal))
+                .bad("learning_rate", recipe().learning_rate(LearningRate::Constant(f64::NAN)))
+                .bad("epochs", recipe().epochs(0))
+                .bad("tolerance", recipe().tolerance(f64::INFINITY))
+                .bad("patience", recipe().patience(0))
+                .bad("average_from", recipe().average_from(0))
+                .predict_proba();
+        }
+        let hinge =
+            SgdClassifier::new().loss(SgdLoss::Hinge).average_from(10).penalty(SgdPenalty::L1).epochs(3);
+        let hinge = hinge.learning_rate(LearningRate::Constant(1e-3));
+        Contract::new("SgdClassifier with a hinge", hinge.clone())
+            .features(Features::CompleteNumeric)
+            .target(target)
+            .skip("weights", weights)
+            .predict();
+        Contract::new("SgdClassifier of sparse rows", Gather {}.then(hinge))
+            .features(Features::CompleteNumeric)
+            .target(target)
+            .skip("weights", weights)
+            .predict();
     }
 }
 

@@ -7,6 +7,9 @@ mod precondition;
 mod solve;
 mod sparse;
 
+pub(crate) use objective::sigmoid;
+pub(crate) use sparse::{Lookup, occupied, read as read_sparse};
+
 pub use fitted::{FittedLogisticRegression, SparseCoefficients};
 pub use solve::{LogisticCoefficients, logistic_regression};
 
@@ -134,7 +137,7 @@ impl ClassWeights {
     }
 
     /// The weight of each class, given the total weight of its rows.
-    fn resolve(&self, classes: &[Category], totals: &[f64]) -> Result<Vec<f64>> {
+    pub(crate) fn resolve(&self, estimator: &str, classes: &[Category], totals: &[f64]) -> Result<Vec<f64>> {
         match self {
             Self::Uniform => Ok(vec![1.0; classes.len()]),
             Self::Balanced => {
@@ -157,7 +160,7 @@ impl ClassWeights {
                         }
                     };
                     let value = format!("{weight} for `{class}`");
-                    return Err(Error::invalid_parameter(NAME, "class_weights", value, expected));
+                    return Err(Error::invalid_parameter(estimator, "class_weights", value, expected));
                 }
                 Ok(resolved)
             }

@@ -185,7 +185,7 @@ fn dot<T: Copy + Into<f64>>(r: &[f64], x: &[T], shift: f64) -> f64 {
 }
 
 /// The probability of the positive class and the logistic loss; neither over- nor underflows.
-pub(super) fn sigmoid(z: f64) -> f64 {
+pub(crate) fn sigmoid(z: f64) -> f64 {
     let e = (-z.abs()).exp();
     if z >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) }
 }

@@ -138,7 +138,7 @@ pub(super) fn solve(
         let class = classes.first().map_or_else(|| "none with a weight".into(), ToString::to_string);
         return Err(ErrorKind::SingleClass { column: rows.target.into(), class }.into());
     }
-    let factors = recipe.class_weights.resolve(&classes, &totals)?;
+    let factors = recipe.class_weights.resolve(NAME, &classes, &totals)?;
     totals.iter_mut().zip(&factors).for_each(|(total, factor)| *total *= factor);
     let total: f64 = totals.iter().sum();
     if !total.is_finite() {
