@@ -164,14 +164,7 @@ impl ClassWeights {
             }
             // Over the smallest, so that no quotient overflows.
             WeightBy::InverseFrequency => sum_to(k, rows.iter().map(|own| least / own).collect()),
-            WeightBy::EffectiveNumber(beta) => {
-                if !(0.0..1.0).contains(beta) {
-                    return Err(Error::invalid_parameter(NAME, "beta", beta, "from 0 to below 1"));
-                }
-                // 1 − βⁿ without its rounding, which is most of it when β is near 1.
-                let effective = |n: f64| -(n * beta.ln()).exp_m1();
-                sum_to(k, rows.iter().map(|&own| effective(least) / effective(own)).collect())
-            }
+            WeightBy::EffectiveNumber(beta) => effective_weights(NAME, *beta, rows)?,
             WeightBy::Explicit(named) => {
                 let mut weights = vec![1.0; classes.len()];
                 for (class, weight) in named {
@@ -199,6 +192,17 @@ impl ClassWeights {
             }
         }
     }
+}
+
+/// In proportion to one over the effective number of rows.
+pub(crate) fn effective_weights(estimator: &str, beta: f64, rows: &[f64]) -> Result<Vec<f64>> {
+    if !(0.0..1.0).contains(&beta) {
+        return Err(Error::invalid_parameter(estimator, "beta", beta, "from 0 to below 1"));
+    }
+    let least = rows.iter().copied().fold(f64::INFINITY, f64::min);
+    // 1 − βⁿ without its rounding, which is most of it when β is near 1.
+    let effective = |n: f64| -(n * beta.ln()).exp_m1();
+    Ok(sum_to(rows.len() as f64, rows.iter().map(|&own| effective(least) / effective(own)).collect()))
 }
 
 fn sum_to(sum: f64, mut weights: Vec<f64>) -> Vec<f64> {

@@ -11,8 +11,8 @@ mod zero_rule;
 
 pub use existing_prediction::{ExistingPrediction, FittedExistingPrediction};
 pub use logistic_regression::{
-    ClassWeights, FittedLogisticRegression, Intercept, LogisticCoefficients, LogisticRegression,
-    SparseCoefficients, logistic_regression,
+    ClassWeights, FittedLogisticRegression, Intercept, LinearObjective, LogisticCoefficients,
+    LogisticRegression, SparseCoefficients, logistic_regression,
 };
 pub use random_guess::{FittedRandomGuess, Guess, RandomGuess};
 pub use register::register;
