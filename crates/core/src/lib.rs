@@ -16,6 +16,7 @@ mod fold;
 pub mod hash;
 pub mod input;
 pub mod metric;
+mod objective;
 pub mod partition;
 pub mod passes;
 pub mod portable;
@@ -48,6 +49,7 @@ pub use fit::{
 pub use fold::Fold;
 pub use input::InputColumn;
 pub use metric::{Direction, Estimate, Metric, Prediction};
+pub use objective::{ClassLoss, Objective};
 pub use partition::{Partition, Test, Train, Unsplit, Validation};
 pub use passes::{FitByPasses, Scan};
 pub use portable::NamedStatistic;

@@ -40,6 +40,7 @@ use crate::{NeighborVote, Plan, PlanResample, Strategy};
 /// **Misleads** where the rows of the smallest class that are hard to tell are wrong labels: what goes then is right.
 ///
 /// Jorma Laurikkala, *Improving identification of difficult small classes by balancing class distribution*, 2001.
+/// imbalanced-learn lets a row of the smallest class vote for itself, and so removes fewer neighbours.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[must_use = "a resampler does nothing until it is used"]

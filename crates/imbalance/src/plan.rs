@@ -18,6 +18,12 @@ pub trait PlanResample {
     ///
     /// When the rows do not suit the resampler.
     fn plan(&self, train: &Dataset<Train>) -> Result<Plan>;
+
+    /// Whether it does nothing but draw rows of a class at random, so that
+    /// [`PriorCorrection`](crate::PriorCorrection) can undo it.
+    fn draws_at_random(&self) -> bool {
+        false
+    }
 }
 
 /// Resamplers resample as they plan.

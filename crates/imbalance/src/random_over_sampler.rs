@@ -73,6 +73,10 @@ impl PlanResample for RandomOverSampler {
         }
         Plan::keep(train, &kept)
     }
+
+    fn draws_at_random(&self) -> bool {
+        true
+    }
 }
 
 resample_as_planned!(RandomOverSampler);

@@ -78,6 +78,10 @@ impl PlanResample for RandomUnderSampler {
         kept.sort_unstable();
         Plan::keep(train, &kept)
     }
+
+    fn draws_at_random(&self) -> bool {
+        true
+    }
 }
 
 resample_as_planned!(RandomUnderSampler);

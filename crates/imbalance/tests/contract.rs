@@ -4,14 +4,14 @@
 
 use mlsys_core::{Dataset, Train};
 use mlsys_imbalance::{
-    Adasyn, AllKnn, BorderlineSmote, BorderlineVersion, ClassSizes, ClusterCentroids, ClusterVoting,
-    CondensedNearestNeighbour, CondensedPasses, EditedNearestNeighbours, KMeansSmote, NearMiss,
-    NearMissVersion, NeighborVote, NeighbourhoodCleaningRule, OneSidedSelection, RandomOverSampler,
+    Adasyn, AllKnn, BorderlineSmote, BorderlineVersion, ClassSizes, ClassWeights, ClusterCentroids,
+    ClusterVoting, CondensedNearestNeighbour, CondensedPasses, EditedNearestNeighbours, KMeansSmote,
+    NearMiss, NearMissVersion, NeighborVote, NeighbourhoodCleaningRule, OneSidedSelection, RandomOverSampler,
     RandomUnderSampler, RepeatedEditedNearestNeighbours, SmoothedBootstrap, Smote, SmoteBases, SmoteEnn,
     SmoteN, SmoteNc, SmoteTomek, Strategy, TomekLinks,
 };
 use mlsys_neighbors::Metric;
-use mlsys_testkit::ResampleContract;
+use mlsys_testkit::{Contract, Features, ResampleContract};
 
 fn sizes(data: &Dataset<Train>) -> Vec<usize> {
     ClassSizes::of(data).unwrap().sizes().to_vec()
@@ -78,6 +78,17 @@ fn borderline_smote() {
             .bad("m_neighbors", recipe.clone().m_neighbors(1))
             .bad("strategy", recipe.strategy(Strategy::Majority))
             .run(grown);
+    }
+}
+
+#[test]
+fn class_weights() {
+    for recipe in [ClassWeights::balanced(), ClassWeights::effective_number(0.99)] {
+        Contract::new("ClassWeights", recipe)
+            .features(Features::Any)
+            .bad("beta", ClassWeights::effective_number(1.0))
+            .bad("weights", ClassWeights::explicit([(true, -1.0)]))
+            .transform();
     }
 }
 

@@ -5,6 +5,8 @@ pub use mlsys_core as core;
 pub use mlsys_encoding as encoding;
 #[cfg(feature = "eval")]
 pub use mlsys_eval as eval;
+#[cfg(feature = "imbalance")]
+pub use mlsys_imbalance as imbalance;
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values as missing_values;
 #[cfg(feature = "models")]

@@ -16,6 +16,12 @@ pub use mlsys_encoding::{
     PowerTransformer, QuantileTransformer, RareGrouper, RobustScaler, SplineTransformer, StandardScaler,
     TargetEncoder, TimeSince, Unseen, UnseenTarget, Winsorizer, WoeBinner, WoeEncoder,
 };
+#[cfg(feature = "imbalance")]
+pub use mlsys_imbalance::{
+    AllKnn, ClassSizes, ClassWeights, CostMatrix, EditedNearestNeighbours, NearMiss,
+    NeighbourhoodCleaningRule, PlanResample, PriorCorrection, RandomOverSampler, RandomUnderSampler,
+    RepeatedEditedNearestNeighbours, Smote, ThresholdGoal, ThresholdTuner, TomekLinks,
+};
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values::{
     Ampute, CompleteCases, ConstantImputer, EndOfTailImputer, GroupedImputer, ImputationMethod,

@@ -31,7 +31,8 @@ use proptest::prelude::*;
 use serde_json::json;
 use sources::implementations;
 
-const CRATES: [&str; 7] = ["encoding", "eval", "missing-values", "mlsys", "models", "sampling", "stats"];
+const CRATES: [&str; 8] =
+    ["encoding", "eval", "imbalance", "missing-values", "mlsys", "models", "sampling", "stats"];
 
 fn table(rows: usize) -> RecordBatch {
     let every = |n: usize| (0..rows).map(move |i| (i % n != n - 1).then_some(i));

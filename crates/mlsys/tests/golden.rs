@@ -81,6 +81,16 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("ModelImputer", &["ties", "nulls"]),
     ("MissingThreshold", &["ties", "nulls"]),
     ("MostFrequentImputer", &["ties", "nulls", "weights"]),
+    ("AllKnn", &[]),
+    ("ClassWeights", &["weights"]),
+    ("EditedNearestNeighbours", &[]),
+    ("NearMiss", &[]),
+    ("NeighbourhoodCleaningRule", &[]),
+    ("RandomOverSampler", &[]),
+    ("RandomUnderSampler", &[]),
+    ("RepeatedEditedNearestNeighbours", &[]),
+    ("Smote", &[]),
+    ("TomekLinks", &[]),
     ("KFold", &[]),
     ("GroupKFold", &["ties"]),
     ("StratifiedGroupKFold", &["ties"]),
@@ -157,6 +167,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("WoeEncoder", &["ties", "nulls", "weights"]),
     ("LogisticRegression", &["ties", "weights"]),
     ("MultinomialLogit", &["ties", "weights"]),
+    ("SgdClassifier", &["ties", "weights"]),
     ("ZeroRule", &["ties", "weights"]),
     ("ZeroRuleRegressor", &["ties", "weights"]),
 ];
@@ -186,9 +197,10 @@ const WITHOUT_REFERENCE: [&str; 18] = [
 const VARIANTS: [&str; 6] =
     ["aligned", "chi_square_sf", "energy_from", "psi_from", "psi_of_samples", "wasserstein_from"];
 /// The traits whose implementations need golden inputs.
-const TRAITS: [&str; 7] =
-    ["Metric", "Fit", "FitByStatistic", "Folds", "Split", "ColumnStatistic", "Statistic"];
-const TRAITS_LIVE_IN: [&str; 6] = ["encoding", "eval", "missing-values", "models", "sampling", "stats"];
+const TRAITS: [&str; 8] =
+    ["Metric", "Fit", "FitByStatistic", "Folds", "PlanResample", "Split", "ColumnStatistic", "Statistic"];
+const TRAITS_LIVE_IN: [&str; 7] =
+    ["encoding", "eval", "imbalance", "missing-values", "models", "sampling", "stats"];
 
 /// The cases of all files; the flights example is a pipeline, with a test of its own.
 fn cases() -> Vec<Value> {

@@ -9,7 +9,9 @@ use mlsys_core::arrow::array::RecordBatch;
 use mlsys_core::arrow::datatypes::{Field, Schema};
 use mlsys_core::sparse::SparseBuilder;
 use mlsys_core::{Dataset, Fit, Predict, PredictProba, Train, seed};
-use mlsys_models::{ExistingPrediction, LogisticRegression, RandomGuess, Rule, ZeroRule, ZeroRuleRegressor};
+use mlsys_models::{
+    ExistingPrediction, LogisticRegression, RandomGuess, Rule, SgdClassifier, ZeroRule, ZeroRuleRegressor,
+};
 use mlsys_testkit::bench::{Grid, Point, labelled};
 
 fn train(target: &'static str) -> impl Fn(&Point) -> Dataset<Train> {
@@ -62,6 +64,10 @@ fn models(criterion: &mut Criterion) {
     Grid::complete().measure(criterion, "logistic_regression of sparse rows/fit", sparse, |train| {
         recipe.fit(train).unwrap()
     });
+    let sgd = SgdClassifier::new().epochs(5).tolerance(None);
+    both(criterion, "sgd_classifier", "label", &sgd, proba);
+    Grid::complete()
+        .measure(criterion, "sgd_classifier of sparse rows/fit", sparse, |train| sgd.fit(train).unwrap());
     both(criterion, "zero_rule", "label", &ZeroRule::new(), proba);
     both(criterion, "random_guess", "label", &RandomGuess::new(), proba);
     both(criterion, "zero_rule_regressor", "x0", &ZeroRuleRegressor::new(), |model, batch| {

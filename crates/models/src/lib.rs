@@ -6,14 +6,16 @@ mod logistic_regression;
 mod random_guess;
 mod register;
 mod rule;
+mod sgd_classifier;
 mod zero_rule;
 
 pub use existing_prediction::{ExistingPrediction, FittedExistingPrediction};
 pub use logistic_regression::{
-    ClassWeights, FittedLogisticRegression, Intercept, LogisticCoefficients, LogisticRegression,
-    SparseCoefficients, logistic_regression,
+    ClassWeights, FittedLogisticRegression, Intercept, LinearObjective, LogisticCoefficients,
+    LogisticRegression, SparseCoefficients, logistic_regression,
 };
 pub use random_guess::{FittedRandomGuess, Guess, RandomGuess};
 pub use register::register;
 pub use rule::{FittedRule, Rule};
+pub use sgd_classifier::{FittedSgdClassifier, LearningRate, RowOrder, SgdClassifier, SgdLoss, SgdPenalty};
 pub use zero_rule::{FittedZeroRule, FittedZeroRuleRegressor, ZeroRule, ZeroRuleRegressor};

@@ -3,8 +3,8 @@
 use mlsys_core::Registry;
 
 use crate::{
-    FittedExistingPrediction, FittedLogisticRegression, FittedRandomGuess, FittedZeroRule,
-    FittedZeroRuleRegressor,
+    FittedExistingPrediction, FittedLogisticRegression, FittedRandomGuess, FittedSgdClassifier,
+    FittedZeroRule, FittedZeroRuleRegressor,
 };
 
 /// Adds every fitted type of this crate that can be loaded.
@@ -16,6 +16,7 @@ use crate::{
 pub fn register(registry: Registry) -> Registry {
     registry
         .predict_proba::<FittedLogisticRegression>()
+        .predict_proba::<FittedSgdClassifier>()
         .predict_proba::<FittedZeroRule>()
         .predict::<FittedZeroRuleRegressor>()
         .predict_proba::<FittedRandomGuess>()

@@ -6,8 +6,13 @@ use mlsys_core::arrow::array::RecordBatch;
 use mlsys_core::arrow::datatypes::{Schema, SchemaRef};
 use mlsys_core::input::{replace_columns, replace_fields};
 use mlsys_core::sparse::{SparseBuilder, field};
-use mlsys_core::{Dataset, Fit, FitTransform, InputColumn, Result, Train, Transform, column};
-use mlsys_models::{ExistingPrediction, Guess, LogisticRegression, RandomGuess, ZeroRule, ZeroRuleRegressor};
+use mlsys_core::{
+    ClassLoss, Dataset, Fit, FitTransform, InputColumn, Objective, Result, Train, Transform, column,
+};
+use mlsys_models::{
+    ExistingPrediction, Guess, LearningRate, LogisticRegression, RandomGuess, SgdClassifier, SgdLoss,
+    SgdPenalty, ZeroRule, ZeroRuleRegressor,
+};
 use mlsys_testkit::{Contract, Features, Target};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +28,95 @@ fn logistic_regression() {
             .bad("tolerance", recipe().tolerance(0.0))
             .bad("max_iterations", recipe().max_iterations(0))
             .predict_proba();
+    }
+}
+
+/// The logistic loss once more.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Once(usize);
+
+impl ClassLoss for Once {
+    fn n_classes(&self) -> usize {
+        self.0
+    }
+
+    fn gradient(&self, class: usize, scores: &[f64], gradient: &mut [f64]) -> f64 {
+        let score = |j: usize| if self.0 > 2 { scores[j] } else { j as f64 * scores[0] };
+        let most = (0..self.0).map(score).fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = (0..self.0).map(|j| (score(j) - most).exp()).sum();
+        let by = |j: usize| (score(j) - most).exp() / sum - f64::from(u8::from(j == class));
+        let first = 2 - gradient.len().min(2);
+        gradient.iter_mut().enumerate().for_each(|(j, to)| *to = by(first + j));
+        sum.ln() + most - score(class)
+    }
+
+    fn hessian(&self, _: usize, _: &[f64], hessian: &mut [f64]) {
+        hessian.fill(0.0);
+    }
+
+    fn initial(&self) -> Vec<f64> {
+        vec![0.0; self.n_scores()]
+    }
+}
+
+impl Objective for Once {
+    fn name(&self) -> &str {
+        "Once"
+    }
+
+    fn of_classes(&self, totals: &[f64]) -> Result<Box<dyn ClassLoss>> {
+        Ok(Box::new(Self(totals.len())))
+    }
+}
+
+#[test]
+fn logistic_regression_by_a_loss_that_is_given() {
+    for target in [Target::Binary, Target::Multiclass] {
+        let recipe = LogisticRegression::new;
+        Contract::new("LinearObjective", recipe().tolerance(1e-12).objective(Once(0)))
+            .features(Features::CompleteNumeric)
+            .target(target)
+            .weight_tolerance(1e-8)
+            .bad("l2", recipe().l2(-1.0).objective(Once(0)))
+            .predict_proba();
+    }
+}
+
+#[test]
+fn sgd_classifier() {
+    let weights = "a step twice as long is not two steps";
+    for target in [Target::Binary, Target::Multiclass] {
+        for loss in [SgdLoss::Log, SgdLoss::Focal(2.0)] {
+            let recipe =
+                || SgdClassifier::new().loss(loss).learning_rate(LearningRate::Constant(1e-3)).epochs(3);
+            Contract::new("SgdClassifier", recipe())
+                .features(Features::CompleteNumeric)
+                .target(target)
+                .skip("weights", weights)
+                .bad("loss", recipe().loss(SgdLoss::Focal(-1.0)))
+                .bad("penalty", recipe().penalty(SgdPenalty::ElasticNet(f64::NAN)))
+                .bad("alpha", recipe().alpha(-1.0))
+                .bad("alpha", recipe().alpha(0.0).learning_rate(LearningRate::Optimal))
+                .bad("learning_rate", recipe().learning_rate(LearningRate::Constant(f64::NAN)))
+                .bad("epochs", recipe().epochs(0))
+                .bad("tolerance", recipe().tolerance(f64::INFINITY))
+                .bad("patience", recipe().patience(0))
+                .bad("average_from", recipe().average_from(0))
+                .predict_proba();
+        }
+        let hinge =
+            SgdClassifier::new().loss(SgdLoss::Hinge).average_from(10).penalty(SgdPenalty::L1).epochs(3);
+        let hinge = hinge.learning_rate(LearningRate::Constant(1e-3));
+        Contract::new("SgdClassifier with a hinge", hinge.clone())
+            .features(Features::CompleteNumeric)
+            .target(target)
+            .skip("weights", weights)
+            .predict();
+        Contract::new("SgdClassifier of sparse rows", Gather {}.then(hinge))
+            .features(Features::CompleteNumeric)
+            .target(target)
+            .skip("weights", weights)
+            .predict();
     }
 }
 

@@ -3,16 +3,21 @@
 mod columns;
 mod fitted;
 mod objective;
+mod of_objective;
 mod precondition;
 mod solve;
 mod sparse;
 
+pub(crate) use objective::sigmoid;
+pub(crate) use sparse::{Lookup, occupied, read as read_sparse};
+
 pub use fitted::{FittedLogisticRegression, SparseCoefficients};
+pub use of_objective::LinearObjective;
 pub use solve::{LogisticCoefficients, logistic_regression};
 
 use mlsys_core::arrow::array::Array;
 use mlsys_core::sparse::SparseRows;
-use mlsys_core::{Category, Classes, Dataset, Error, Fit, Result, Train};
+use mlsys_core::{Category, Classes, Dataset, Error, Fit, Objective, Result, Train};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -134,7 +139,7 @@ impl ClassWeights {
     }
 
     /// The weight of each class, given the total weight of its rows.
-    fn resolve(&self, classes: &[Category], totals: &[f64]) -> Result<Vec<f64>> {
+    pub(crate) fn resolve(&self, estimator: &str, classes: &[Category], totals: &[f64]) -> Result<Vec<f64>> {
         match self {
             Self::Uniform => Ok(vec![1.0; classes.len()]),
             Self::Balanced => {
@@ -157,7 +162,7 @@ impl ClassWeights {
                         }
                     };
                     let value = format!("{weight} for `{class}`");
-                    return Err(Error::invalid_parameter(NAME, "class_weights", value, expected));
+                    return Err(Error::invalid_parameter(estimator, "class_weights", value, expected));
                 }
                 Ok(resolved)
             }
@@ -236,6 +241,16 @@ impl Fit for LogisticRegression {
     type Fitted = FittedLogisticRegression;
 
     fn fit(&self, train: &Dataset<Train>) -> Result<FittedLogisticRegression> {
+        self.fit_loss(train, None)
+    }
+}
+
+impl LogisticRegression {
+    fn fit_loss(
+        &self,
+        train: &Dataset<Train>,
+        loss: Option<&dyn Objective>,
+    ) -> Result<FittedLogisticRegression> {
         self.validate()?;
         let expected = "numeric or sparse rows (encode it first, or leave it out)";
         let (inputs, sparse_inputs) = dense_and_sparse(train, NAME, expected)?;
@@ -263,7 +278,7 @@ impl Fit for LogisticRegression {
             classes: coded.distinct,
             weights: weights.as_deref(),
         };
-        let (classes, solution) = solve::solve(self, columns, &sparse_columns, rows)?;
+        let (classes, solution) = solve::solve(self, loss, columns, &sparse_columns, rows)?;
         let widths = sparse_columns.iter().map(SparseRows::width);
         let sparse_inputs = sparse_inputs.into_iter().zip(widths).collect();
         Ok(FittedLogisticRegression::new(Classes::new(classes)?, inputs, sparse_inputs, solution))

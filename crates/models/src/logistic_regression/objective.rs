@@ -1,5 +1,6 @@
 //! The loss and its gradient, block by block of rows and column by column within a block.
 
+use mlsys_core::ClassLoss;
 use rayon::prelude::*;
 
 use super::columns::{BLOCK, Block, Feature};
@@ -17,6 +18,8 @@ pub(super) struct Objective<'a> {
     pub(super) total: f64,
     /// One linear predictor for two classes, else one per class.
     pub(super) outputs: usize,
+    /// Instead of the logistic one.
+    pub(super) loss: Option<&'a dyn ClassLoss>,
     pub(super) intercept: bool,
     /// The penalty on each coefficient in the solver's coordinates.
     pub(super) penalty: &'a [f64],
@@ -127,7 +130,9 @@ impl Objective<'_> {
                     self.sparse.add(z, rows.start, &raw[dense..stride - 1]);
                 }
             }
-            loss += if self.outputs == 1 {
+            loss += if let Some(own) = self.loss {
+                given(own, &mut predictors, labels, weights)
+            } else if self.outputs == 1 {
                 binary(&mut predictors[..rows.len()], labels, weights)
             } else {
                 multinomial(&mut predictors, labels, weights, self.outputs)
@@ -185,7 +190,7 @@ fn dot<T: Copy + Into<f64>>(r: &[f64], x: &[T], shift: f64) -> f64 {
 }
 
 /// The probability of the positive class and the logistic loss; neither over- nor underflows.
-pub(super) fn sigmoid(z: f64) -> f64 {
+pub(crate) fn sigmoid(z: f64) -> f64 {
     let e = (-z.abs()).exp();
     if z >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) }
 }
@@ -204,6 +209,20 @@ fn binary(z: &mut [f64], labels: &[u32], weights: Option<&[f64]>) -> f64 {
         *z = w * (p - y);
     }
     loss
+}
+
+/// The same by a loss that was given.
+fn given(loss: &dyn ClassLoss, predictors: &mut [f64], labels: &[u32], weights: Option<&[f64]>) -> f64 {
+    let outputs = loss.n_scores();
+    let (mut scores, mut gradient) = (vec![0.0; outputs], vec![0.0; outputs]);
+    let mut sum = 0.0;
+    for (row, &label) in labels.iter().enumerate() {
+        scores.iter_mut().enumerate().for_each(|(k, score)| *score = predictors[k * BLOCK + row]);
+        let w = weights.map_or(1.0, |w| w[row]);
+        sum += w * loss.gradient(label as usize, &scores, &mut gradient);
+        gradient.iter().enumerate().for_each(|(k, by)| predictors[k * BLOCK + row] = w * by);
+    }
+    sum
 }
 
 fn multinomial(predictors: &mut [f64], labels: &[u32], weights: Option<&[f64]>, outputs: usize) -> f64 {
@@ -283,6 +302,7 @@ mod tests {
                 weights: Some(&weights),
                 total,
                 outputs,
+                loss: None,
                 intercept: true,
                 penalty: &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
             };

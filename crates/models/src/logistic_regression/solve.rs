@@ -83,7 +83,7 @@ pub fn logistic_regression(
     }
     let names: Vec<String> = (0..columns.len()).map(position_name).collect();
     let rows = Rows { target: "labels", names: &names, labels: codes, classes, weights };
-    let (classes, solution) = solve(recipe, columns, &[], rows)?;
+    let (classes, solution) = solve(recipe, None, columns, &[], rows)?;
     let as_label = |class: &Category| match class {
         Category::Int(label) => usize::try_from(*label).ok(),
         _ => None,
@@ -126,6 +126,7 @@ pub(super) struct Solution {
 
 pub(super) fn solve(
     recipe: &LogisticRegression,
+    loss: Option<&dyn mlsys_core::Objective>,
     columns: Vec<Values>,
     sparse: &[SparseRows],
     mut rows: Rows<'_>,
@@ -138,7 +139,8 @@ pub(super) fn solve(
         let class = classes.first().map_or_else(|| "none with a weight".into(), ToString::to_string);
         return Err(ErrorKind::SingleClass { column: rows.target.into(), class }.into());
     }
-    let factors = recipe.class_weights.resolve(&classes, &totals)?;
+    let loss = loss.map(|loss| loss.of_classes(&totals)).transpose()?;
+    let factors = recipe.class_weights.resolve(NAME, &classes, &totals)?;
     totals.iter_mut().zip(&factors).for_each(|(total, factor)| *total *= factor);
     let total: f64 = totals.iter().sum();
     if !total.is_finite() {
@@ -179,13 +181,17 @@ pub(super) fn solve(
         weights,
         total,
         outputs: shares.len(),
+        loss: loss.as_deref(),
         intercept: centre,
         penalty: &penalty,
     };
     let preconditioner = Preconditioner::new(&features, &sparse, weights, total, n, &shares, &penalty);
     let stride = objective.stride();
     let start = match recipe.intercept {
-        Intercept::Free => preconditioner.start(&base_rates(&shares), stride),
+        Intercept::Free => {
+            let rates = loss.as_ref().map_or_else(|| base_rates(&shares), |loss| loss.initial());
+            preconditioner.start(&rates, stride)
+        }
         Intercept::Zero => vec![0.0; stride * shares.len()],
     };
     let mut parameters = vec![0.0; start.len()];

@@ -12,7 +12,7 @@ const CELLS_PER_ENTRY: usize = 8;
 const PLACES_AT_ONCE: usize = 64;
 
 /// The sparse rows in a column of a batch, all finite.
-pub(super) fn read(name: &str, batch: &RecordBatch) -> Result<SparseRows> {
+pub(crate) fn read(name: &str, batch: &RecordBatch) -> Result<SparseRows> {
     let array = column::find(batch, name)?;
     let rows = SparseRows::read(batch.schema_ref().field_with_name(name)?, array)?;
     let (offsets, _, values) = rows.csr();
@@ -31,7 +31,7 @@ pub(super) fn read(name: &str, batch: &RecordBatch) -> Result<SparseRows> {
 }
 
 /// From the index of an entry to its place among those that are known.
-pub(super) enum Lookup<'a> {
+pub(crate) enum Lookup<'a> {
     /// By index; `u32::MAX` where there is none.
     Table(Vec<u32>),
     Search(&'a [u32]),
@@ -39,7 +39,7 @@ pub(super) enum Lookup<'a> {
 
 impl<'a> Lookup<'a> {
     /// For so many entries in rows of this width; `known` ascends, below the width.
-    pub(super) fn new(known: &'a [u32], width: usize, entries: usize) -> Self {
+    pub(crate) fn new(known: &'a [u32], width: usize, entries: usize) -> Self {
         if !is_narrow(width, entries) {
             return Self::Search(known);
         }
@@ -48,7 +48,7 @@ impl<'a> Lookup<'a> {
         Self::Table(table)
     }
 
-    pub(super) fn place(&self, index: u32) -> Option<usize> {
+    pub(crate) fn place(&self, index: u32) -> Option<usize> {
         match self {
             Self::Table(table) => Some(table[index as usize]).filter(|&p| p != u32::MAX).map(|p| p as usize),
             Self::Search(known) => known.binary_search(&index).ok(),
@@ -61,7 +61,7 @@ fn is_narrow(width: usize, entries: usize) -> bool {
 }
 
 /// The indices that have a value other than zero, ascending.
-fn occupied(rows: &SparseRows) -> Vec<u32> {
+pub(crate) fn occupied(rows: &SparseRows) -> Vec<u32> {
     let (_, indices, values) = rows.csr();
     let kept = indices.iter().zip(values).filter(|(_, v)| **v != 0.0).map(|(&index, _)| index);
     if is_narrow(rows.width(), indices.len()) {
