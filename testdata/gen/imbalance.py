@@ -7,11 +7,13 @@ from collections import Counter
 
 import imblearn
 import numpy as np
-from imblearn.over_sampling import SMOTE, RandomOverSampler
+from imblearn.metrics.pairwise import ValueDifferenceMetric
+from imblearn.over_sampling import SMOTE, SMOTENC, BorderlineSMOTE, RandomOverSampler
 from imblearn.under_sampling import (
-    AllKNN, EditedNearestNeighbours, NearMiss, NeighbourhoodCleaningRule, RandomUnderSampler,
-    RepeatedEditedNearestNeighbours, TomekLinks,
+    AllKNN, ClusterCentroids, CondensedNearestNeighbour, EditedNearestNeighbours, NearMiss, NeighbourhoodCleaningRule,
+    OneSidedSelection, RandomUnderSampler, RepeatedEditedNearestNeighbours, TomekLinks,
 )
+from sklearn.cluster import KMeans
 from sklearn.neighbors import NearestNeighbors
 
 from golden import case, write
@@ -83,6 +85,87 @@ def cleaned(x, y, threshold):
     return sorted(row for row in wrong | disputing if y[row] != small)
 
 
+def smaller(y):
+    counts = Counter(y.tolist())
+    return min(counts, key=counts.get)
+
+
+def condensed(make, x, y):
+    """The row that it draws, and what it removes."""
+    large = np.flatnonzero(y != smaller(y))
+    first = large[np.random.RandomState(0).randint(0, len(large), size=1)][0]
+    return {"first": first, "removed": removed(make(random_state=0), x, y)}
+
+
+def danger(x, y, m):
+    """The rows of the smallest class that new ones start from."""
+    own = np.flatnonzero(y == smaller(y))
+    sampler = BorderlineSMOTE(m_neighbors=m, k_neighbors=2)
+    sampler._validate_estimator()
+    near = sampler.nn_m_.fit(x)
+    return own[sampler._in_danger_noise(near, x[own], smaller(y), y, kind="danger")]
+
+
+def adaptive(x, y, k):
+    """The share of the new rows that each row of the smallest class gets, as in `ADASYN._fit_resample`; rounded there."""
+    own = np.flatnonzero(y == smaller(y))
+    near = NearestNeighbors(n_neighbors=k + 1).fit(x).kneighbors(x[own], return_distance=False)[:, 1:]
+    others = (y[near] != smaller(y)).sum(axis=1) / k
+    return {"k": k, "rows": own, "shares": others / others.sum()}
+
+
+def most(codes):
+    """The most frequent code, if there is one."""
+    counts = Counter(codes.tolist()).most_common(2)
+    return None if len(counts) == 2 and counts[0][1] == counts[1][1] else counts[0][0]
+
+
+def mixed(x, y, k):
+    """The neighbours of the smallest class's rows by `SMOTENC`, whose last two columns are categories, and their most frequent ones."""
+    last = [x.shape[1] - 2, x.shape[1] - 1]
+    sampler = SMOTENC(last, k_neighbors=k)
+    sampler.fit_resample(x.astype(object), y)
+    own = np.flatnonzero(y == smaller(y))
+    hot = [(x[own, c][:, None] == np.unique(x[:, c])) * sampler.median_std_[smaller(y)] / np.sqrt(2) for c in last]
+    space = np.hstack([x[own][:, :last[0]], *hot])
+    near = NearestNeighbors(n_neighbors=k + 1).fit(space).kneighbors(space, return_distance=False)[:, 1:]
+    return {"k": k, "rows": own, "near": own[near], "most": [[most(x[own[row], c]) for c in last] for row in near]}
+
+
+def categorical(x, y, k):
+    """What `SMOTEN` makes of each row of the smallest class: the most frequent categories of it and its neighbours."""
+    codes = x.astype(int)
+    own = np.flatnonzero(y == smaller(y))
+    metric = ValueDifferenceMetric(n_categories=[c.max() + 1 for c in codes.T]).fit(codes, y)
+    between = metric.pairwise(codes[own])
+    near = NearestNeighbors(n_neighbors=k + 1, metric="precomputed").fit(between).kneighbors(between, return_distance=False)
+    return {"k": k, "rows": own, "most": [[most(codes[own[row], c]) for c in range(codes.shape[1])] for row in near]}
+
+
+def islands(seed):
+    """Five far islands of the large class, and as many rows of the small one."""
+    rng = np.random.default_rng(seed)
+    large = np.concatenate([rng.normal(size=(n, 2)) + 40 * np.array([i % 3, i // 3]) for i, n in enumerate([9, 14, 20, 7, 11])])
+    x = np.concatenate([large, rng.normal(size=(5, 2)) + 200]).round(6)
+    return x, np.repeat([0, 1], [len(large), 5])
+
+
+def centroids(x, y):
+    rows, classes = ClusterCentroids(voting="soft", estimator=KMeans(n_init=20, random_state=0)).fit_resample(x, y)
+    found = rows[classes == 0]
+    return found[np.lexsort(found.T[::-1])].T
+
+
+def with_categories(seed, levels, columns):
+    """Categories beside or instead of numbers, no two rows alike."""
+    rng = np.random.default_rng(seed)
+    x, y = clouds(seed, [60, 25], columns)
+    codes = np.unique(np.minimum(rng.integers(0, levels, (400, 5)), levels - 1), axis=0)
+    codes = codes[rng.permutation(len(codes))[: len(y)]]
+    codes[y == 1] = np.maximum(codes[y == 1] - (rng.random((25, 5)) < 0.3), 0)
+    return (np.hstack([x, codes[:, :2]]) if columns else codes.astype("float64")), y
+
+
 def expected(x, y):
     over = ["auto", "minority", "not minority", "not majority", "all"]
     under = ["auto", "majority", "not minority", "not majority", "all"]
@@ -102,7 +185,13 @@ def expected(x, y):
         "AllKnn": sorted(set().union(*(removed(EditedNearestNeighbours(n_neighbors=k, kind_sel="all"), x, y) for k in [1, 2, 3]))),
     } | ({"NeighbourhoodCleaningRule": {
         str(t): cleaned(x, y, t) for t in [0.5, 2.0]
-    }} if len(np.unique(y)) == 2 else {})
+    },
+        # One pass; of two classes, of which one is condensed, as many as Hart's would take but for rows that it passes over by mistake.
+        "CondensedNearestNeighbour": condensed(CondensedNearestNeighbour, x, y),
+        "OneSidedSelection": condensed(OneSidedSelection, x, y),
+        "BorderlineSmote": {str(m): danger(x, y, m) for m in [5, 10]},
+        "Adasyn": adaptive(x, y, 5),
+    } if len(np.unique(y)) == 2 else {})
 
 
 assert removed(AllKNN(), TWENTY, TWENTY_CLASSES) == expected(TWENTY, TWENTY_CLASSES)["AllKnn"]
@@ -119,4 +208,16 @@ write("imbalance.json", [
     case(name, "which rows is exact; the values of new rows to the last digits of a product", {"x": x.T, "y": y}, expected(x, y),
          tool="imbalanced-learn", version=imblearn.__version__, ties=False)
     for name, (x, y) in inputs.items()
+] + [
+    case(f"numbers and categories, {k} neighbours", "which rows is exact", {"x": x.T, "y": y}, {"SmoteNc": mixed(x, y, k)},
+         tool="imbalanced-learn", version=imblearn.__version__, ties=False)
+    for k, (x, y) in [(3, with_categories(4, 4, 3)), (5, with_categories(5, 3, 2)), (7, with_categories(6, 6, 4))]
+] + [
+    case(f"categories, {k} neighbours", "which rows is exact", {"x": x.T, "y": y}, {"SmoteN": categorical(x, y, k)},
+         tool="imbalanced-learn", version=imblearn.__version__, ties=False)
+    for k, (x, y) in [(4, with_categories(7, 5, 0)), (5, with_categories(8, 6, 0)), (6, with_categories(9, 7, 0))]
+] + [
+    case(f"islands {seed}", "means of the same rows, summed in another order", {"x": x.T, "y": y}, {"ClusterCentroids": centroids(x, y)},
+         tool="imbalanced-learn", version=imblearn.__version__, ties=False)
+    for seed, (x, y) in [(seed, islands(seed)) for seed in [1, 2, 3]]
 ])

@@ -21,7 +21,7 @@ impl<R> Resampling<R> {
         let batch = data::resampling(directory)?;
         let batch = batch.slice(0, batch.num_rows().min(rows));
         let train = Dataset::new(batch)?.target("late")?.into_train_all();
-        let names: Vec<String> = train.features().map(str::to_owned).collect();
+        let names: Vec<String> = train.features().into_iter().map(str::to_owned).collect();
         let numbers = names.iter().filter(|name| !CATEGORIES.contains(&name.as_str()));
         let train = train.select(numbers.map(String::as_str).chain(["late"]))?;
         Ok(Self { resampler, exact: false, train, output: None })
@@ -53,7 +53,7 @@ impl<R: Resample> Job for Resampling<R> {
         let late: Vec<bool> = output.column("late")?.as_boolean().iter().map(|x| x == Some(true)).collect();
         digest.push(("rows".to_owned(), output.n_rows() as f64));
         digest.push(("late".to_owned(), late.iter().filter(|&&late| late).count() as f64));
-        for name in output.features().filter(|name| !CATEGORIES.contains(name)) {
+        for name in output.features().into_iter().filter(|name| !CATEGORIES.contains(name)) {
             let values = column::floats(name, output.column(name)?)?;
             if self.exact {
                 digest.push((name.to_owned(), values.iter().sum()));
