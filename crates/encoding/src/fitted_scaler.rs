@@ -102,10 +102,17 @@ pub(crate) struct Scaling {
     pub clip: bool,
 }
 
+impl Scaling {
+    fn is_identity(&self) -> bool {
+        (self.center, self.scale, self.low, self.high, self.clip) == (0.0, 1.0, 0.0, 1.0, false)
+    }
+}
+
 /// The fitted scalers of ranges and quantiles. Made by [`MinMaxScaler`](crate::MinMaxScaler),
 /// [`MaxAbsScaler`](crate::MaxAbsScaler) and [`RobustScaler`](crate::RobustScaler).
 ///
-/// Transforms a batch of any length. Missing values stay missing. Float32 stays Float32, all others become Float64.
+/// Transforms a batch of any length. Missing values stay missing. Float32 stays Float32, all others become Float64. A column of doubles
+/// that stays as it is (one of zeros mostly, to a robust scaler) is shared, not copied.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FittedScaler {
     columns: Vec<Scaling>,
@@ -132,8 +139,21 @@ impl FittedScaler {
     ///
     /// As [`transform`](Transform::transform).
     pub fn inverse_transform(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let back = |x: f64, c: &Scaling| (x - c.low) / (c.high - c.low) * c.scale + c.center;
-        map_columns(batch, &self.columns, |c| &c.column, Values::Scaled, back)
+        let back = |x: f64, c: &&Scaling| (x - c.low) / (c.high - c.low) * c.scale + c.center;
+        let changing = self.changing(|c| column::find(batch, c.column.name()))?;
+        map_columns(batch, &changing, |c| &c.column, Values::Scaled, back)
+    }
+
+    /// The columns that come out other than they went in. Doubles that are neither moved nor stretched are shared.
+    fn changing<'a>(&self, find: impl Fn(&Scaling) -> Result<&'a ArrayRef>) -> Result<Vec<&Scaling>> {
+        let mut changing = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            let is_double = find(column)?.data_type() == &DataType::Float64;
+            if !(is_double && column.is_identity()) {
+                changing.push(column);
+            }
+        }
+        Ok(changing)
     }
 
     fn find(&self, column: &str) -> Option<&Scaling> {
@@ -159,12 +179,13 @@ impl FittedScaler {
 
 impl Transform for FittedScaler {
     fn transform(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let map = |x: f64, c: &Scaling| {
+        let map = |x: f64, c: &&Scaling| {
             let scaled = (x - c.center) / c.scale * (c.high - c.low) + c.low;
             // NaN stays NaN.
             if c.clip { scaled.clamp(c.low, c.high) } else { scaled }
         };
-        map_columns(batch, &self.columns, |c| &c.column, Values::Fitted, map)
+        let changing = self.changing(|c| c.column.find(batch))?;
+        map_columns(batch, &changing, |c| &c.column, Values::Fitted, map)
     }
 
     fn output_schema(&self, input: &Schema) -> Result<SchemaRef> {

@@ -5,28 +5,38 @@
 mod common;
 
 use common::train;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mlsys_core::arrow::array::{ArrayRef, Float64Array, RecordBatch};
-use mlsys_core::{Dataset, Train, column};
+use mlsys_core::arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, StringArray};
+use mlsys_core::{Category, Dataset, Train, column};
 use mlsys_imbalance::{
-    AllKnn, ClassSizes, ClassWeights, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighborVote,
-    NeighbourhoodCleaningRule, Plan, PlanResample, RandomOverSampler, RandomUnderSampler,
-    RepeatedEditedNearestNeighbours, Smote, Strategy, Synthetic, TomekLinks,
+    Adasyn, AllKnn, BorderlineSmote, ClassSizes, ClassWeights, ClusterCentroids, ClusterVoting,
+    CondensedNearestNeighbour, CondensedPasses, EditedNearestNeighbours, NearMiss, NearMissVersion,
+    NeighborVote, NeighbourhoodCleaningRule, OneSidedSelection, Plan, PlanResample, RandomOverSampler,
+    RandomUnderSampler, RepeatedEditedNearestNeighbours, Smote, SmoteN, SmoteNc, Strategy, Synthetic,
+    TomekLinks,
 };
 use mlsys_neighbors::{Metric, NeighborIndex, PointReader};
 use mlsys_testkit::golden::assert_close;
 use serde_json::Value;
 
-const ITEMS: [&str; 9] = [
+const ITEMS: [&str; 16] = [
+    "Adasyn",
     "AllKnn",
+    "BorderlineSmote",
+    "ClusterCentroids",
+    "CondensedNearestNeighbour",
     "EditedNearestNeighbours",
     "NearMiss",
     "NeighbourhoodCleaningRule",
+    "OneSidedSelection",
     "RandomOverSampler",
     "RandomUnderSampler",
     "RepeatedEditedNearestNeighbours",
     "Smote",
+    "SmoteN",
+    "SmoteNc",
     "TomekLinks",
 ];
 
@@ -182,6 +192,144 @@ fn neighbourhood_cleaning_rule() {
     for (train, expected) in golden("NeighbourhoodCleaningRule") {
         removes(&NeighbourhoodCleaningRule::new(), &train, &expected["0.5"]);
         removes(&NeighbourhoodCleaningRule::new().threshold(2.0), &train, &expected["2.0"]);
+    }
+}
+
+#[test]
+fn condensed_nearest_neighbour_and_one_sided_selection() {
+    for (train, expected) in golden("CondensedNearestNeighbour") {
+        let recipe = CondensedNearestNeighbour::new().passes(CondensedPasses::ImbalancedLearn);
+        let first = expected["first"].as_u64().unwrap();
+        removes(&recipe.first_rows([first]), &train, &expected["removed"]);
+    }
+    for (train, expected) in golden("OneSidedSelection") {
+        let first = expected["first"].as_u64().unwrap();
+        removes(&OneSidedSelection::new().first_rows([first]), &train, &expected["removed"]);
+    }
+}
+
+/// How many new rows start from each row.
+fn started(plan: &Plan) -> BTreeMap<u32, f64> {
+    let mut counts = BTreeMap::new();
+    plan.synthetic().iter().for_each(|made| *counts.entry(made.base).or_insert(0.0) += 1.0);
+    counts
+}
+
+#[test]
+fn borderline_smote_starts_from_the_rows_in_danger() {
+    for (train, expected) in golden("BorderlineSmote") {
+        for (m, rows) in expected.as_object().unwrap() {
+            // As many new rows as there are in danger, or more: each is started from.
+            let recipe = BorderlineSmote::new().m_neighbors(m.parse().unwrap()).k_neighbors(2);
+            let most = ClassSizes::of(&train).unwrap().sizes().iter().copied().max().unwrap();
+            let small = small_class(&train);
+            let strategy = Strategy::counts([(small, most + 20)]);
+            let found = started(&recipe.strategy(strategy).plan(&train).unwrap());
+            assert_eq!(found.into_keys().collect::<Vec<_>>(), list::<u32>(rows), "m = {m}");
+        }
+    }
+}
+
+/// The class of fewest rows.
+fn small_class(train: &Dataset<Train>) -> Category {
+    let sizes = ClassSizes::of(train).unwrap();
+    let least = sizes.sizes().iter().copied().min().unwrap();
+    let place = sizes.sizes().iter().position(|&size| size == least).unwrap();
+    sizes.classes()[place].clone()
+}
+
+#[test]
+fn adasyn_starts_from_each_row_by_its_share() {
+    for (train, expected) in golden("Adasyn") {
+        let k = expected["k"].as_u64().unwrap() as usize;
+        let sizes = ClassSizes::of(&train).unwrap();
+        let new = sizes.sizes().iter().max().unwrap() - sizes.sizes().iter().min().unwrap();
+        let found = started(&Adasyn::new().k_neighbors(k).plan(&train).unwrap());
+        assert_eq!(found.values().sum::<f64>(), new as f64);
+        let shares = list::<u32>(&expected["rows"]).into_iter().zip(list::<f64>(&expected["shares"]));
+        for (row, share) in shares {
+            let found = found.get(&row).copied().unwrap_or(0.0);
+            // Rounded, so that they add up: the reference rounds each.
+            assert!((found - share * new as f64).abs() < 1.0, "row {row}: {found} of {new}, {share}");
+        }
+    }
+}
+
+/// The same rows with all columns from `from` on as words.
+fn with_words(train: &Dataset<Train>, from: usize) -> Dataset<Train> {
+    let batch = train.batch();
+    let columns = batch.schema_ref().fields().iter().zip(batch.columns()).enumerate();
+    let columns = columns.map(|(place, (field, array))| {
+        let words = place >= from && field.name() != "y";
+        let values = column::floats(field.name(), array).unwrap();
+        let word = || Arc::new(StringArray::from_iter_values(values.iter().map(|x| format!("{x}"))));
+        (field.name().clone(), if words { word() as ArrayRef } else { array.clone() })
+    });
+    let batch = RecordBatch::try_from_iter(columns.collect::<Vec<_>>()).unwrap();
+    Dataset::new(batch).unwrap().target("y").unwrap().into_train_all()
+}
+
+#[test]
+fn smote_nc_finds_the_neighbours_and_their_most_frequent_categories() {
+    for (train, expected) in golden("SmoteNc") {
+        let numbers = train.features().len() - 2;
+        let train = with_words(&train, numbers);
+        let k = expected["k"].as_u64().unwrap() as usize;
+        let plan = SmoteNc::new().k_neighbors(k).plan(&train).unwrap();
+        let made = plan.apply(&train).unwrap();
+        let rows = list::<u32>(&expected["rows"]);
+        let (near, most) = (list::<Vec<u32>>(&expected["near"]), list::<Vec<Option<f64>>>(&expected["most"]));
+        for (place, row) in plan.synthetic().iter().enumerate() {
+            let at = rows.iter().position(|&base| base == row.base).unwrap();
+            assert!(near[at].contains(&row.neighbor), "{row:?} is none of {:?}", near[at]);
+            for (column, most) in most[at].iter().enumerate() {
+                let name = format!("x{}", numbers + column);
+                let found = made.column(&name).unwrap().as_string::<i32>().value(train.n_rows() + place);
+                // Of equally frequent ones the reference draws.
+                assert!(most.is_none_or(|most| found == format!("{most}")), "{row:?}: {found} for {most:?}");
+            }
+        }
+        assert_eq!(started(&plan).len(), rows.len(), "each row is started from");
+    }
+}
+
+#[test]
+fn smote_n_makes_the_most_frequent_categories() {
+    for (train, expected) in golden("SmoteN") {
+        let train = with_words(&train, 0);
+        let k = expected["k"].as_u64().unwrap() as usize;
+        let plan = SmoteN::new().k_neighbors(k).plan(&train).unwrap();
+        let made = plan.apply(&train).unwrap();
+        let rows = list::<u32>(&expected["rows"]);
+        let most = list::<Vec<Option<f64>>>(&expected["most"]);
+        for (place, row) in plan.synthetic().iter().enumerate() {
+            let at = rows.iter().position(|&base| base == row.base).unwrap();
+            for (column, most) in most[at].iter().enumerate() {
+                let words = made.column(&format!("x{column}")).unwrap().as_string::<i32>();
+                let found = words.value(train.n_rows() + place);
+                assert!(most.is_none_or(|most| found == format!("{most}")), "{row:?}: {found} for {most:?}");
+            }
+        }
+        assert_eq!(started(&plan).len(), rows.len(), "each row is started from");
+    }
+}
+
+#[test]
+fn centroids_of_islands() {
+    for (train, expected) in golden("ClusterCentroids") {
+        let recipe = ClusterCentroids::new().voting(ClusterVoting::Soft);
+        let made = recipe.plan(&train).unwrap().apply(&train).unwrap();
+        let y = column::floats("y", made.column("y").unwrap()).unwrap();
+        let columns = ["x0", "x1"].map(|name| column::floats(name, made.column(name).unwrap()).unwrap());
+        let of_large = (0..y.len()).filter(|&row| y[row] == 0.0);
+        let mut found: Vec<(f64, f64)> = of_large.map(|row| (columns[0][row], columns[1][row])).collect();
+        found.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let expected: Vec<Vec<f64>> = list(&expected);
+        assert_eq!(found.len(), expected[0].len());
+        for (place, (a, b)) in found.into_iter().enumerate() {
+            assert_close("x0", a, expected[0][place], 1e-10);
+            assert_close("x1", b, expected[1][place], 1e-10);
+        }
     }
 }
 

@@ -18,9 +18,11 @@ pub use mlsys_encoding::{
 };
 #[cfg(feature = "imbalance")]
 pub use mlsys_imbalance::{
-    AllKnn, ClassSizes, ClassWeights, CostMatrix, EditedNearestNeighbours, NearMiss,
-    NeighbourhoodCleaningRule, PlanResample, PriorCorrection, RandomOverSampler, RandomUnderSampler,
-    RepeatedEditedNearestNeighbours, Smote, ThresholdGoal, ThresholdTuner, TomekLinks,
+    Adasyn, AllKnn, BorderlineSmote, ClassSizes, ClassWeights, ClusterCentroids, CondensedNearestNeighbour,
+    CostMatrix, EditedNearestNeighbours, KMeansSmote, NearMiss, NeighbourhoodCleaningRule, OneSidedSelection,
+    PlanResample, PriorCorrection, RandomOverSampler, RandomUnderSampler, RepeatedEditedNearestNeighbours,
+    SmoothedBootstrap, Smote, SmoteEnn, SmoteN, SmoteNc, SmoteTomek, ThresholdGoal, ThresholdTuner,
+    TomekLinks,
 };
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values::{

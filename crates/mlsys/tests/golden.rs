@@ -81,15 +81,22 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("ModelImputer", &["ties", "nulls"]),
     ("MissingThreshold", &["ties", "nulls"]),
     ("MostFrequentImputer", &["ties", "nulls", "weights"]),
+    ("Adasyn", &[]),
     ("AllKnn", &[]),
+    ("BorderlineSmote", &[]),
+    ("ClusterCentroids", &[]),
+    ("CondensedNearestNeighbour", &[]),
     ("ClassWeights", &["weights"]),
     ("EditedNearestNeighbours", &[]),
     ("NearMiss", &[]),
     ("NeighbourhoodCleaningRule", &[]),
+    ("OneSidedSelection", &[]),
     ("RandomOverSampler", &[]),
     ("RandomUnderSampler", &[]),
     ("RepeatedEditedNearestNeighbours", &[]),
     ("Smote", &[]),
+    ("SmoteN", &[]),
+    ("SmoteNc", &[]),
     ("TomekLinks", &[]),
     ("KFold", &[]),
     ("GroupKFold", &["ties"]),
@@ -172,8 +179,8 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("ZeroRuleRegressor", &["ties", "weights"]),
 ];
 
-/// Random, the caller's own, or a search of our own: there is nothing to compare these with.
-const WITHOUT_REFERENCE: [&str; 18] = [
+/// Random, the caller's own, a search of our own, or two others in turn: there is nothing to compare these with.
+const WITHOUT_REFERENCE: [&str; 22] = [
     "BootstrapFolds",
     "BottomK",
     "CombinedFolds",
@@ -182,6 +189,7 @@ const WITHOUT_REFERENCE: [&str; 18] = [
     "FourierFeatures",
     "GroupSplit",
     "GroupTimeSplit",
+    "KMeansSmote",
     "LshEncoder",
     "MinHashEncoder",
     "MultilabelSplit",
@@ -191,6 +199,9 @@ const WITHOUT_REFERENCE: [&str; 18] = [
     "RandomGuess",
     "RowReservoir",
     "Rule",
+    "SmoothedBootstrap",
+    "SmoteEnn",
+    "SmoteTomek",
     "StratifiedGroupSplit",
 ];
 /// Checked beside what they vary (`energy_from` beside `energy`), or by an example alone.
