@@ -9,8 +9,8 @@ use mlsys_core::arrow::array::{
 use mlsys_core::{Dataset, ErrorKind, Fit, Train, Transform, column};
 use mlsys_encoding::{
     BinBy, BinOutput, Binner, CapBy, LogTransformer, MdlpBinner, MissingBin, Monotone, Norm, Normalizer,
-    OutputDistribution, PowerMethod, PowerTransformer, QuantileRule, QuantileTransformer, Tails, Winsorizer,
-    WoeBinner,
+    OutputDistribution, PowerMethod, PowerTransformer, QuantileRule, QuantileTransformer, RobustScaler,
+    Tails, Winsorizer, WoeBinner,
 };
 use proptest::prelude::*;
 
@@ -55,6 +55,41 @@ fn naive_place(quantiles: &[f64], x: f64) -> f64 {
     let forwards = (0..last).rev().find(|&i| quantiles[i] <= x).unwrap();
     let backwards = (1..=last).find(|&i| quantiles[i] >= x).unwrap();
     (between(forwards) + between(backwards - 1)) / 2.0
+}
+
+#[test]
+fn scalers_share_the_doubles_that_they_leave_as_they_are() {
+    let zero = Some(0.0);
+    let rain = Float64Array::from(vec![zero, zero, None, zero, Some(f64::NAN), Some(7.0), zero, zero]);
+    let mostly_zero: ArrayRef = Arc::new(rain);
+    let others: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]));
+    let counts: ArrayRef = Arc::new(Int64Array::from(vec![0, 0, 0, 0, 0, 7, 0, 0]));
+    let columns = [("rain", mostly_zero), ("x", others), ("count", counts)];
+    let batch =
+        RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap();
+    let fitted = RobustScaler::new().fit(&Dataset::new(batch.clone()).unwrap().into_train_all()).unwrap();
+    let scaled = fitted.transform(&batch).unwrap();
+    assert!(Arc::ptr_eq(&batch["rain"], &scaled["rain"]), "median and distance of quartiles are 0");
+    assert_eq!(
+        column::floats("x", &scaled["x"]).unwrap()[..],
+        [-3.5, -2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5].map(|x| x / 3.5)
+    );
+    // Whole numbers become doubles, whether or not they change.
+    assert_eq!(
+        column::floats("count", &scaled["count"]).unwrap()[..],
+        [0.0, 0.0, 0.0, 0.0, 0.0, 7.0, 0.0, 0.0]
+    );
+    assert_eq!(scaled.schema(), fitted.output_schema(&batch.schema()).unwrap());
+    let back = fitted.inverse_transform(&scaled).unwrap();
+    assert!(Arc::ptr_eq(&batch["rain"], &back["rain"]));
+    // What is shared is checked all the same.
+    let words: ArrayRef = Arc::new(StringArray::from(vec!["none"]));
+    let x: ArrayRef = Arc::new(Float64Array::from(vec![1.0]));
+    let count: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+    let wrong = RecordBatch::try_from_iter([("rain", words), ("x", x.clone()), ("count", count)]).unwrap();
+    assert!(fitted.transform(&wrong).unwrap_err().to_string().contains("`rain`"));
+    let missing = RecordBatch::try_from_iter([("x", x)]).unwrap();
+    assert!(fitted.transform(&missing).unwrap_err().to_string().contains("`rain`"));
 }
 
 proptest! {
