@@ -82,4 +82,10 @@ pub trait ClassLoss: Send + Sync {
 
     /// The scores to start from, without features.
     fn initial(&self) -> Vec<f64>;
+
+    /// Whether the loss stays when one number is added to all scores of a row, as that of a softmax does. A learner may then take away
+    /// what all classes share.
+    fn ignores_shifts(&self) -> bool {
+        false
+    }
 }

@@ -133,15 +133,17 @@ impl CostMatrix {
             let what = format!("one threshold for {k} classes; decide by the expected costs");
             return Err(Error::unsupported(what));
         }
-        let false_positive = self.costs[[1, 0]] - self.costs[[0, 0]];
-        let false_negative = self.costs[[0, 1]] - self.costs[[1, 1]];
+        // Quarters of large costs, so that neither a difference nor the sum of two overflows.
+        let large = self.costs.iter().any(|cost| cost.abs() > 1e300);
+        let part = |cost: f64| if large { 0.25 * cost } else { cost };
+        let false_positive = part(self.costs[[1, 0]]) - part(self.costs[[0, 0]]);
+        let false_negative = part(self.costs[[0, 1]]) - part(self.costs[[1, 1]]);
         if false_positive <= 0.0 || false_negative <= 0.0 {
             let value = format!("{false_positive} and {false_negative}");
             let expected = "mistakes that cost more than being right, in both classes";
             return Err(Error::invalid_value("costs", None, value, expected));
         }
-        // Halves, so that the sum of large costs does not overflow.
-        Ok(0.5 * false_positive / (0.5 * false_positive + 0.5 * false_negative))
+        Ok(false_positive / (false_positive + false_negative))
     }
 
     /// The expected cost of each prediction, a row for each row.

@@ -30,7 +30,8 @@ const NAME: &str = "LdamLoss";
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads** when scores can grow without a bound, since any margin is then had for free: with a penalty, or with cosines, it is not.
+/// **Misleads** when scores can grow without a bound, since any margin is then had for free: with a penalty, or with cosines, it is not. With
+/// a scale s other than 1 a model's scores are 1 / s of log-odds, and its probabilities too near to even ones: calibrate them. s is for cosines.
 ///
 /// Kaidi Cao, Colin Wei, Adrien Gaidon, Nikos Arechiga, Tengyu Ma, *Learning imbalanced datasets with label-distribution-aware margin
 /// loss*, 2019, equation 13.

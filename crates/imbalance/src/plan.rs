@@ -81,7 +81,7 @@ pub enum Origin {
 /// missing. A column with [`donors`](Self::donors) has the donor's value, and one with a [`shift`](Self::shift) `a + shift`, rounded
 /// in the same way, and no further than its type goes; every other column, the target and weights among them, has the base row's.
 ///
-/// It is plain data, can be stored and applied later to the same rows, and refuses others. For a resampler of your own
+/// It is plain data, can be stored and applied later to the same rows, and refuses rows of other ids. For a resampler of your own
 /// start with [`keep`](Self::keep).
 ///
 /// ```
@@ -273,6 +273,10 @@ impl Plan {
             let expected = format!("a plan of {} rows", self.n_rows());
             return Err(Error::shape("the next plan", expected, format!("one of {}", next.rows.len())));
         }
+        let same = |(row, &kept): (u32, &u32)| next.rows.get(row) == self.rows.get(kept);
+        if !(0..).zip(&self.kept).all(same) {
+            return Err(Error::shape("the next plan", "a plan of the rows that this one makes", "others"));
+        }
         if !next.synthetic.is_empty() {
             return Err(Error::unsupported("rows made of synthetic ones"));
         }
@@ -342,8 +346,8 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`Shape`](mlsys_core::ErrorKind::Shape) when these are not the rows that were planned with;
-    /// [`ColumnType`](mlsys_core::ErrorKind::ColumnType) for a blended column that is no number;
+    /// [`Shape`](mlsys_core::ErrorKind::Shape) when these are not the rows that were planned with, by their ids;
+    /// [`MissingColumn`](mlsys_core::ErrorKind::MissingColumn); [`ColumnType`](mlsys_core::ErrorKind::ColumnType) for a blended column that is no number;
     /// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for a value that the column's type cannot hold, which only
     /// gaps outside 0 to 1 make.
     pub fn apply(&self, train: &Dataset<Train>) -> Result<Dataset<Train>> {
@@ -356,6 +360,8 @@ impl Plan {
         if self.synthetic.is_empty() {
             return Ok(kept);
         }
+        let named = self.blended.iter().chain(self.donors.keys()).chain(self.shifts.keys());
+        named.into_iter().try_for_each(|name| train.column(name).map(drop))?;
         let bases = UInt32Array::from_iter_values(self.synthetic.iter().map(|made| made.base));
         let fields = train.batch().schema_ref().fields();
         let columns: Vec<(&String, &ArrayRef, &ArrayRef)> = fields

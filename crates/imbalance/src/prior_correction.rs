@@ -65,6 +65,9 @@ impl TryFrom<Stored> for PriorCorrection {
     type Error = Error;
 
     fn try_from(stored: Stored) -> Result<Self> {
+        if !stored.classes.is_sorted() {
+            return Err(Error::artifact("has classes that do not ascend"));
+        }
         let classes = Classes::new(stored.classes)?;
         let ones = vec![1.0; stored.ratios.len()];
         Self::new(classes, &stored.ratios, &ones)

@@ -83,6 +83,10 @@ impl ClassLoss for SoftmaxLoss {
         self.weights.len()
     }
 
+    fn ignores_shifts(&self) -> bool {
+        self.weights.len() > 2
+    }
+
     fn gradient(&self, class: usize, scores: &[f64], gradient: &mut [f64]) -> f64 {
         let at = self.softmax(class, scores);
         let own = at.p[class];

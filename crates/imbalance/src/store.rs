@@ -30,8 +30,12 @@ impl Store {
         let place = |row: usize| labelled.all.binary_search(&row).ok();
         match first {
             Some(ids) => {
-                let known = train.row_ids();
-                let row_of = |id: u64| known.iter().position(|&known| known == id);
+                let mut known: Vec<(u64, usize)> = train.row_ids().into_iter().zip(0..).collect();
+                known.sort_unstable();
+                let row_of = |id: u64| {
+                    let at = known.partition_point(|&(known, _)| known < id);
+                    known.get(at).filter(|(known, _)| *known == id).map(|(_, row)| *row)
+                };
                 for &id in ids {
                     let Some(place) = row_of(id).and_then(place) else {
                         let expected = "ids of rows that are there and count";

@@ -105,6 +105,10 @@ impl Strategy {
                 before.iter().zip(chosen).map(|(&size, chosen)| if chosen { top } else { size }).collect()
             }
         };
+        let total = after.iter().try_fold(0_usize, |total, &n| total.checked_add(n));
+        if total.is_none_or(|total| u32::try_from(total).is_err()) {
+            return Err(self.refused(estimator, "fewer than 4,294,967,296 rows in all"));
+        }
         match (0..after.len()).find(|&class| after[class] < before[class]) {
             None => Ok(after),
             Some(class) => {

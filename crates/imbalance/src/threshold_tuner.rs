@@ -230,11 +230,12 @@ impl ThresholdTuner {
     }
 
     /// The best threshold by any metric of labels, such as those of `mlsys-eval`: it is asked once for each of at most `candidates`
-    /// thresholds, between scores at equal distances of rank.
+    /// thresholds, between scores at equal distances of rank. Those at which it has no value are passed over; `at_half` is NaN where it has
+    /// none at 1/2.
     ///
     /// # Errors
     ///
-    /// As [`tune`](Self::tune), and the metric's own; [`InvalidParameter`](ErrorKind::InvalidParameter) without candidates.
+    /// As [`tune`](Self::tune), and the metric's own when it has no value anywhere; [`InvalidParameter`](ErrorKind::InvalidParameter) without candidates.
     pub fn by_metric<M: PredictProba + ?Sized>(
         metric: &dyn Metric,
         model: &M,
@@ -258,9 +259,18 @@ impl ThresholdTuner {
         let last = thresholds.len() - 1;
         let parts = candidates.min(thresholds.len());
         let mut best: Option<(f64, f64)> = None;
+        let mut undefined = None;
         for part in 0..parts {
             let place = if parts == 1 { last / 2 } else { part * last / (parts - 1) };
-            let found = (at(thresholds[place])?, thresholds[place]);
+            // Where nothing is predicted positive, or all is, a metric may have no value: others are tried all the same.
+            let found = match at(thresholds[place]) {
+                Ok(value) if !value.is_nan() => (value, thresholds[place]),
+                Ok(_) => continue,
+                Err(error) => {
+                    undefined = Some(error);
+                    continue;
+                }
+            };
             best = Some(match best {
                 None => found,
                 Some(best) => {
@@ -273,8 +283,13 @@ impl ThresholdTuner {
                 }
             });
         }
-        let (value, threshold) = best.unwrap_or((f64::NAN, 0.5));
-        Ok(TunedThreshold { threshold, value, at_half: at(0.5)? })
+        match (best, undefined) {
+            (Some((value, threshold)), _) => {
+                Ok(TunedThreshold { threshold, value, at_half: at(0.5).unwrap_or(f64::NAN) })
+            }
+            (None, Some(error)) => Err(error),
+            (None, None) => Err(Error::unsupported("a metric that is NaN at every threshold that was tried")),
+        }
     }
 }
 

@@ -118,6 +118,9 @@ fn strategies_out_of_reach() {
     says(Strategy::counts([("z", 50)]).over("X", &sizes).unwrap_err(), "which has a, b, not `z`");
     says(Strategy::counts([("a", 9)]).over("X", &sizes).unwrap_err(), "10 rows or more");
     says(Strategy::counts([("a", 11)]).under("X", &sizes).unwrap_err(), "1 to 10 rows");
+    for absurd in [usize::MAX, usize::MAX - 40, u32::MAX as usize] {
+        says(Strategy::counts([("a", absurd)]).over("X", &sizes).unwrap_err(), "fewer than 4,294,967,296");
+    }
     says(Strategy::Majority.over("X", &sizes).unwrap_err(), "over-samples");
     says(Strategy::Minority.under("X", &sizes).unwrap_err(), "under-samples");
     says(Strategy::Minority.clean("X", &sizes).unwrap_err(), "cleans");

@@ -126,6 +126,10 @@ fn costs_that_cannot_be_are_refused() {
     let three = Probabilities::new(mlsys_core::ndarray::array![[0.2, 0.3, 0.5]]).unwrap();
     assert!(yes.expected(&three).is_err());
     assert_eq!(CostMatrix::of_errors(false, true, 1e308, 1e308).unwrap().threshold().unwrap(), 0.5);
+    let far = CostMatrix::new(two(), vec![vec![-1.7e308, 1.0], vec![1.7e308, 0.0]]).unwrap();
+    assert_eq!(far.threshold().unwrap(), 1.0);
+    let tiny = CostMatrix::of_errors(false, true, 5e-324, 1.5e-323).unwrap();
+    assert_eq!(tiny.threshold().unwrap(), 0.25);
     let bytes = r#"{"classes": [false, true], "costs": [[0.0, 1.0], [1.0]]}"#;
     assert!(serde_json::from_str::<CostMatrix>(bytes).is_err());
     let costs = CostMatrix::of_errors(false, true, 1.0, 3.0).unwrap();
@@ -189,6 +193,41 @@ impl Metric for Right {
         let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
         let right: f64 = (0..a.len()).filter(|&row| a[row] == b[row]).map(weight).sum();
         Ok(Estimate::point(right / (0..a.len()).map(weight).sum::<f64>()))
+    }
+}
+
+/// As [`Right`], of what is predicted positive: without a value where nothing is.
+struct RightPositives(Result<f64, ()>);
+
+impl Metric for RightPositives {
+    fn name(&self) -> String {
+        "right positives".into()
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Maximize
+    }
+
+    fn score(&self, truth: &dyn Array, prediction: &Prediction, _: Option<&[f64]>) -> Result<Estimate> {
+        let classes = says().classes;
+        let (a, b) = (classes.indices("y", truth)?, classes.indices("p", prediction.labels())?);
+        let found: Vec<usize> = (0..a.len()).filter(|&row| b[row] == 1).collect();
+        if found.is_empty() {
+            return self.0.map(Estimate::point).map_err(|()| mlsys_core::Error::unsupported("no positives"));
+        }
+        Ok(Estimate::point(found.iter().map(|&row| a[row] as f64).sum::<f64>() / found.len() as f64))
+    }
+}
+
+#[test]
+fn thresholds_without_a_value_are_passed_over() {
+    let truth: ArrayRef = Arc::new(BooleanArray::from(vec![false, true, false, true, false]));
+    let data = table([("p", doubles(&[0.1, 0.3, 0.35, 0.4, 0.2])), ("y", truth)]).target("y").unwrap();
+    let validation = data.into_validation_all();
+    for nothing in [Ok(f64::NAN), Err(())] {
+        let best = ThresholdTuner::by_metric(&RightPositives(nothing), &says(), &validation, 100).unwrap();
+        assert_eq!((best.threshold(), best.value()), (0.375, 1.0));
+        assert!(best.at_half().is_nan());
     }
 }
 
@@ -294,6 +333,11 @@ fn corrections_that_cannot_be_are_refused() {
     assert!(
         serde_json::from_str::<PriorCorrection>(r#"{"classes": [false, true], "ratios": [1.0, -1.0]}"#)
             .is_err()
+    );
+    assert!(
+        serde_json::from_str::<PriorCorrection>(r#"{"classes": [true, false], "ratios": [1.0, 0.1]}"#)
+            .is_err(),
+        "classes in another order would swap the ratios"
     );
     // A class of a share that would vanish.
     let far = new(&[1e-280, 1.0], &[1.0, 1e-20])

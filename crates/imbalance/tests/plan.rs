@@ -181,6 +181,9 @@ fn one_plan_after_another() {
     // A plan of other rows, and one that makes rows.
     let error = plan().then(&Plan::keep(&train, &[0]).unwrap()).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Shape { .. }), "{error}");
+    let others = train.take(&[0, 1, 2, 0, 1, 2]).unwrap();
+    let error = plan().then(&Plan::keep(&others, &[0]).unwrap()).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Shape { .. }), "{error}");
     let more = Plan::keep(&made, &[0]).unwrap().synthesize(&made, ["wide"], vec![new(0, 1, 0.5)]).unwrap();
     let error = plan().then(&more).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Unsupported { .. }), "{error}");
@@ -231,6 +234,11 @@ fn misuse() {
         assert!(matches!(error.kind(), ErrorKind::InvalidValue { .. }), "{error}");
         assert_eq!(error.column(), Some(name));
     }
+    // A table with the same ids, without a column that the plan names.
+    let narrow = train.select(["small", "word"]).unwrap();
+    let error =
+        plan().synthesize(&train, ["wide"], vec![new(0, 1, 0.5)]).unwrap().apply(&narrow).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::MissingColumn { .. }), "{error}");
     // Other rows than the plan is of.
     for others in [train.take(&[0, 1]).unwrap(), train.take(&[1, 0, 2]).unwrap()] {
         let error = plan().apply(&others).unwrap_err();

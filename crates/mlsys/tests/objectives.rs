@@ -36,6 +36,61 @@ fn close(a: &[f64], b: &[f64], what: &str) {
     a.iter().zip(b).for_each(|(a, b)| assert!((a - b).abs() < 1e-6, "{what}: {a} {b}"));
 }
 
+/// `½ Σₖ (zₖ − [k = y])²`, of as many classes as it says, starting from so many scores.
+#[derive(Debug, Clone)]
+struct Squares(usize, usize);
+
+impl mlsys::core::ClassLoss for Squares {
+    fn n_classes(&self) -> usize {
+        self.0
+    }
+
+    fn gradient(&self, class: usize, scores: &[f64], gradient: &mut [f64]) -> f64 {
+        let rest = scores.iter().enumerate().map(|(k, z)| z - f64::from(u8::from(k == class)));
+        gradient.iter_mut().zip(rest).for_each(|(to, by)| *to = by);
+        gradient.iter().map(|by| 0.5 * by * by).sum()
+    }
+
+    fn hessian(&self, _: usize, _: &[f64], hessian: &mut [f64]) {
+        hessian.fill(0.0);
+        hessian.iter_mut().step_by(self.0 + 1).for_each(|on| *on = 1.0);
+    }
+
+    fn initial(&self) -> Vec<f64> {
+        vec![0.1; self.1]
+    }
+}
+
+impl mlsys::core::Objective for Squares {
+    fn name(&self) -> &str {
+        "Squares"
+    }
+
+    fn of_classes(&self, _: &[f64]) -> Result<Box<dyn mlsys::core::ClassLoss>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+#[test]
+fn what_a_loss_sees_is_kept_and_losses_of_other_classes_are_refused() {
+    let train = data(300, 3);
+    let fit = |loss| LogisticRegression::new().l2(1e-3).objective(loss).fit(&train);
+    let model = fit(Squares(3, 3)).unwrap();
+    // The least squares of shares: at the means of the columns the scores of all classes sum to 1, not to 0.
+    let batch = train.batch();
+    let mean = |name: &str| {
+        let values = mlsys::core::column::floats(name, &batch[name]).unwrap();
+        values.iter().sum::<f64>() / values.len() as f64
+    };
+    let shared: f64 = model.intercepts().iter().sum::<f64>()
+        + model.coefficients().iter().map(|(name, c)| mean(name) * c.iter().sum::<f64>()).sum::<f64>();
+    assert!((shared - 1.0).abs() < 1e-4, "{shared}");
+    for loss in [Squares(2, 1), Squares(4, 4), Squares(3, 2)] {
+        let error = fit(loss).unwrap_err().to_string();
+        assert!(error.contains("`Squares`") && error.contains("3 classes"), "{error}");
+    }
+}
+
 #[test]
 fn without_parameters_they_are_the_logistic_regression() {
     for classes in [2, 3] {

@@ -57,6 +57,10 @@ impl ClassLoss for Once {
     fn initial(&self) -> Vec<f64> {
         vec![0.0; self.n_scores()]
     }
+
+    fn ignores_shifts(&self) -> bool {
+        true
+    }
 }
 
 impl Objective for Once {

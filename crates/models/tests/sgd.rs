@@ -178,6 +178,7 @@ fn sparse_rows_are_as_columns_written_out() {
         for loss in [SgdLoss::Log, SgdLoss::Hinge, SgdLoss::Focal(2.0)] {
             let recipe =
                 SgdClassifier::new().penalty(penalty).loss(loss).alpha(1e-3).epochs(4).tolerance(None);
+            // Under an L1 penalty, what is averaged there has not paid yet.
             let recipe = recipe.average_from(Some(100).filter(|_| penalty == SgdPenalty::L2));
             let (a, b) = (recipe.fit(&sparse).unwrap(), recipe.fit(&dense).unwrap());
             // What the penalty owes is paid late there, which is the same only without a scale.
@@ -246,6 +247,67 @@ fn it_gets_near_the_optimum() {
     let (a, b) =
         (p(exact.predict_proba(train.batch()).unwrap()), p(near.predict_proba(train.batch()).unwrap()));
     assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 0.02));
+}
+
+#[test]
+fn averages_are_means_of_the_steps_under_every_penalty() {
+    let rows: Vec<[f64; 2]> =
+        (0..60).map(|i| [f64::from(i * 37 % 19) / 9.5 - 1.0, f64::from(i * 11 % 7) / 3.5 - 1.0]).collect();
+    let y: Vec<i64> = (0..60).map(|i| i64::from((i * 37 % 19) + (i % 5) > 11)).collect();
+    let columns = [0, 1].map(|c| rows.iter().map(|row| row[c]).collect::<Vec<f64>>());
+    let (eta, alpha) = (0.1, 0.05);
+    for share in [0.0, 0.5, 1.0] {
+        let recipe = SgdClassifier::new().penalty(SgdPenalty::ElasticNet(share)).alpha(alpha).epochs(5);
+        let recipe =
+            recipe.learning_rate(LearningRate::Constant(eta)).tolerance(None).order(RowOrder::AsGiven);
+        let model = recipe.average_from(1).fit(&table(&columns, &y, None)).unwrap();
+        let (mut w, mut c, mut paid, mut due) = ([0.0_f64; 2], 0.0, [0.0; 2], 0.0);
+        let (mut sums, mut steps) = ([0.0; 3], 0.0);
+        for (x, y) in (0..5).flat_map(|_| rows.iter().zip(&y)) {
+            let p = 1.0 / (1.0 + (-(w[0] * x[0] + w[1] * x[1] + c)).exp());
+            let slope = p - *y as f64;
+            for k in 0..2 {
+                w[k] = w[k] * (1.0 - (1.0 - share) * eta * alpha) - eta * slope * x[k];
+                sums[k] += w[k];
+            }
+            c -= eta * slope;
+            sums[2] += c;
+            steps += 1.0;
+            due += share * eta * alpha;
+            for k in 0..2 {
+                let before = w[k];
+                w[k] = if before > 0.0 {
+                    (before - (due + paid[k])).max(0.0)
+                } else {
+                    (before + (due - paid[k])).min(0.0)
+                };
+                paid[k] += w[k] - before;
+            }
+        }
+        let found = [model.coefficients()["x0"][0], model.coefficients()["x1"][0], model.intercepts()[0]];
+        for (found, sum) in found.into_iter().zip(sums) {
+            assert!((found - sum / steps).abs() < 1e-9, "{share}: {found} {}", sum / steps);
+        }
+    }
+}
+
+#[test]
+fn a_score_that_ends_before_averages_begin_predicts_by_its_last_step() {
+    // One class is easy to tell, the others are not: its score ends first.
+    let x: Vec<f64> =
+        (0..300).map(|i| if i % 3 == 0 { 5.0 } else { f64::from(i * 7 % 11) / 11.0 - 0.5 }).collect();
+    let y: Vec<i64> = (0..300).map(|i| i % 3).collect();
+    let train = table(&[x], &y, None);
+    let recipe = SgdClassifier::new().alpha(1e-3).epochs(60);
+    let plain = recipe.clone().fit(&train).unwrap();
+    // After all steps of the score that ends first, and before those of the one that ends last.
+    let from = (plain.epochs() - 1) * 300;
+    let model = recipe.average_from(from).fit(&train).unwrap();
+    assert_eq!(model.epochs(), plain.epochs());
+    let (found, last) = (&model.coefficients()["x0"], &plain.coefficients()["x0"]);
+    assert!(found.iter().all(|c| *c != 0.0), "{found:?}");
+    assert!(found.iter().zip(last).any(|(a, b)| a == b), "one ended before: {found:?} {last:?}");
+    assert!(found.iter().zip(last).any(|(a, b)| a != b), "one is averaged: {found:?} {last:?}");
 }
 
 #[test]

@@ -26,8 +26,9 @@ pub struct NeighborGraph {
     distances: Vec<f64>,
 }
 
-impl From<Neighbors> for NeighborGraph {
-    fn from(neighbors: Neighbors) -> Self {
+impl NeighborGraph {
+    /// Of the neighbours of each point that is searched.
+    pub(crate) fn of_all(neighbors: &Neighbors) -> Self {
         let mut offsets = Vec::with_capacity(neighbors.len() + 1);
         offsets.push(0);
         let (mut rows, mut distances) = (Vec::new(), Vec::new());
@@ -38,9 +39,7 @@ impl From<Neighbors> for NeighborGraph {
         }
         Self { offsets, rows, distances }
     }
-}
 
-impl NeighborGraph {
     /// The number of nodes.
     pub fn n_rows(&self) -> usize {
         self.offsets.len() - 1

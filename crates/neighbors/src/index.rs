@@ -324,7 +324,7 @@ impl NeighborIndex {
     ///
     /// As [`nearest_others`](Self::nearest_others).
     pub fn knn_graph(&self, k: usize) -> Result<NeighborGraph> {
-        self.nearest_others(k).map(NeighborGraph::from)
+        Ok(NeighborGraph::of_all(&self.nearest_others(k)?))
     }
 
     /// The graph of all pairs of points that are at most `radius` apart.
@@ -333,7 +333,7 @@ impl NeighborIndex {
     ///
     /// As [`others_within`](Self::others_within).
     pub fn radius_graph(&self, radius: f64) -> Result<NeighborGraph> {
-        self.others_within(radius).map(NeighborGraph::from)
+        Ok(NeighborGraph::of_all(&self.others_within(radius)?))
     }
 
     fn of_queries(&self, queries: &Points, reach: Reach) -> Result<Neighbors> {

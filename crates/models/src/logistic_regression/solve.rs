@@ -139,7 +139,7 @@ pub(super) fn solve(
         let class = classes.first().map_or_else(|| "none with a weight".into(), ToString::to_string);
         return Err(ErrorKind::SingleClass { column: rows.target.into(), class }.into());
     }
-    let loss = loss.map(|loss| loss.of_classes(&totals)).transpose()?;
+    let loss = loss.map(|loss| of_classes(loss, &totals)).transpose()?;
     let factors = recipe.class_weights.resolve(NAME, &classes, &totals)?;
     totals.iter_mut().zip(&factors).for_each(|(total, factor)| *total *= factor);
     let total: f64 = totals.iter().sum();
@@ -206,7 +206,9 @@ pub(super) fn solve(
             if preconditioner.to_gradient(gradient).is_err() { f64::NAN } else { value }
         });
     preconditioner.to_parameters(&minimum.x, &mut parameters)?;
-    let (mut coefficients, intercepts) = original(&features, &sparse, &parameters, stride, centre);
+    let shared = loss.as_ref().is_none_or(|loss| loss.ignores_shifts());
+    let outputs = Outputs { parameters: &parameters, stride, centre, shared };
+    let (mut coefficients, intercepts) = outputs.original(&features, &sparse);
     if !coefficients.iter().flatten().chain(&intercepts).all(|x| x.is_finite()) {
         return Err(Error::invalid_value(
             "features",
@@ -227,6 +229,26 @@ pub(super) fn solve(
         objective,
     };
     Ok((classes, solution))
+}
+
+/// The loss of the classes, unless it is one of others.
+fn of_classes(loss: &dyn mlsys_core::Objective, totals: &[f64]) -> Result<Box<dyn mlsys_core::ClassLoss>> {
+    let (made, k) = (loss.of_classes(totals)?, totals.len());
+    let outputs = if k == 2 { 1 } else { k };
+    let initial = made.initial();
+    let found = (made.n_classes(), made.n_scores(), initial.len());
+    if found != (k, outputs, outputs) {
+        let found = format!("{} classes, {} scores and {} to start from", found.0, found.1, found.2);
+        return Err(Error::shape(
+            format!("the loss `{}`", loss.name()),
+            format!("{k} classes and {outputs} scores"),
+            found,
+        ));
+    }
+    match initial.iter().find(|score| !score.is_finite()) {
+        None => Ok(made),
+        Some(score) => Err(Error::invalid_value(loss.name(), None, score, "finite scores")),
+    }
 }
 
 fn class_totals(rows: &Rows<'_>) -> Vec<f64> {
@@ -273,34 +295,39 @@ fn by_column(indices: Vec<Vec<u32>>, mut places: &[Vec<f64>]) -> Vec<(Vec<u32>, 
     columns
 }
 
-/// Coefficients of the columns as they came, a row per feature and then per place.
-fn original(
-    features: &[Feature],
-    sparse: &SparseFeatures,
-    parameters: &[f64],
+/// What was found for each output, in the solver's coordinates.
+struct Outputs<'a> {
+    parameters: &'a [f64],
     stride: usize,
     centre: bool,
-) -> (Vec<Vec<f64>>, Vec<f64>) {
-    let outputs: Vec<&[f64]> = parameters.chunks_exact(stride).collect();
-    let scales = features.iter().map(|feature| feature.scale).chain(sparse.scale.iter().copied());
-    let mut coefficients: Vec<Vec<f64>> = (scales.enumerate())
-        .map(|(j, scale)| outputs.iter().map(|output| output[j] / scale).collect())
-        .collect();
-    if outputs.len() > 1 {
-        // Softmax does not see what all classes share; the penalised optimum has none of it.
-        coefficients.iter_mut().for_each(|c| subtract_mean(c));
+    /// Whether the loss does not see what the scores of all classes share, as that of a softmax: the penalised optimum has none of it.
+    shared: bool,
+}
+
+impl Outputs<'_> {
+    /// Coefficients of the columns as they came, a row per feature and then per place; and the intercepts.
+    fn original(&self, features: &[Feature], sparse: &SparseFeatures) -> (Vec<Vec<f64>>, Vec<f64>) {
+        let outputs: Vec<&[f64]> = self.parameters.chunks_exact(self.stride).collect();
+        let shared = self.shared && outputs.len() > 1;
+        let scales = features.iter().map(|feature| feature.scale).chain(sparse.scale.iter().copied());
+        let mut coefficients: Vec<Vec<f64>> = (scales.enumerate())
+            .map(|(j, scale)| outputs.iter().map(|output| output[j] / scale).collect())
+            .collect();
+        if shared {
+            coefficients.iter_mut().for_each(|c| subtract_mean(c));
+        }
+        let mut intercepts: Vec<f64> = outputs.iter().map(|output| output[self.stride - 1]).collect();
+        let shifts = features.iter().map(|feature| feature.shift).chain(sparse.shift.iter().copied());
+        for (shift, own) in shifts.zip(&coefficients) {
+            intercepts.iter_mut().zip(own).for_each(|(b, c)| *b -= c * shift);
+        }
+        if !self.centre {
+            intercepts.fill(0.0);
+        } else if shared {
+            subtract_mean(&mut intercepts);
+        }
+        (coefficients, intercepts)
     }
-    let mut intercepts: Vec<f64> = outputs.iter().map(|output| output[stride - 1]).collect();
-    let shifts = features.iter().map(|feature| feature.shift).chain(sparse.shift.iter().copied());
-    for (shift, own) in shifts.zip(&coefficients) {
-        intercepts.iter_mut().zip(own).for_each(|(b, c)| *b -= c * shift);
-    }
-    if !centre {
-        intercepts.fill(0.0);
-    } else if outputs.len() > 1 {
-        subtract_mean(&mut intercepts);
-    }
-    (coefficients, intercepts)
 }
 
 fn subtract_mean(values: &mut [f64]) {

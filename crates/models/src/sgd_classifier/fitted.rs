@@ -28,8 +28,6 @@ pub struct FittedSgdClassifier {
     classes: Classes,
     inputs: Inputs,
     machines: Vec<Machine>,
-    /// Rows that were learnt from, over all epochs.
-    steps: u64,
     epochs: u64,
     converged: bool,
 }
@@ -48,7 +46,7 @@ impl FittedSgdClassifier {
             k => k,
         };
         let machines = vec![Machine::new(inputs.len(), recipe.average_from.is_some()); outputs];
-        Ok(Self { recipe, classes, inputs, machines, steps: 0, epochs: 0, converged: false })
+        Ok(Self { recipe, classes, inputs, machines, epochs: 0, converged: false })
     }
 
     /// Learns in so many epochs at most. What was there before stays, if anything fails.
@@ -82,7 +80,7 @@ impl FittedSgdClassifier {
         let mut inputs = self.inputs.clone();
         let from = inputs.learn(train.batch())?;
         let rows = Rows::read(&inputs, train.batch())?;
-        let (recipe, steps) = (&self.recipe, self.steps);
+        let recipe = &self.recipe;
         // Anew in each epoch, of all that there were.
         let passed = self.epochs;
         let order = |epoch: usize| -> Vec<u32> {
@@ -104,7 +102,6 @@ impl FittedSgdClassifier {
                     weights: (!uniform).then_some(weighted.as_slice()),
                     order: &order,
                     epochs,
-                    steps,
                 };
                 let ending = machine.learn(recipe, &lesson);
                 (machine, ending)
@@ -128,20 +125,11 @@ impl FittedSgdClassifier {
         self.machines = learnt.into_iter().map(|(machine, _)| machine).collect();
         self.inputs = inputs;
         self.epochs = self.epochs.saturating_add(most);
-        self.steps = self.steps.saturating_add(most.saturating_mul(counted.len() as u64));
         Ok(())
     }
 
-    /// Whether predictions are by averages yet.
-    fn averaged(&self) -> bool {
-        self.recipe.average_from.is_some_and(|from| from <= self.steps)
-    }
-
     fn weights<'a>(&self, machine: &'a Machine) -> (&'a [f64], f64) {
-        match self.averaged() {
-            true => (&machine.average, machine.average_intercept),
-            false => (&machine.weights, machine.intercept),
-        }
+        machine.predicting(self.recipe.average_from)
     }
 
     /// The coefficients by numeric feature: one for two classes (of the score of the last), else one per class.

@@ -14,6 +14,8 @@ pub(super) struct Machine {
     /// Empty unless the recipe asks for it.
     pub average: Vec<f64>,
     pub average_intercept: f64,
+    /// Rows that were learnt from, over all epochs: each score ends by itself.
+    pub steps: u64,
 }
 
 /// The rows to learn from.
@@ -26,8 +28,6 @@ pub(super) struct Lesson<'a> {
     /// The order in each epoch, as places in `counted`.
     pub order: &'a (dyn Fn(usize) -> Vec<u32> + Sync),
     pub epochs: usize,
-    /// How many rows were learnt from before.
-    pub steps: u64,
 }
 
 /// How it ended.
@@ -44,7 +44,15 @@ const SMALLEST_SCALE: f64 = 1e-9;
 impl Machine {
     pub fn new(coefficients: usize, average: bool) -> Self {
         let average = if average { vec![0.0; coefficients] } else { Vec::new() };
-        Self { weights: vec![0.0; coefficients], intercept: 0.0, average, average_intercept: 0.0 }
+        Self { weights: vec![0.0; coefficients], intercept: 0.0, average, average_intercept: 0.0, steps: 0 }
+    }
+
+    /// The coefficients and the intercept that predict: their averages, as soon as there are any.
+    pub fn predicting(&self, average_from: Option<u64>) -> (&[f64], f64) {
+        match average_from.is_some_and(|from| from <= self.steps) {
+            true => (&self.average, self.average_intercept),
+            false => (&self.weights, self.intercept),
+        }
     }
 
     /// The same where there are more places.
@@ -76,6 +84,8 @@ impl Machine {
             }
         }
         run.close();
+        let learnt = (ending.epochs as u64).saturating_mul(lesson.counted.len() as u64);
+        self.steps = self.steps.saturating_add(learnt);
         ending
     }
 }
@@ -110,7 +120,7 @@ impl<'a> Run<'a> {
         Self {
             // The first rate is the size of typical weights.
             offset: 1.0 / (typical * recipe.alpha),
-            t: lesson.steps as f64 + 1.0,
+            t: machine.steps as f64 + 1.0,
             scale: 1.0,
             a: 0.0,
             b: 1.0,
@@ -230,6 +240,10 @@ impl<'a> Run<'a> {
         }
         *paid += self.scale * (*w - before);
         if *w != before {
+            // The average holds what the weight was until now.
+            if let Some(average) = self.machine.average.get_mut(at) {
+                *average -= self.a * (*w - before);
+            }
             self.squares = (self.squares + (*w * *w - before * before) * self.scale * self.scale).max(0.0);
             self.absolutes = (self.absolutes + (w.abs() - before.abs()) * self.scale).max(0.0);
         }
