@@ -85,7 +85,7 @@ impl PlanResample for TomekLinks {
         let labelled = Labelled::new(train, "TomekLinks")?;
         let cleaned = self.strategy.clean("TomekLinks", &labelled.sizes)?;
         let coordinates = Coordinates::new(train, "TomekLinks", self.columns.as_ref(), self.metric)?;
-        let points = coordinates.of(&labelled.all)?;
+        let points = coordinates.points.take(&labelled.all)?;
         drop(coordinates);
         let linked = linked(&points, self.metric, &labelled.classes)?;
         let goes = |place: &usize| linked[*place] && cleaned[labelled.classes[*place] as usize];
