@@ -24,30 +24,57 @@ pub struct Neighbor {
 }
 
 /// The neighbours of several points.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Neighbors {
     all: Vec<Neighbor>,
-    ends: Vec<usize>,
+    ends: Ends,
+}
+
+/// Where the neighbours of each query end.
+#[derive(Debug, Clone)]
+enum Ends {
+    /// All have this many.
+    Each {
+        queries: usize,
+        neighbors: usize,
+    },
+    At(Vec<usize>),
+}
+
+impl PartialEq for Neighbors {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
 }
 
 impl Neighbors {
     /// The neighbours of a query, nearest first; fewer than asked for where fewer have a distance, and none of a query
     /// that is not there.
     pub fn of(&self, query: usize) -> &[Neighbor] {
-        let end = self.ends.get(query).copied().unwrap_or_default();
-        let start =
-            query.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or_default();
-        self.all.get(start..end).unwrap_or_default()
+        let range = match &self.ends {
+            Ends::Each { queries, neighbors } if query < *queries => {
+                query * neighbors..(query + 1) * neighbors
+            }
+            Ends::Each { .. } => 0..0,
+            Ends::At(ends) => {
+                let before = query.checked_sub(1).and_then(|before| ends.get(before));
+                before.copied().unwrap_or_default()..ends.get(query).copied().unwrap_or_default()
+            }
+        };
+        self.all.get(range).unwrap_or_default()
     }
 
     /// The number of queries.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        match &self.ends {
+            Ends::Each { queries, .. } => *queries,
+            Ends::At(ends) => ends.len(),
+        }
     }
 
     /// Whether there were no queries.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.len() == 0
     }
 
     /// The neighbours of each query in turn.
@@ -404,8 +431,7 @@ impl NeighborIndex {
             Asked::Queries(queries) => (queries.n_rows(), 0),
         };
         let each = k.min(self.rows - others);
-        let all = join::nearest(points, asked, each);
-        Neighbors { all, ends: (1..=queries).map(|query| query * each).collect() }
+        Neighbors { all: join::nearest(points, asked, each), ends: Ends::Each { queries, neighbors: each } }
     }
 
     fn collect(
@@ -431,13 +457,13 @@ impl NeighborIndex {
             .collect();
         let parts = first_error::<_, Vec<_>>(parts)?;
         let total = parts.iter().map(|(all, _)| all.len()).sum();
-        let mut neighbors = Neighbors { all: Vec::with_capacity(total), ends: Vec::with_capacity(queries) };
+        let (mut every, mut at) = (Vec::with_capacity(total), Vec::with_capacity(queries));
         for (all, ends) in parts {
-            let before = neighbors.all.len();
-            neighbors.all.extend(all);
-            neighbors.ends.extend(ends.into_iter().map(|end| before + end));
+            let before = every.len();
+            every.extend(all);
+            at.extend(ends.into_iter().map(|end| before + end));
         }
-        Ok(neighbors)
+        Ok(Neighbors { all: every, ends: Ends::At(at) })
     }
 }
 
