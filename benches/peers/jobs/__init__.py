@@ -17,7 +17,7 @@ def column_sums(names, columns):
 
 class Resampling:
     """A resampler of imbalanced-learn on the first flights of the training rows. `exact` resamplers draw nothing: the rows that they
-    keep must be the same. Of others the numbers of rows are compared, and by EQUAL's tolerance the means of each class."""
+    keep must be the same. Of others the numbers of rows and of distinct ones are compared, and each class's means and deviations."""
 
     rows, categories, exact = 100_000, [], False
 
@@ -38,8 +38,11 @@ class Resampling:
         found = {"rows": float(len(x)), "late": float(late.sum())}
         if self.exact:
             return found | dict(zip(self.names, x.sum(axis=0))), None
-        # Away from zero, so that a share of it can be compared.
-        return found | {f"{name}, {c}": x[late == c, i].mean() + 10 for i, name in enumerate(self.names) for c in [False, True]}, None
+        found["distinct"] = float(len(np.unique(x, axis=0)))
+        for c in [False, True]:
+            for name, values in zip(self.names, x[late == c].T):
+                found |= {f"mean of {name}, {c}": values.mean(), f"deviation of {name}, {c}": values.std()}
+        return found, None
 
 
 def resampling(make, **settings):

@@ -21,7 +21,7 @@ impl Search {
                 let mean = values.iter().sum::<f64>() / n;
                 let spread = (values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt();
                 let unit = if spread > 0.0 { spread } else { 1.0 };
-                points = points.numbers(values.iter().map(|x| x / unit).collect())?;
+                points = points.numbers(values.iter().map(|x| x / unit).collect::<Vec<_>>())?;
             }
         }
         Ok(Self { points, found: None })

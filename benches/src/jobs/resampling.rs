@@ -1,5 +1,7 @@
 //! Resamples flights, by their numbers alone or with their categories.
 
+use std::collections::HashSet;
+
 use mlsys::arrow::array::AsArray;
 use mlsys::core::{Dataset, Resample, Result, Train, column};
 
@@ -34,7 +36,8 @@ impl<R> Resampling<R> {
 
     /// One of numbers and categories.
     pub fn mixed(resampler: R, rows: usize, directory: &str) -> Result<Self> {
-        let batch = data::resampling(directory)?.slice(0, rows);
+        let batch = data::resampling(directory)?;
+        let batch = batch.slice(0, batch.num_rows().min(rows));
         let train = Dataset::new(batch)?.target("late")?.into_train_all();
         Ok(Self { resampler, exact: false, train, output: None })
     }
@@ -53,6 +56,7 @@ impl<R: Resample> Job for Resampling<R> {
         let late: Vec<bool> = output.column("late")?.as_boolean().iter().map(|x| x == Some(true)).collect();
         digest.push(("rows".to_owned(), output.n_rows() as f64));
         digest.push(("late".to_owned(), late.iter().filter(|&&late| late).count() as f64));
+        let mut columns = Vec::new();
         for name in output.features().into_iter().filter(|name| !CATEGORIES.contains(name)) {
             let values = column::floats(name, output.column(name)?)?;
             if self.exact {
@@ -60,11 +64,21 @@ impl<R: Resample> Job for Resampling<R> {
                 continue;
             }
             for (word, class) in [("False", false), ("True", true)] {
-                let of = values.iter().zip(&late).filter(|(_, late)| **late == class).map(|(x, _)| x);
-                let (n, sum) = of.fold((0.0, 0.0), |(n, sum), x| (n + 1.0, sum + x));
-                // Away from zero, so that a share of it can be compared.
-                digest.push((format!("{name}, {word}"), sum / n + 10.0));
+                let of = || values.iter().zip(&late).filter(|(_, late)| **late == class).map(|(x, _)| x);
+                let n = of().count() as f64;
+                let mean = of().sum::<f64>() / n;
+                let variance = of().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n;
+                digest.push((format!("mean of {name}, {word}"), mean));
+                digest.push((format!("deviation of {name}, {word}"), variance.sqrt()));
             }
+            columns.push(values);
+        }
+        if !self.exact {
+            // A zero has two signs.
+            let row =
+                |row: usize| columns.iter().map(move |x| (x[row] + 0.0).to_bits()).collect::<Vec<u64>>();
+            let distinct: HashSet<Vec<u64>> = (0..output.n_rows()).map(row).collect();
+            digest.push(("distinct".to_owned(), distinct.len() as f64));
         }
         Ok(Outcome { digest, quality: None })
     }

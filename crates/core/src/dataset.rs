@@ -149,7 +149,7 @@ impl Dataset<Train> {
 
     /// Training rows that a resampler made: the same columns, new rows.
     ///
-    /// Rows from `first_synthetic` on are new and get fresh ids; the ones before it have the ids given.
+    /// The first have the ids given; those after them are new, and get ids from 2^63 on, which no row of a table has.
     ///
     /// # Errors
     ///
@@ -161,8 +161,9 @@ impl Dataset<Train> {
         if ids.len() > batch.num_rows() {
             return Err(Error::shape("row ids", format!("at most {}", batch.num_rows()), ids.len()));
         }
-        let next =
-            (0..self.n_rows()).map(|row| self.row_ids.get(row)).max().map_or(0, |id| id.saturating_add(1));
+        const SYNTHETIC: u64 = 1 << 63;
+        let highest = (0..self.n_rows()).map(|row| self.row_ids.get(row)).max();
+        let next = highest.map_or(SYNTHETIC, |id| id.saturating_add(1).max(SYNTHETIC));
         let fresh = (batch.num_rows() - ids.len()) as u64;
         let ids: Vec<u64> = ids.into_iter().chain((0..fresh).map(|i| next.saturating_add(i))).collect();
         Ok(Self {

@@ -115,7 +115,7 @@ impl PlanResample for Adasyn {
         let labelled = Labelled::new(train, NAME)?;
         let after = self.strategy.over(NAME, &labelled.sizes)?;
         let coordinates = Coordinates::new(train, NAME, self.columns.as_ref(), Metric::NanEuclidean)?;
-        let all = NeighborIndex::new(&*coordinates.whole(&labelled.all)?, Metric::NanEuclidean)?;
+        let all = NeighborIndex::new(&coordinates.points.take(&labelled.all)?, Metric::NanEuclidean)?;
         let mut synthetic = Vec::new();
         for (place, ((class, rows), after)) in
             (0..).zip(labelled.sizes.classes().iter().zip(&labelled.rows).zip(after))
@@ -136,7 +136,7 @@ impl PlanResample for Adasyn {
             let times = parts(new, &hardness);
             let bases: Vec<usize> =
                 (0..).zip(times).flat_map(|(row, times)| std::iter::repeat_n(row, times)).collect();
-            let index = NeighborIndex::new(&coordinates.of(rows)?, Metric::NanEuclidean)?;
+            let index = NeighborIndex::new(&coordinates.points.take(rows)?, Metric::NanEuclidean)?;
             let (near, place) = neighbors(&index, &bases, self.k_neighbors)?;
             synthetic.extend(draw(self.seed, class, &bases, |&base, rng| {
                 between(rows, base, near.of(place[base]), rng)

@@ -160,7 +160,7 @@ impl PlanResample for BorderlineSmote {
             let why = format!("{NAME} with m_neighbors = {}", self.m_neighbors);
             return Err(Error::too_few_rows(self.m_neighbors.saturating_add(1), labelled.all.len(), why));
         }
-        let all = NeighborIndex::new(&*coordinates.whole(&labelled.all)?, Metric::NanEuclidean)?;
+        let all = NeighborIndex::new(&coordinates.points.take(&labelled.all)?, Metric::NanEuclidean)?;
         let mut synthetic = Vec::new();
         for (place, ((class, rows), after)) in
             (0..).zip(labelled.sizes.classes().iter().zip(&labelled.rows).zip(after))
@@ -180,7 +180,7 @@ impl PlanResample for BorderlineSmote {
                 );
                 return Err(Error::too_few_rows(1, 0, why));
             }
-            let index = NeighborIndex::new(&coordinates.of(rows)?, Metric::NanEuclidean)?;
+            let index = NeighborIndex::new(&coordinates.points.take(rows)?, Metric::NanEuclidean)?;
             let asked: Vec<usize> = border.iter().map(|&(row, _)| row).collect();
             let near = index.nearest_others_of(&asked, self.k_neighbors)?;
             let bases = even(self.seed, class, border.len(), new);

@@ -164,7 +164,7 @@ impl PlanResample for ClusterCentroids {
                 kept.extend_from_slice(rows);
                 continue;
             }
-            let points = coordinates.of(rows)?;
+            let points = coordinates.points.take(rows)?;
             let clusters = Clusters::new(&points, after, self.max_rounds, &mut stream(self.seed, class, 0))?;
             let standing = standing(&points, &clusters);
             if self.voting == ClusterVoting::Hard {

@@ -130,7 +130,7 @@ impl PlanResample for CondensedNearestNeighbour {
         let cleaned = self.strategy.clean(NAME, &labelled.sizes)?;
         let store = Store::new(train, NAME, &labelled, &cleaned, self.first_rows.as_deref(), self.seed)?;
         let coordinates = Coordinates::new(train, NAME, self.columns.as_ref(), self.metric)?;
-        let points = coordinates.whole(&labelled.all)?;
+        let points = coordinates.points.take(&labelled.all)?;
         let index = index(&points, self.metric, &labelled.classes)?;
         let nearest = store.nearest(&points, self.metric, &labelled.classes)?;
         let numbers = match self.passes {

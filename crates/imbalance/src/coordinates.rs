@@ -1,8 +1,6 @@
 //! Where rows lie: the features that neighbours are found by.
 
-use std::borrow::Cow;
-
-use mlsys_core::{Coded, Columns, Dataset, Error, ErrorKind, Kind, Result, Role, Train};
+use mlsys_core::{Columns, Dataset, Error, ErrorKind, Kind, Result, Role, Train};
 use mlsys_neighbors::{Metric, NeighborIndex, PointReader, Points};
 
 /// The features that neighbours are found by, and the rows as points.
@@ -59,31 +57,6 @@ impl Coordinates {
         names.sort_unstable();
         let reader = PointReader::mixed(train.layout(), train.batch(), &names)?;
         Ok(Self { points: reader.points(train.batch())?, names })
-    }
-
-    /// The points of all rows that count.
-    pub fn whole(&self, all: &[usize]) -> Result<Cow<'_, Points>> {
-        match all.len() == self.points.n_rows() {
-            true => Ok(Cow::Borrowed(&self.points)),
-            false => self.of(all).map(Cow::Owned),
-        }
-    }
-
-    /// Some of the points.
-    pub fn of(&self, rows: &[usize]) -> Result<Points> {
-        let mut points = Points::new(rows.len())?;
-        for column in 0..self.points.n_columns() {
-            let values = self.points.column(column);
-            let picked = rows.iter().map(|&row| values[row]);
-            points = match self.points.is_categorical(column) {
-                false => points.numbers(picked.collect())?,
-                true => {
-                    let code = |x: f64| if x.is_nan() { Coded::MISSING } else { x as u32 };
-                    points.categories(&picked.map(code).collect::<Vec<_>>())?
-                }
-            };
-        }
-        Ok(points)
     }
 }
 

@@ -52,7 +52,7 @@ impl<'a> Editor<'a> {
         let Edit { k, vote, each, metric, .. } = self.edit;
         let rows: Vec<usize> = places.iter().map(|&place| self.labelled.all[place]).collect();
         let classes: Vec<u32> = places.iter().map(|&place| self.labelled.classes[place]).collect();
-        let index = index(&self.coordinates.of(&rows)?, metric, &classes)?;
+        let index = index(&self.coordinates.points.take(&rows)?, metric, &classes)?;
         let asked: Vec<usize> = (0..rows.len()).filter(|&at| self.cleaned[classes[at] as usize]).collect();
         let near = match asked.len() == rows.len() {
             true => index.nearest_others(k)?,
@@ -71,7 +71,7 @@ impl<'a> Editor<'a> {
     /// The places of the neighbours of those rows of a class that their neighbours speak against, other classes' alone.
     pub fn disputing(&self, class: usize) -> Result<Vec<usize>> {
         let classes = &self.labelled.classes;
-        let index = index(&self.coordinates.of(&self.labelled.all)?, self.edit.metric, classes)?;
+        let index = index(&self.coordinates.points.take(&self.labelled.all)?, self.edit.metric, classes)?;
         let own = class as u32;
         let asked: Vec<usize> = (0..classes.len()).filter(|&at| classes[at] == own).collect();
         let near = index.nearest_others_of(&asked, self.edit.k)?;

@@ -235,7 +235,7 @@ impl PlanResample for KMeansSmote {
         let labelled = Labelled::new(train, NAME)?;
         let after = self.strategy.over(NAME, &labelled.sizes)?;
         let coordinates = Coordinates::new(train, NAME, self.columns.as_ref(), Metric::NanEuclidean)?;
-        let all = coordinates.whole(&labelled.all)?;
+        let all = coordinates.points.take(&labelled.all)?;
         let k = self.clusters.min(labelled.all.len());
         let labels = Clusters::new(&all, k, self.max_rounds, &mut seed::named(self.seed, NAME))?.labels;
         let mut synthetic = Vec::new();
@@ -255,7 +255,7 @@ impl PlanResample for KMeansSmote {
                 );
                 return Err(Error::too_few_rows(1, 0, why));
             }
-            let points = coordinates.of(rows)?;
+            let points = coordinates.points.take(rows)?;
             let shares = parts(new, &self.weights(&points, &used));
             // Which rows of a cluster come once more is drawn for each cluster.
             let mut rng = stream(self.seed, class, 0);
@@ -263,7 +263,7 @@ impl PlanResample for KMeansSmote {
                 used.iter().map(|own| own.iter().map(|&place| rows[place]).collect()).collect();
             let (mut near, mut bases) = (Vec::new(), Vec::with_capacity(new));
             for (cluster, (own, share)) in members.iter().zip(shares).enumerate() {
-                let index = NeighborIndex::new(&coordinates.of(own)?, Metric::NanEuclidean)?;
+                let index = NeighborIndex::new(&coordinates.points.take(own)?, Metric::NanEuclidean)?;
                 near.push(index.nearest_others(self.k_neighbors)?);
                 let order = seed::permutation(own.len(), &mut rng);
                 bases.extend(order.into_iter().cycle().take(share).map(|at| (cluster, at)));

@@ -121,22 +121,22 @@ impl NearMiss {
     /// The rows of a class in the order in which they are kept.
     fn ranked(
         &self,
-        points: &Coordinates,
+        points: &Points,
         rows: &[usize],
         small: &Points,
         index: &NeighborIndex,
     ) -> Result<Vec<usize>> {
         let k = self.k_neighbors;
         let (rows, means) = match self.version {
-            NearMissVersion::One => (rows.to_vec(), nearest(index, &points.of(rows)?, k)?),
-            NearMissVersion::Two => (rows.to_vec(), farthest(index, &points.of(rows)?, k)?),
+            NearMissVersion::One => (rows.to_vec(), nearest(index, &points.take(rows)?, k)?),
+            NearMissVersion::Two => (rows.to_vec(), farthest(index, &points.take(rows)?, k)?),
             NearMissVersion::Three => {
-                let among = NeighborIndex::new(&points.of(rows)?, Metric::NanEuclidean)?;
+                let among = NeighborIndex::new(&points.take(rows)?, Metric::NanEuclidean)?;
                 let near = among.nearest(small, self.shortlist)?;
                 let mut listed: Vec<usize> = near.iter().flatten().map(|n| rows[n.row]).collect();
                 listed.sort_unstable();
                 listed.dedup();
-                let means = nearest(index, &points.of(&listed)?, k)?;
+                let means = nearest(index, &points.take(&listed)?, k)?;
                 (listed, means.into_iter().map(|mean| mean.map(|mean| -mean)).collect())
             }
         };
@@ -165,15 +165,14 @@ impl PlanResample for NearMiss {
             return Err(Error::too_few_rows(self.k_neighbors, small.len(), why));
         }
         let coordinates = Coordinates::new(train, NAME, self.columns.as_ref(), Metric::NanEuclidean)?;
-        let small = coordinates.of(small)?;
+        let small = coordinates.points.take(small)?;
         let index = NeighborIndex::new(&small, Metric::NanEuclidean)?;
         let mut kept = Vec::with_capacity(after.iter().sum());
         for (rows, after) in labelled.rows.iter().zip(after) {
             match rows.len() == after {
                 true => kept.extend_from_slice(rows),
-                false => {
-                    kept.extend(self.ranked(&coordinates, rows, &small, &index)?.into_iter().take(after))
-                }
+                false => kept
+                    .extend(self.ranked(&coordinates.points, rows, &small, &index)?.into_iter().take(after)),
             }
         }
         Plan::keep(train, &kept)
@@ -193,7 +192,8 @@ fn farthest(index: &NeighborIndex, queries: &Points, k: usize) -> Result<Vec<Opt
         || (index.search(), Vec::new()),
         |(search, point), row| {
             queries.row(row, point);
-            search.find(point, &[Donors::All], index.n_rows(), None)?;
+            // All of them.
+            search.within(point, &[Donors::All], f64::MAX, None)?;
             let found = search.found(0);
             let nearer = found.len().saturating_sub(k);
             Ok(mean(found.skip(nearer).map(|n| n.distance)))

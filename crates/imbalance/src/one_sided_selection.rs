@@ -113,14 +113,14 @@ impl PlanResample for OneSidedSelection {
         let mut store = Store::new(train, NAME, &labelled, &cleaned, self.first_rows.as_deref(), self.seed)?;
         let coordinates = Coordinates::new(train, NAME, self.columns.as_ref(), self.metric)?;
         let classes = &labelled.classes;
-        let nearest = store.nearest(&*coordinates.whole(&labelled.all)?, self.metric, classes)?;
+        let nearest = store.nearest(&coordinates.points.take(&labelled.all)?, self.metric, classes)?;
         for (&place, nearest) in store.outside.iter().zip(&nearest) {
             store.stored[place] = nearest.is_none_or(|(_, other)| classes[other] != classes[place]);
         }
         let places: Vec<usize> = (0..classes.len()).filter(|&place| store.stored[place]).collect();
         let rows: Vec<usize> = places.iter().map(|&place| labelled.all[place]).collect();
         let classes: Vec<u32> = places.iter().map(|&place| classes[place]).collect();
-        let points = coordinates.of(&rows)?;
+        let points = coordinates.points.take(&rows)?;
         drop(coordinates);
         let linked = linked(&points, self.metric, &classes)?;
         let stays = |at: &usize| !(linked[*at] && cleaned[classes[*at] as usize]);

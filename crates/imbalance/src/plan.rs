@@ -1,8 +1,9 @@
 //! What a resampler will do, before any row is made.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use mlsys_core::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
+use mlsys_core::arrow::array::{RecordBatch, RecordBatchOptions, UInt32Array};
 use mlsys_core::arrow::compute::{concat, take};
 use mlsys_core::{Dataset, Error, Result, Train, first_error};
 use rayon::prelude::*;
@@ -355,22 +356,19 @@ impl Plan {
             let expected = format!("the {} rows that were planned with", self.rows.len());
             return Err(Error::shape("the rows of a plan", expected, format!("{} others", train.n_rows())));
         }
-        let kept: Vec<usize> = self.kept.iter().map(|&row| row as usize).collect();
-        let kept = train.take(&kept)?;
         if self.synthetic.is_empty() {
-            return Ok(kept);
+            return train.take(&self.kept.iter().map(|&row| row as usize).collect::<Vec<_>>());
         }
         let named = self.blended.iter().chain(self.donors.keys()).chain(self.shifts.keys());
         named.into_iter().try_for_each(|name| train.column(name).map(drop))?;
+        let whole =
+            self.kept.len() == train.n_rows() && self.kept.iter().zip(0..).all(|(&row, at)| row == at);
+        let kept = UInt32Array::from_iter_values(self.kept.iter().copied());
         let bases = UInt32Array::from_iter_values(self.synthetic.iter().map(|made| made.base));
-        let fields = train.batch().schema_ref().fields();
-        let columns: Vec<(&String, &ArrayRef, &ArrayRef)> = fields
-            .iter()
-            .zip(train.batch().columns())
-            .zip(kept.batch().columns())
-            .map(|((field, array), kept)| (field.name(), array, kept))
-            .collect();
-        let columns = columns.into_par_iter().map(|(name, array, kept)| {
+        // A column after the other, so that what is kept is not there twice for long.
+        let columns = train.batch().schema_ref().fields().iter().zip(train.batch().columns());
+        let columns = columns.collect::<Vec<_>>().into_par_iter().map(|(field, array)| {
+            let name = field.name();
             let made = match self.donors.get(name) {
                 Some(donors) => take(array, &UInt32Array::from_iter_values(donors.iter().copied()), None)?,
                 None if self.blended.contains(name) || self.shifts.contains_key(name) => {
@@ -379,12 +377,14 @@ impl Plan {
                 }
                 None => take(array, &bases, None)?,
             };
+            let kept = if whole { Arc::clone(array) } else { take(array, &kept, None)? };
             Ok(concat(&[kept.as_ref(), made.as_ref()])?)
         });
         let columns = first_error(columns.collect())?;
         let options = RecordBatchOptions::new().with_row_count(Some(self.n_rows()));
         let batch = RecordBatch::try_new_with_options(train.schema(), columns, &options)?;
-        train.resampled(batch, kept.row_ids())
+        let ids = train.row_ids();
+        train.resampled(batch, self.kept.iter().map(|&row| ids[row as usize]).collect())
     }
 
     /// Refuses what could not be applied.

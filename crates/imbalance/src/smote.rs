@@ -149,7 +149,7 @@ impl PlanResample for Smote {
                 continue;
             }
             check_size("Smote", self.k_neighbors, class, rows.len())?;
-            let index = NeighborIndex::new(&coordinates.of(rows)?, Metric::NanEuclidean)?;
+            let index = NeighborIndex::new(&coordinates.points.take(rows)?, Metric::NanEuclidean)?;
             let bases = self.bases_of(class, rows.len(), new);
             let (near, place) = neighbors(&index, &bases, self.k_neighbors)?;
             synthetic.extend(draw(self.seed, class, &bases, |&base, rng| {

@@ -110,7 +110,7 @@ impl PlanResample for SmoteN {
         let labelled = Labelled::new(train, NAME)?;
         let after = self.strategy.over(NAME, &labelled.sizes)?;
         let coordinates = Coordinates::categories(train, NAME, self.columns.as_ref())?;
-        let points = coordinates.whole(&labelled.all)?;
+        let points = coordinates.points.take(&labelled.all)?;
         let index = NeighborIndex::labelled(&points, Metric::Hvdm, &labelled.classes)?;
         let mut synthetic = Vec::new();
         let mut donors: Vec<Vec<u32>> = vec![Vec::new(); coordinates.names.len()];

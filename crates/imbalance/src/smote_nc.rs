@@ -122,7 +122,7 @@ impl PlanResample for SmoteNc {
                 continue;
             }
             check_size(NAME, self.k_neighbors, class, rows.len())?;
-            let points = coordinates.of(rows)?;
+            let points = coordinates.points.take(rows)?;
             let index = NeighborIndex::new(&points, Metric::SmoteNc)?;
             let bases = even(self.seed, class, rows.len(), new);
             let (near, place) = neighbors(&index, &bases, self.k_neighbors)?;

@@ -66,12 +66,8 @@ impl Store {
         if matches!(metric, Metric::NanEuclidean | Metric::Euclidean) {
             // Distances do not depend on the other points: an index of the store alone finds all at once.
             let rows: Vec<usize> = (0..self.stored.len()).filter(|&place| self.stored[place]).collect();
-            let pick = |places: &[usize]| {
-                let of = |column| places.iter().map(|&place| points.column(column)[place]).collect();
-                (0..points.n_columns())
-                    .try_fold(Points::new(places.len())?, |some, column| some.numbers(of(column)))
-            };
-            let found = NeighborIndex::new(&pick(&rows)?, metric)?.nearest(&pick(&self.outside)?, 1)?;
+            let store = NeighborIndex::new(&points.take(&rows)?, metric)?;
+            let found = store.nearest(&points.take(&self.outside)?, 1)?;
             return Ok(found.iter().map(|near| near.first().map(|n| (n.distance, rows[n.row]))).collect());
         }
         let index = index(points, metric, classes)?;

@@ -82,15 +82,16 @@ impl TomekLinks {
 impl PlanResample for TomekLinks {
     fn plan(&self, train: &Dataset<Train>) -> Result<Plan> {
         check_metric("TomekLinks", self.metric)?;
-        let labelled = Labelled::new(train, "TomekLinks")?;
-        let cleaned = self.strategy.clean("TomekLinks", &labelled.sizes)?;
+        let Labelled { sizes, all, classes, rows } = Labelled::new(train, "TomekLinks")?;
+        drop(rows);
+        let cleaned = self.strategy.clean("TomekLinks", &sizes)?;
         let coordinates = Coordinates::new(train, "TomekLinks", self.columns.as_ref(), self.metric)?;
-        let points = coordinates.of(&labelled.all)?;
+        let points = coordinates.points.take(&all)?;
         drop(coordinates);
-        let linked = linked(&points, self.metric, &labelled.classes)?;
-        let goes = |place: &usize| linked[*place] && cleaned[labelled.classes[*place] as usize];
+        let linked = linked(&points, self.metric, &classes)?;
+        let goes = |place: &usize| linked[*place] && cleaned[classes[*place] as usize];
         let kept: Vec<usize> =
-            (0..linked.len()).filter(|place| !goes(place)).map(|place| labelled.all[place]).collect();
+            (0..linked.len()).filter(|place| !goes(place)).map(|place| all[place]).collect();
         Plan::keep(train, &kept)
     }
 }
@@ -130,31 +131,40 @@ impl<'a> Links<'a> {
 
     /// Whether each row is in a link.
     fn linked(&self) -> Result<Vec<bool>> {
-        let tied = |row: usize| self.nearest[row].is_some_and(|(_, _, tied)| tied);
+        let classes = self.classes;
+        let mut linked: Vec<bool> = (0..classes.len())
+            .map(|row| match self.nearest[row] {
+                Some((other, distance, false)) => {
+                    classes[other] != classes[row] && self.distance(other) == Some(distance)
+                }
+                _ => false,
+            })
+            .collect();
+        let tied = |row: &usize| self.nearest[*row].is_some_and(|(.., tied)| tied);
+        let tied: Vec<usize> = (0..classes.len()).filter(tied).collect();
         let mut subsets: Vec<Option<[Subset; 2]>> = Vec::new();
-        for row in (0..self.classes.len()).filter(|&row| tied(row)) {
-            let class = self.classes[row] as usize;
+        for &row in &tied {
+            let class = classes[row] as usize;
             subsets.resize_with(subsets.len().max(class + 1), || None);
             if subsets[class].is_none() {
                 subsets[class] = Some(self.others(class as u32)?);
             }
         }
-        let rows = (0..self.classes.len()).into_par_iter();
-        let linked = rows.map_init(
+        let found = tied.par_iter().map_init(
             || (self.index.search(), Vec::new()),
-            |(search, point), row| match self.nearest[row] {
-                None => Ok(false),
-                Some((other, distance, false)) => {
-                    Ok(self.classes[other] != self.classes[row] && self.distance(other) == Some(distance))
-                }
-                Some((_, distance, true)) => {
-                    self.points.row(row, point);
-                    let others = subsets.get(self.classes[row] as usize).and_then(Option::as_ref);
-                    others.map_or(Ok(false), |others| self.among(search, point, distance, others))
+            |(search, point), &row| {
+                self.points.row(row, point);
+                let others = subsets.get(classes[row] as usize).and_then(Option::as_ref);
+                match (self.distance(row), others) {
+                    (Some(distance), Some(others)) => self.among(search, point, distance, others),
+                    _ => Ok(false),
                 }
             },
         );
-        first_error(linked.collect())
+        for (&row, found) in tied.iter().zip(first_error::<_, Vec<_>>(found.collect())?) {
+            linked[row] = found;
+        }
+        Ok(linked)
     }
 
     /// The rows of other classes that have an equal, and those that have none.

@@ -1,7 +1,5 @@
 //! The principal axes of points: turned to them, the first coordinates tell most of a distance.
 
-use mlsys_core::Result;
-
 use crate::Points;
 
 /// More columns than this are left as they are: to turn a point takes their square.
@@ -50,39 +48,33 @@ impl Axes {
     }
 
     /// Writes the coordinates of a point, and tells how far rounding them to single precision moves it at most.
-    pub fn turn(&self, point: &[f64], out: &mut Vec<f64>) -> f64 {
-        out.clear();
-        let centred = point.iter().zip(&self.means).map(|(x, mean)| (x - mean) * self.scale);
-        match &self.axes {
-            None => out.extend(centred),
-            Some(axes) => {
-                let centred: Vec<f64> = centred.collect();
-                let dot = |axis: &[f64]| axis.iter().zip(&centred).fold(0.0, |sum, (a, x)| sum + a * x);
-                out.extend(axes.chunks_exact(point.len()).map(dot));
-            }
-        }
+    ///
+    /// `point` is overwritten.
+    pub fn turn(&self, point: &mut [f64], out: &mut [f32]) -> f32 {
         let size =
             point.iter().zip(&self.means).map(|(x, mean)| (x.abs() + mean.abs()) * self.scale).sum::<f64>();
-        let moved = out.iter().map(|x| (x - f64::from(*x as f32)).powi(2)).sum::<f64>().sqrt();
-        let error = moved * (1.0 + 1e-9) + size * 1e-12;
+        point.iter_mut().zip(&self.means).for_each(|(x, mean)| *x = (*x - mean) * self.scale);
+        let mut moved = 0.0;
+        let mut put = |place: &mut f32, x: f64| {
+            *place = x as f32;
+            moved += (x - f64::from(*place)) * (x - f64::from(*place));
+        };
+        match &self.axes {
+            None => out.iter_mut().zip(&*point).for_each(|(place, &x)| put(place, x)),
+            Some(axes) => {
+                for (place, axis) in out.iter_mut().zip(axes.chunks_exact(point.len())) {
+                    put(place, axis.iter().zip(&*point).fold(0.0, |sum, (a, x)| sum + a * x));
+                }
+            }
+        }
+        // The bound itself is rounded, too.
+        let error = ((moved.sqrt() + size * 1e-12) * (1.0 + 1e-6)) as f32;
         if error.is_finite() {
             return error;
         }
         // It is somewhere.
         out.fill(0.0);
-        f64::INFINITY
-    }
-
-    /// The points, turned.
-    pub fn turned(&self, points: &Points) -> Result<Points> {
-        let mut columns = vec![Vec::with_capacity(points.n_rows()); points.n_columns()];
-        let (mut point, mut turned) = (Vec::new(), Vec::new());
-        for row in 0..points.n_rows() {
-            points.row(row, &mut point);
-            self.turn(&point, &mut turned);
-            columns.iter_mut().zip(&turned).for_each(|(column, &x)| column.push(x));
-        }
-        columns.into_iter().try_fold(Points::new(points.n_rows())?, Points::numbers)
+        f32::INFINITY
     }
 
     /// A rounded squared distance above this is that of points further away than `distance`, where rounding has moved

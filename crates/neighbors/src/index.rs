@@ -2,15 +2,16 @@
 
 #[cfg(doc)]
 use mlsys_core::ErrorKind;
+use std::sync::OnceLock;
+
 use mlsys_core::{Error, Result, first_error};
 use rayon::prelude::*;
 
-use crate::axes::Axes;
-use crate::join::{self, Blocks};
+use crate::descent::Descent;
+use crate::join::{self, Asked};
 use crate::metric::Term;
 use crate::search::{Reach, Search, check_radius};
 use crate::space::Space;
-use crate::tree::{LANES, LEAF, NO_ROW, Tree};
 use crate::{Metric, NeighborGraph, Points};
 
 /// A point that was found.
@@ -23,30 +24,57 @@ pub struct Neighbor {
 }
 
 /// The neighbours of several points.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Neighbors {
     all: Vec<Neighbor>,
-    ends: Vec<usize>,
+    ends: Ends,
+}
+
+/// Where the neighbours of each query end.
+#[derive(Debug, Clone)]
+enum Ends {
+    /// All have this many.
+    Each {
+        queries: usize,
+        neighbors: usize,
+    },
+    At(Vec<usize>),
+}
+
+impl PartialEq for Neighbors {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
 }
 
 impl Neighbors {
     /// The neighbours of a query, nearest first; fewer than asked for where fewer have a distance, and none of a query
     /// that is not there.
     pub fn of(&self, query: usize) -> &[Neighbor] {
-        let end = self.ends.get(query).copied().unwrap_or_default();
-        let start =
-            query.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or_default();
-        self.all.get(start..end).unwrap_or_default()
+        let range = match &self.ends {
+            Ends::Each { queries, neighbors } if query < *queries => {
+                query * neighbors..(query + 1) * neighbors
+            }
+            Ends::Each { .. } => 0..0,
+            Ends::At(ends) => {
+                let before = query.checked_sub(1).and_then(|before| ends.get(before));
+                before.copied().unwrap_or_default()..ends.get(query).copied().unwrap_or_default()
+            }
+        };
+        self.all.get(range).unwrap_or_default()
     }
 
     /// The number of queries.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        match &self.ends {
+            Ends::Each { queries, .. } => *queries,
+            Ends::At(ends) => ends.len(),
+        }
     }
 
     /// Whether there were no queries.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.len() == 0
     }
 
     /// The neighbours of each query in turn.
@@ -58,7 +86,10 @@ impl Neighbors {
 /// Some of the rows of an index, for a search among these alone. Made by [`NeighborIndex::subset`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subset {
+    /// Per leaf, a bit for each of its rows.
     pub(crate) words: Vec<u64>,
+    /// Whether a node has any.
+    pub(crate) nodes: Vec<bool>,
     pub(crate) count: usize,
 }
 
@@ -84,7 +115,7 @@ pub enum Strategy {
     Tree,
     /// Leaves of queries that are near each other ask leaves of points: along the principal axes, in single precision
     /// with a bound on its error, and exactly what could be among the nearest. A third to a sixth of the time where
-    /// columns are many, and some 20 bytes a value for a while.
+    /// columns are many, and 4 bytes a value for a while.
     Leaves,
 }
 
@@ -97,8 +128,8 @@ pub enum Strategy {
 /// bits do not depend on threads, nor on which other points are asked for.
 ///
 /// **Input**: [`Points`]. **Output**: [`Neighbors`], or with [`search`](Self::search) a point at a time, among donors that
-/// differ from point to point. **Complexity**: built in O(n log n), n (8 p + 20) bytes; a search is O(log n) in few
-/// dimensions and O(n p) at worst, in many. **Errors**: see [`new`](Self::new) and [`nearest`](Self::nearest).
+/// differ from point to point. **Complexity**: built in O(n log n), n (8 p + 20) bytes, or, where leaves may do, when the
+/// first search asks for it; a search is O(log n) in few dimensions and O(n p) at worst, in many. **Errors**: see [`new`](Self::new) and [`nearest`](Self::nearest).
 ///
 /// ```
 /// use mlsys_neighbors::{Metric, NeighborIndex, Points};
@@ -117,19 +148,23 @@ pub enum Strategy {
 /// *An algorithm for finding best matches in logarithmic expected time*, 1977.
 #[derive(Debug)]
 pub struct NeighborIndex {
-    pub(crate) tree: Tree,
+    descent: Growth,
     pub(crate) space: Space,
     pub(crate) metric: Metric,
     /// A key is the sum of terms times this, over the weight of the columns that both have, where gaps are left out.
     pub(crate) scale: f64,
     /// Whether every term is a square of weight 1.
     pub(crate) plain: bool,
+    rows: usize,
     categorical: Vec<bool>,
-    /// The lane of each row.
-    pub(crate) lanes: Vec<u32>,
-    pub(crate) everywhere: Subset,
-    /// Per column, the rows without a gap; `None` where that is all of them.
-    pub(crate) observed: Vec<Option<Subset>>,
+}
+
+/// When the tree is grown.
+#[derive(Debug)]
+enum Growth {
+    Done(Descent),
+    /// When it is asked for: leaf by leaf, it is not needed.
+    OnDemand(Points, OnceLock<Descent>),
 }
 
 impl NeighborIndex {
@@ -184,30 +219,33 @@ impl NeighborIndex {
         labels: Option<&[u32]>,
     ) -> Result<Self> {
         let space = Space::new(points, metric, weights, labels)?;
-        let coordinates = space.points(points)?;
-        let tree = Tree::new(&coordinates, &space.terms);
-        let mut lanes = vec![0; points.n_rows()];
-        for (lane, &row) in tree.rows.iter().enumerate().filter(|(_, row)| **row != NO_ROW) {
-            lanes[row as usize] = lane as u32;
-        }
-        let total: f64 = space.terms.iter().map(|term| term.weight()).sum();
-        let scale = if metric == Metric::Gower { 1.0 } else { total };
-        let everywhere = marked(&tree, |_| true);
-        let observed = (0..points.n_columns()).map(|column| {
-            let values = points.column(column);
-            let full = !values.iter().any(|x| x.is_nan());
-            (!full).then(|| marked(&tree, |row| !values[row as usize].is_nan()))
-        });
-        let observed = observed.collect();
-        let categorical = (0..points.n_columns()).map(|column| points.is_categorical(column)).collect();
         let plain = space.gaps.is_none()
             && space.terms.iter().all(|&term| term == Term::Square { weight: 1.0, inverse: 1.0 });
-        Ok(Self { tree, space, metric, scale, plain, categorical, lanes, everywhere, observed })
+        let descent = if plain && points.n_rows() >= BATCH && points.is_complete() {
+            Growth::OnDemand(points.clone(), OnceLock::new())
+        } else {
+            Growth::Done(Descent::new(points, &space.points(points)?, &space.terms, true))
+        };
+        let total: f64 = space.terms.iter().map(|term| term.weight()).sum();
+        let scale = if metric == Metric::Gower { 1.0 } else { total };
+        let categorical = (0..points.n_columns()).map(|column| points.is_categorical(column)).collect();
+        Ok(Self { descent, space, metric, scale, plain, rows: points.n_rows(), categorical })
+    }
+
+    /// The tree. Grown by one thread where it was not needed before: several may wait for it.
+    pub(crate) fn descent(&self) -> &Descent {
+        match &self.descent {
+            Growth::Done(descent) => descent,
+            // A plain space's coordinates are the columns.
+            Growth::OnDemand(points, descent) => {
+                descent.get_or_init(|| Descent::new(points, points, &self.space.terms, false))
+            }
+        }
     }
 
     /// The number of points that are searched.
     pub fn n_rows(&self) -> usize {
-        self.lanes.len()
+        self.rows
     }
 
     /// The number of columns.
@@ -229,7 +267,7 @@ impl NeighborIndex {
         if kept.len() != self.n_rows() {
             return Err(Error::shape("the marks of a subset", self.n_rows(), kept.len()));
         }
-        Ok(marked(&self.tree, |row| kept[row as usize]))
+        Ok(self.descent().marked(|row| kept[row as usize]))
     }
 
     /// A search that is asked point by point. One for each thread.
@@ -279,11 +317,11 @@ impl NeighborIndex {
             let expected = format!("a row below {}", self.n_rows());
             return Err(Error::invalid_value("rows", Some(at), rows[at], expected));
         }
-        if self.strategy(rows.len()) == Strategy::Leaves {
-            return self.join(Asked::Rows(rows), k);
+        if let Some(points) = self.leaves(rows.len()) {
+            return Ok(self.join(points, Asked::Rows(rows), k));
         }
         self.collect(rows.len(), |search, query, point| {
-            self.coordinates(rows[query], point);
+            self.descent().coordinates(rows[query], point);
             search.find_there(point, &[Donors::All], Reach::Nearest(k), Some(rows[query]))
         })
     }
@@ -344,10 +382,10 @@ impl NeighborIndex {
         }
         self.metric.check(queries)?;
         if let Reach::Nearest(k) = reach
-            && self.strategy(queries.n_rows()) == Strategy::Leaves
-            && (0..queries.n_columns()).all(|column| !queries.column(column).iter().any(|x| x.is_nan()))
+            && let Some(points) = self.leaves(queries.n_rows())
+            && queries.is_complete()
         {
-            return self.join(Asked::Queries(queries), k);
+            return Ok(self.join(points, Asked::Queries(queries), k));
         }
         let mapped = self.space.points(queries)?;
         self.collect(queries.n_rows(), |search, row, point| {
@@ -358,12 +396,12 @@ impl NeighborIndex {
 
     fn of_others(&self, reach: Reach) -> Result<Neighbors> {
         if let Reach::Nearest(k) = reach
-            && self.strategy(self.n_rows()) == Strategy::Leaves
+            && let Some(points) = self.leaves(self.n_rows())
         {
-            return self.join(Asked::All, k);
+            return Ok(self.join(points, Asked::All, k));
         }
         self.collect(self.n_rows(), |search, row, point| {
-            self.coordinates(row, point);
+            self.descent().coordinates(row, point);
             search.find_there(point, &[Donors::All], reach, Some(row))
         })
     }
@@ -371,56 +409,29 @@ impl NeighborIndex {
     /// How the nearest of so many queries are found. It changes the time alone.
     ///
     /// [`Leaves`](Strategy::Leaves) for 1,024 queries and an eighth of the points or more, under [`Metric::Euclidean`] or
-    /// [`Metric::NanEuclidean`] without weights, where no point has a gap (nor any query); [`Tree`](Strategy::Tree) for
-    /// all else, all [`Search`]es, and radii.
+    /// [`Metric::NanEuclidean`] without weights, where the points are 1,024 or more, and none has a gap (nor any query);
+    /// [`Tree`](Strategy::Tree) for all else, all [`Search`]es, and radii.
     pub fn strategy(&self, queries: usize) -> Strategy {
-        let complete = self.plain && self.observed.iter().all(Option::is_none);
-        if complete && queries >= BATCH && queries >= self.n_rows() / 8 && self.n_rows() > 0 {
-            Strategy::Leaves
-        } else {
-            Strategy::Tree
+        self.leaves(queries).map_or(Strategy::Tree, |_| Strategy::Leaves)
+    }
+
+    /// The points, where so many queries are answered leaf by leaf.
+    fn leaves(&self, queries: usize) -> Option<&Points> {
+        match &self.descent {
+            Growth::OnDemand(points, _) if queries >= BATCH && queries >= self.rows / 8 => Some(points),
+            _ => None,
         }
     }
 
     /// The nearest by [`Strategy::Leaves`].
-    fn join(&self, asked: Asked<'_>, k: usize) -> Result<Neighbors> {
-        let points = self.points()?;
-        let axes = Axes::new(&points);
-        let (queries, own) = match asked {
-            Asked::All => (None, None),
-            Asked::Rows(rows) => {
-                let of = |column| rows.iter().map(|&row| points.column(column)[row]).collect();
-                let chosen = (0..points.n_columns())
-                    .try_fold(Points::new(rows.len())?, |chosen, column| chosen.numbers(of(column)))?;
-                (Some(Blocks::new(&chosen, &axes)?), Some(rows))
-            }
-            Asked::Queries(queries) => (Some(Blocks::new(queries, &axes)?), None),
+    fn join(&self, points: &Points, asked: Asked<'_>, k: usize) -> Neighbors {
+        let (queries, others) = match asked {
+            Asked::All => (self.rows, 1),
+            Asked::Rows(rows) => (rows.len(), 1),
+            Asked::Queries(queries) => (queries.n_rows(), 0),
         };
-        let blocks = Blocks::new(&points, &axes)?;
-        drop(points);
-        let each = k.min(self.n_rows() - usize::from(!matches!(asked, Asked::Queries(_))));
-        let leaves = join::nearest(&blocks, queries.as_ref(), own, &axes, each);
-        let asked = queries.as_ref().unwrap_or(&blocks);
-        let nothing = Neighbor { row: 0, distance: 0.0 };
-        let mut all = vec![nothing; asked.n_rows * each];
-        let rows = asked.rows.iter().filter(|row| **row != NO_ROW);
-        for (&row, found) in rows.zip(leaves.iter().flat_map(|leaf| leaf.chunks_exact(each.max(1)))) {
-            for (slot, &(key, row)) in all[row as usize * each..][..each].iter_mut().zip(found) {
-                *slot = Neighbor { row: row as usize, distance: key.sqrt() };
-            }
-        }
-        Ok(Neighbors { all, ends: (1..=asked.n_rows).map(|query| query * each).collect() })
-    }
-
-    /// The points that are searched, whose columns are their coordinates.
-    fn points(&self) -> Result<Points> {
-        let mut columns = vec![vec![0.0; self.n_rows()]; self.n_columns()];
-        for (lane, &row) in self.tree.rows.iter().enumerate().filter(|(_, row)| **row != NO_ROW) {
-            let chunk = self.tree.chunk(lane / LANES);
-            let values = chunk.iter().map(|lanes| lanes[lane % LANES]);
-            columns.iter_mut().zip(values).for_each(|(column, value)| column[row as usize] = value);
-        }
-        columns.into_iter().try_fold(Points::new(self.n_rows())?, Points::numbers)
+        let each = k.min(self.rows - others);
+        Neighbors { all: join::nearest(points, asked, each), ends: Ends::Each { queries, neighbors: each } }
     }
 
     fn collect(
@@ -446,31 +457,14 @@ impl NeighborIndex {
             .collect();
         let parts = first_error::<_, Vec<_>>(parts)?;
         let total = parts.iter().map(|(all, _)| all.len()).sum();
-        let mut neighbors = Neighbors { all: Vec::with_capacity(total), ends: Vec::with_capacity(queries) };
+        let (mut every, mut at) = (Vec::with_capacity(total), Vec::with_capacity(queries));
         for (all, ends) in parts {
-            let before = neighbors.all.len();
-            neighbors.all.extend(all);
-            neighbors.ends.extend(ends.into_iter().map(|end| before + end));
+            let before = every.len();
+            every.extend(all);
+            at.extend(ends.into_iter().map(|end| before + end));
         }
-        Ok(neighbors)
+        Ok(Neighbors { all: every, ends: Ends::At(at) })
     }
-
-    /// Writes the coordinates of a point that is searched into `out`; nothing for a row that is not there.
-    fn coordinates(&self, row: usize, out: &mut Vec<f64>) {
-        out.clear();
-        if let Some(&lane) = self.lanes.get(row) {
-            let (chunk, lane) = (lane as usize / LANES, lane as usize % LANES);
-            out.extend(self.tree.chunk(chunk).iter().map(|lanes| lanes[lane]));
-        }
-    }
-}
-
-/// Who asks for the nearest.
-#[derive(Clone, Copy)]
-enum Asked<'a> {
-    All,
-    Rows(&'a [usize]),
-    Queries(&'a Points),
 }
 
 fn check_k(k: usize) -> Result<()> {
@@ -478,16 +472,4 @@ fn check_k(k: usize) -> Result<()> {
         return Ok(());
     }
     Err(Error::invalid_parameter("NeighborIndex", "k", k, "1 or more"))
-}
-
-fn marked(tree: &Tree, keep: impl Fn(u32) -> bool) -> Subset {
-    let word = |leaf: &crate::tree::Leaf| {
-        let rows = &tree.rows[leaf.first_chunk * LANES..][..leaf.chunks * LANES];
-        debug_assert!(rows.len() <= LEAF);
-        let bit = |(lane, &row): (usize, &u32)| u64::from(row != NO_ROW && keep(row)) << lane;
-        rows.iter().enumerate().map(bit).fold(0, |word, bit| word | bit)
-    };
-    let words: Vec<u64> = tree.leaves.iter().map(word).collect();
-    let count = words.iter().map(|word| word.count_ones() as usize).sum();
-    Subset { words, count }
 }

@@ -5,13 +5,12 @@
 //! than what rounding moved the two points, so that whatever is further away than the k-th exact distance and these
 //! two cannot be found; all else is.
 
-use mlsys_core::Result;
 use rayon::prelude::*;
 
-use crate::Points;
 use crate::axes::Axes;
+use crate::leaf_order::leaf_order;
 use crate::nearest::Best;
-use crate::tree::leaf_order;
+use crate::{Neighbor, Points};
 
 /// Rows whose distances are computed together.
 const WIDE: usize = 16;
@@ -20,98 +19,165 @@ const LEAF: usize = 128;
 const BLOCKS: usize = LEAF / WIDE;
 /// Coordinates between two looks at whether a block is too far away already.
 const STRIDE: usize = 4;
+/// Rows that are turned by one thread at a time.
+const PART: usize = 4096;
+/// Leaves whose neighbours wait to be put in the order of the rows, per thread.
+const WAITING: usize = 32;
 const NO_ROW: u32 = u32::MAX;
 
-/// Points in leaves of near ones.
+/// Points in leaves of near ones, turned and rounded: 4 bytes a value.
 #[derive(Debug)]
-pub(crate) struct Blocks {
-    pub n_rows: usize,
+struct Blocks {
     columns: usize,
     leaves: usize,
     /// The row of each place, or [`NO_ROW`].
-    pub rows: Vec<u32>,
-    /// The coordinates as they are, place by place.
-    exact: Vec<f64>,
-    /// Rounded and turned, per block and coordinate; NaN in pads.
-    lanes: Vec<[f32; WIDE]>,
+    rows: Vec<u32>,
+    /// Per block of [`WIDE`] places, coordinate by coordinate; NaN in pads.
+    lanes: Vec<f32>,
     /// The extents of each leaf, coordinate by coordinate.
     lows: Vec<f32>,
     highs: Vec<f32>,
     /// The lowest row of each leaf.
     first: Vec<u32>,
-    /// How far rounding moved each place at most.
-    errors: Vec<f64>,
+    /// How far rounding moved each row at most.
+    errors: Vec<f32>,
     error: f64,
 }
 
 impl Blocks {
-    pub fn new(points: &Points, axes: &Axes) -> Result<Self> {
-        let (n, columns) = (points.n_rows(), points.n_columns());
-        let mut rows = leaf_order(&axes.turned(points)?, LEAF);
+    /// Of all points, or of these, whose rows are then their places in `chosen`.
+    fn new(points: &Points, chosen: Option<&[usize]>, axes: &Axes) -> Self {
+        let columns = points.n_columns();
+        let n = chosen.map_or(points.n_rows(), <[usize]>::len);
         let leaves = n.div_ceil(LEAF);
+        let mut lanes = vec![f32::NAN; leaves * LEAF * columns];
+        let mut errors = vec![0.0; n];
+        let parts = lanes[..n * columns].par_chunks_mut(PART * columns).zip(errors.par_chunks_mut(PART));
+        parts.enumerate().for_each(|(part, (lanes, errors))| {
+            let mut point = Vec::with_capacity(columns);
+            for (at, (out, error)) in lanes.chunks_exact_mut(columns).zip(errors).enumerate() {
+                let row = part * PART + at;
+                points.row(chosen.map_or(row, |chosen| chosen[row]), &mut point);
+                *error = axes.turn(&mut point, out);
+            }
+        });
+        let mut rows = leaf_order(&lanes[..n * columns], columns, LEAF);
+        arrange(&mut lanes[..n * columns], columns, &rows);
         rows.resize(leaves * LEAF, NO_ROW);
-        let mut blocks = Self {
-            n_rows: n,
-            columns,
-            leaves,
-            exact: vec![f64::NAN; rows.len() * columns],
-            lanes: vec![[f32::NAN; WIDE]; rows.len() / WIDE * columns],
-            lows: vec![f32::INFINITY; leaves * columns],
-            highs: vec![f32::NEG_INFINITY; leaves * columns],
-            first: rows.chunks(LEAF).map(|rows| rows.iter().copied().min().unwrap_or(NO_ROW)).collect(),
-            errors: vec![0.0; rows.len()],
-            error: 0.0,
-            rows,
-        };
-        let (mut point, mut turned) = (Vec::new(), Vec::new());
-        for place in 0..blocks.rows.len() {
-            if blocks.rows[place] == NO_ROW {
-                continue;
+        lanes.par_chunks_mut(LEAF * columns).for_each_init(Vec::new, |scratch, leaf| {
+            leaf.chunks_exact_mut(WIDE * columns).for_each(|block| transpose(block, columns, scratch));
+        });
+        let (mut lows, mut highs) =
+            (vec![f32::INFINITY; leaves * columns], vec![f32::NEG_INFINITY; leaves * columns]);
+        for (leaf, blocks) in lanes.chunks_exact(LEAF * columns).enumerate() {
+            for (at, values) in blocks.chunks_exact(WIDE).enumerate() {
+                let extent = at % columns * leaves + leaf;
+                for &x in values {
+                    lows[extent] = lows[extent].min(x);
+                    highs[extent] = highs[extent].max(x);
+                }
             }
-            points.row(blocks.rows[place] as usize, &mut point);
-            blocks.exact[place * columns..][..columns].copy_from_slice(&point);
-            let error = axes.turn(&point, &mut turned);
-            for (column, &x) in turned.iter().enumerate() {
-                let x = x as f32;
-                blocks.lanes[place / WIDE * columns + column][place % WIDE] = x;
-                let extent = column * leaves + place / LEAF;
-                blocks.lows[extent] = blocks.lows[extent].min(x);
-                blocks.highs[extent] = blocks.highs[extent].max(x);
-            }
-            blocks.errors[place] = error;
-            blocks.error = blocks.error.max(error);
         }
-        Ok(blocks)
+        let first = rows.chunks(LEAF).map(|rows| rows.iter().copied().min().unwrap_or(NO_ROW)).collect();
+        let error = f64::from(errors.iter().fold(0.0, |most: f32, &error| most.max(error)));
+        Self { columns, leaves, rows, lanes, lows, highs, first, errors, error }
     }
 
-    fn exact(&self, place: usize) -> &[f64] {
-        &self.exact[place * self.columns..][..self.columns]
+    /// A block's lanes, coordinate by coordinate.
+    fn block(&self, block: usize) -> &[[f32; WIDE]] {
+        self.lanes[block * WIDE * self.columns..][..WIDE * self.columns].as_chunks().0
     }
 }
 
-/// The `k` nearest of each query, those of a leaf together: the same number of each, as keys and rows. Without queries
-/// the points ask; who asks among them is not found: `own` are the rows of the queries among the points.
-pub(crate) fn nearest(
-    points: &Blocks,
-    queries: Option<&Blocks>,
-    own: Option<&[usize]>,
-    axes: &Axes,
-    k: usize,
-) -> Vec<Vec<(f64, u32)>> {
-    let (itself, queries) = (queries.is_none(), queries.unwrap_or(points));
-    let join = Join { points, queries, itself, own, axes, k };
-    let leaf = |scratch: &mut Scratch, leaf: usize| {
-        join.ask(leaf, scratch);
-        scratch.best.iter().flat_map(|best| best.found().iter().copied()).collect()
+/// Puts the rows of a matrix in an order, in place.
+fn arrange(matrix: &mut [f32], columns: usize, order: &[u32]) {
+    let mut done = vec![false; order.len()];
+    let mut kept = vec![0.0; columns];
+    for start in 0..order.len() {
+        if done[start] {
+            continue;
+        }
+        kept.copy_from_slice(&matrix[start * columns..][..columns]);
+        let mut place = start;
+        loop {
+            done[place] = true;
+            let from = order[place] as usize;
+            if from == start {
+                matrix[place * columns..][..columns].copy_from_slice(&kept);
+                break;
+            }
+            matrix.copy_within(from * columns..(from + 1) * columns, place * columns);
+            place = from;
+        }
+    }
+}
+
+/// Makes columns of rows.
+fn transpose(block: &mut [f32], columns: usize, scratch: &mut Vec<f32>) {
+    scratch.clear();
+    scratch.extend_from_slice(block);
+    for (column, lanes) in block.chunks_exact_mut(WIDE).enumerate() {
+        lanes.iter_mut().zip(scratch[column..].iter().step_by(columns)).for_each(|(to, &x)| *to = x);
+    }
+}
+
+/// Who asks for the nearest.
+#[derive(Clone, Copy)]
+pub(crate) enum Asked<'a> {
+    /// Every point.
+    All,
+    /// Those of these rows.
+    Rows(&'a [usize]),
+    /// Others.
+    Queries(&'a Points),
+}
+
+/// The `k` nearest of each that asks, in their order, `k` each: no more than there are. Rows that ask do not find themselves.
+pub(crate) fn nearest(points: &Points, asked: Asked<'_>, k: usize) -> Vec<Neighbor> {
+    let axes = Axes::new(points);
+    let blocks = Blocks::new(points, None, &axes);
+    let queries = match asked {
+        Asked::All => None,
+        Asked::Rows(rows) => Some(Blocks::new(points, Some(rows), &axes)),
+        Asked::Queries(queries) => Some(Blocks::new(queries, None, &axes)),
     };
-    (0..join.queries.leaves).into_par_iter().map_init(Scratch::default, leaf).collect()
+    let columns = (0..points.n_columns()).map(|column| points.column(column)).collect();
+    let join = Join {
+        points: &blocks,
+        queries: queries.as_ref().unwrap_or(&blocks),
+        columns,
+        exact: if let Asked::Queries(queries) = asked { queries } else { points },
+        asked,
+        axes: &axes,
+        k,
+    };
+    let mut all = vec![Neighbor { row: 0, distance: 0.0 }; join.queries.errors.len() * k];
+    let waiting = WAITING * rayon::current_num_threads();
+    for first in (0..join.queries.leaves).step_by(waiting) {
+        let some = first..(first + waiting).min(join.queries.leaves);
+        let ask = |scratch: &mut Scratch, leaf: usize| -> Vec<(f64, u32)> {
+            join.ask(leaf, scratch);
+            scratch.best.iter().flat_map(|best| best.found().iter().copied()).collect()
+        };
+        let found: Vec<Vec<(f64, u32)>> = some.into_par_iter().map_init(Scratch::default, ask).collect();
+        let rows = join.queries.rows[first * LEAF..].iter().filter(|row| **row != NO_ROW);
+        for (&row, found) in rows.zip(found.iter().flat_map(|leaf| leaf.chunks_exact(k.max(1)))) {
+            for (slot, &(key, row)) in all[row as usize * k..][..k].iter_mut().zip(found) {
+                *slot = Neighbor { row: row as usize, distance: key.sqrt() };
+            }
+        }
+    }
+    all
 }
 
 struct Join<'a> {
     points: &'a Blocks,
     queries: &'a Blocks,
-    itself: bool,
-    own: Option<&'a [usize]>,
+    /// The points' columns as they are.
+    columns: Vec<&'a [f64]>,
+    /// The queries as they are.
+    exact: &'a Points,
+    asked: Asked<'a>,
     axes: &'a Axes,
     k: usize,
 }
@@ -127,6 +193,8 @@ struct Scratch {
     lasts: Vec<u32>,
     /// The queries' rounded coordinates, one after the other.
     asked: Vec<f32>,
+    /// A query as it is.
+    exact: Vec<f64>,
     bounds: Vec<f32>,
     order: Vec<(f32, usize)>,
 }
@@ -146,16 +214,16 @@ impl Join<'_> {
             scratch.best[at].reset(if absent { 0 } else { k });
             scratch.limits.push(if absent || k == 0 { f32::NEG_INFINITY } else { f32::INFINITY });
             let row = queries.rows[place];
-            scratch.own.push(match self.own {
-                _ if self.itself => row,
-                Some(own) => own.get(row as usize).map_or(NO_ROW, |&own| own as u32),
-                None => NO_ROW,
+            scratch.own.push(match self.asked {
+                Asked::All => row,
+                Asked::Rows(rows) => rows.get(row as usize).map_or(NO_ROW, |&own| own as u32),
+                Asked::Queries(_) => NO_ROW,
             });
             scratch.lasts.push(if absent { 0 } else { NO_ROW });
-            let lanes = &queries.lanes[place / WIDE * columns..][..columns];
-            scratch.asked.extend(lanes.iter().map(|lanes| lanes[place % WIDE]));
+            scratch.asked.extend(queries.block(place / WIDE).iter().map(|lanes| lanes[place % WIDE]));
         }
-        if self.itself {
+        let itself = matches!(self.asked, Asked::All);
+        if itself {
             self.visit(leaf, leaf, scratch);
         }
         scratch.bounds.clear();
@@ -178,7 +246,7 @@ impl Join<'_> {
                 .iter()
                 .copied()
                 .zip(0..)
-                .filter(|&(bound, other)| bound <= widest && !(self.itself && other == leaf)),
+                .filter(|&(bound, other)| bound <= widest && !(itself && other == leaf)),
         );
         order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let order = std::mem::take(&mut scratch.order);
@@ -193,13 +261,13 @@ impl Join<'_> {
 
     /// The queries of a leaf whose distance to the box of another is within their limit.
     fn visit(&self, leaf: usize, other: usize, scratch: &mut Scratch) {
-        let (points, queries, columns) = (self.points, self.queries, self.points.columns);
+        let (points, queries) = (self.points, self.queries);
         let first = points.first[other];
         if scratch.lasts.iter().all(|&last| last < first) {
             return;
         }
         for block in 0..BLOCKS {
-            let lanes = &queries.lanes[(leaf * BLOCKS + block) * columns..][..columns];
+            let lanes = queries.block(leaf * BLOCKS + block);
             let mut sums = [0.0; WIDE];
             for (column, lanes) in lanes.iter().enumerate() {
                 let extent = column * points.leaves + other;
@@ -222,8 +290,9 @@ impl Join<'_> {
         let (points, columns) = (self.points, self.points.columns);
         let query = &scratch.asked[at * columns..][..columns];
         let mut limit = scratch.limits[at];
+        scratch.exact.clear();
         for block in other * BLOCKS..(other + 1) * BLOCKS {
-            let lanes = &points.lanes[block * columns..][..columns];
+            let lanes = points.block(block);
             let mut sums = [0.0; WIDE];
             let mut within = true;
             for (lanes, values) in lanes.chunks(STRIDE).zip(query.chunks(STRIDE)) {
@@ -245,7 +314,11 @@ impl Join<'_> {
                 // A pad is NaN, and never within.
                 let near = sum <= limit && points.rows[found] <= scratch.lasts[at];
                 if near && points.rows[found] != scratch.own[at] {
-                    let pairs = points.exact(found).iter().zip(self.queries.exact(place));
+                    if scratch.exact.is_empty() {
+                        self.write_exact(place, scratch.own[at], &mut scratch.exact);
+                    }
+                    let row = points.rows[found] as usize;
+                    let pairs = self.columns.iter().map(|column| column[row]).zip(&scratch.exact);
                     let key = pairs.fold(0.0, |sum, (x, value)| sum + (x - value) * (x - value));
                     let best = &mut scratch.best[at];
                     if key <= best.cut() {
@@ -261,8 +334,16 @@ impl Join<'_> {
         scratch.limits[at] = limit;
     }
 
+    /// The query at a place as it is.
+    fn write_exact(&self, place: usize, own: u32, out: &mut Vec<f64>) {
+        match self.asked {
+            Asked::Queries(_) => self.exact.row(self.queries.rows[place] as usize, out),
+            _ => self.exact.row(own as usize, out),
+        }
+    }
+
     fn limit(&self, cut: f64, place: usize) -> f32 {
-        let moved = self.queries.errors[place] + self.points.error;
+        let moved = f64::from(self.queries.errors[self.queries.rows[place] as usize]) + self.points.error;
         self.axes.limit(cut.sqrt(), moved)
     }
 }

@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 mod axes;
+mod descent;
 mod graph;
 mod index;
 mod join;
+mod leaf_order;
 pub mod lsh;
 mod metric;
 mod nearest;

@@ -46,6 +46,15 @@ impl Best {
         }
     }
 
+    /// The last of `k` rows, where they are all equal to the point; any row where they are not; `None` without a question.
+    pub fn last(&self) -> Option<u32> {
+        match self.found.last() {
+            _ if self.k == 0 => None,
+            Some(&(key, row)) if self.found.len() == self.k && key <= 0.0 => Some(row),
+            _ => Some(u32::MAX),
+        }
+    }
+
     pub fn offer(&mut self, key: f64, row: u32) {
         let entry = (key.min(f64::MAX), row);
         if self.k == usize::MAX {

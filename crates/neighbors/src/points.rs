@@ -1,12 +1,14 @@
 //! Rows as points: columns of numbers and of categories, with gaps.
 
 use mlsys_core::arrow::array::RecordBatch;
+use mlsys_core::arrow::buffer::ScalarBuffer;
 use mlsys_core::ndarray::ArrayView2;
 use mlsys_core::{Category, Coded, Error, InputColumn, Kind, Layout, Result, column};
 use serde::{Deserialize, Serialize};
 
 /// Points: columns of numbers and of categories, all of one length. A gap is NaN in numbers and
-/// [`Coded::MISSING`] in categories.
+/// [`Coded::MISSING`] in categories. Columns are shared: a clone copies nothing, and columns of doubles without nulls are
+/// those of the table.
 ///
 /// ```
 /// use mlsys_neighbors::Points;
@@ -26,7 +28,7 @@ pub struct Points {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct PointColumn {
     #[serde(with = "gaps")]
-    values: Vec<f64>,
+    values: ScalarBuffer<f64>,
     categorical: bool,
 }
 
@@ -57,6 +59,7 @@ impl TryFrom<Stored> for Points {
 
 /// Gaps as nulls: formats of text have no NaN.
 mod gaps {
+    use mlsys_core::arrow::buffer::ScalarBuffer;
     use serde::de::{Deserializer, SeqAccess, Visitor};
     use serde::ser::{SerializeSeq, Serializer};
 
@@ -66,8 +69,8 @@ mod gaps {
         list.end()
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
-        deserializer.deserialize_seq(Values)
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ScalarBuffer<f64>, D::Error> {
+        deserializer.deserialize_seq(Values).map(ScalarBuffer::from)
     }
 
     struct Values;
@@ -116,7 +119,7 @@ impl Points {
         }
         let points = Self::new(values.len() / columns)?;
         (0..columns).try_fold(points, |points, c| {
-            points.numbers(values.iter().skip(c).step_by(columns).copied().collect())
+            points.numbers(values.iter().skip(c).step_by(columns).copied().collect::<Vec<_>>())
         })
     }
 
@@ -136,7 +139,8 @@ impl Points {
     ///
     /// [`Shape`](mlsys_core::ErrorKind::Shape) for another length; [`NonFinite`](mlsys_core::ErrorKind::NonFinite)
     /// for infinities.
-    pub fn numbers(mut self, values: Vec<f64>) -> Result<Self> {
+    pub fn numbers(mut self, values: impl Into<ScalarBuffer<f64>>) -> Result<Self> {
+        let values = values.into();
         self.check_length(values.len())?;
         if let Some(row) = column::first_infinite(&values) {
             let column = self.columns.len().to_string();
@@ -154,7 +158,8 @@ impl Points {
     pub fn categories(mut self, codes: &[u32]) -> Result<Self> {
         self.check_length(codes.len())?;
         let value = |&code: &u32| if code == Coded::MISSING { f64::NAN } else { f64::from(code) };
-        self.columns.push(PointColumn { values: codes.iter().map(value).collect(), categorical: true });
+        let values: Vec<f64> = codes.iter().map(value).collect();
+        self.columns.push(PointColumn { values: values.into(), categorical: true });
         Ok(self)
     }
 
@@ -183,6 +188,30 @@ impl Points {
     /// Whether a column holds categories.
     pub fn is_categorical(&self, column: usize) -> bool {
         self.columns.get(column).is_some_and(|column| column.categorical)
+    }
+
+    /// Whether no point has a gap.
+    pub fn is_complete(&self) -> bool {
+        (0..self.n_columns()).all(|column| !self.column(column).iter().any(|x| x.is_nan()))
+    }
+
+    /// Some of the points, in this order; a row may be there several times, and one that is not there is all gaps.
+    /// Without a copy where they are all, in order.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn take(&self, rows: &[usize]) -> Result<Self> {
+        if rows.len() == self.rows && rows.iter().zip(0..).all(|(&row, at)| row == at) {
+            return Ok(self.clone());
+        }
+        let mut points = Self::new(rows.len())?;
+        for PointColumn { values, categorical } in &self.columns {
+            let values: Vec<f64> =
+                rows.iter().map(|&row| values.get(row).copied().unwrap_or(f64::NAN)).collect();
+            points.columns.push(PointColumn { values: values.into(), categorical: *categorical });
+        }
+        Ok(points)
     }
 
     /// Writes a point into `out`, a value a column.
@@ -252,7 +281,7 @@ impl PointReader {
         for ReadColumn { input, known } in &self.columns {
             let array = input.find(batch)?;
             points = match known {
-                None => points.numbers(column::finite_or_missing(input.name(), array)?.to_vec())?,
+                None => points.numbers(column::finite_or_missing(input.name(), array)?)?,
                 Some(known) => {
                     let coded = Coded::new(input.name(), array)?;
                     let places = coded.places_in(known);

@@ -2,6 +2,7 @@
 
 use mlsys_core::{Error, Result};
 
+use crate::descent::Descent;
 use crate::index::{Donors, Neighbor, NeighborIndex, Subset};
 use crate::metric::Term;
 use crate::nearest::Best;
@@ -44,6 +45,7 @@ pub(crate) fn check_radius(radius: f64) -> Result<()> {
 #[derive(Debug)]
 pub struct Search<'a> {
     index: &'a NeighborIndex,
+    descent: &'a Descent,
     coordinates: Vec<f64>,
     /// The coordinates that the point has, its values there, and their terms; and what its gaps cost.
     present: Vec<(usize, f64, Term)>,
@@ -52,6 +54,8 @@ pub struct Search<'a> {
     except: u32,
     questions: usize,
     cut: f64,
+    /// Rows above this change nothing any more, however near they are: where all that is found equals the point.
+    last: u32,
     /// A sum above this has a key above the cut: that of a row with all columns of the point is the lowest.
     limit: f64,
 }
@@ -60,6 +64,7 @@ impl<'a> Search<'a> {
     pub(crate) fn new(index: &'a NeighborIndex) -> Self {
         Self {
             index,
+            descent: index.descent(),
             coordinates: Vec::new(),
             present: Vec::new(),
             weight: 0.0,
@@ -67,6 +72,7 @@ impl<'a> Search<'a> {
             except: NO_ROW,
             questions: 0,
             cut: 0.0,
+            last: NO_ROW,
             limit: 0.0,
         }
     }
@@ -140,7 +146,7 @@ impl<'a> Search<'a> {
         reach: Reach,
         except: Option<usize>,
     ) -> Result<()> {
-        let index = self.index;
+        let (index, descent) = (self.index, self.descent);
         self.questions = 0;
         self.present.clear();
         self.weight = 0.0;
@@ -156,15 +162,15 @@ impl<'a> Search<'a> {
             self.weight = index.scale;
         }
         self.except = except.and_then(|row| u32::try_from(row).ok()).unwrap_or(NO_ROW);
-        let own = except.and_then(|row| index.lanes.get(row)).map(|&lane| lane as usize);
+        let own = except.and_then(|row| descent.lanes.get(row)).map(|&lane| lane as usize);
         self.best.resize_with(self.best.len().max(among.len()), Best::default);
         let mut sets: Vec<&Subset> = Vec::with_capacity(among.len());
         for (best, donors) in self.best.iter_mut().zip(among) {
-            let set = subset(index, donors)?;
+            let set = subset(self.descent, donors)?;
             match reach {
                 Reach::Nearest(k) => {
                     // What is left without the point itself: with fewer donors than k, all of them are enough.
-                    let itself = own.is_some_and(|lane| has(index, set, lane));
+                    let itself = own.is_some_and(|lane| has(descent, set, lane));
                     best.reset(k.min(set.count - usize::from(itself)));
                 }
                 // Rounding the key of a distance must not lose it; the distance itself decides.
@@ -178,7 +184,7 @@ impl<'a> Search<'a> {
         self.questions = among.len();
         self.update_cut();
         if !self.present.is_empty()
-            && !index.tree.nodes.is_empty()
+            && !descent.tree.nodes.is_empty()
             && let Some(bound) = self.bound(0)
         {
             self.visit(0, bound, &sets);
@@ -205,11 +211,15 @@ impl<'a> Search<'a> {
     fn update_cut(&mut self) {
         self.cut = self.best[..self.questions].iter().map(Best::cut).fold(f64::NEG_INFINITY, f64::max);
         self.limit = self.cut * (self.weight / self.index.scale) / SLACK;
+        self.last = NO_ROW;
+        if self.cut == 0.0 {
+            self.last = self.best[..self.questions].iter().filter_map(Best::last).max().unwrap_or(NO_ROW);
+        }
     }
 
     /// The least key that a row below a node can have; `None` when none has a column of the point.
     fn bound(&self, node: usize) -> Option<f64> {
-        let extents = self.index.tree.extents(node);
+        let extents = self.descent.tree.extents(node);
         let (mut sum, mut weight) = (0.0, 0.0);
         for &(column, value, term) in &self.present {
             let (low, high) = extents[column];
@@ -227,10 +237,11 @@ impl<'a> Search<'a> {
     }
 
     fn visit(&mut self, node: usize, bound: f64, sets: &[&Subset]) {
-        if bound > self.cut {
+        let tree = &self.descent.tree;
+        if bound > self.cut || tree.firsts[node] > self.last || !sets.iter().any(|set| set.nodes[node]) {
             return;
         }
-        match self.index.tree.nodes[node] {
+        match tree.nodes[node] {
             Node::Leaf { leaf } => self.scan(node, leaf, sets),
             Node::Inner { right } => {
                 let mut children = [(node + 1, self.bound(node + 1)), (right, self.bound(right))];
@@ -247,14 +258,14 @@ impl<'a> Search<'a> {
     }
 
     fn scan(&mut self, node: usize, leaf: usize, sets: &[&Subset]) {
-        let index = self.index;
+        let tree = &self.descent.tree;
         let wanted = sets.iter().fold(0, |word, set| word | set.words[leaf]);
-        let extents = index.tree.extents(node);
+        let extents = tree.extents(node);
         let full = self.present.iter().all(|&(column, _, term)| {
             let (low, high) = extents[column];
             low <= high && (low, high) != MIXED || matches!(term, Term::Constant { .. })
         });
-        let leaf_at = &index.tree.leaves[leaf];
+        let leaf_at = &tree.leaves[leaf];
         for part in 0..leaf_at.chunks {
             let mut lanes = wanted >> (part * LANES) & ((1 << LANES) - 1);
             if lanes == 0 {
@@ -274,7 +285,7 @@ impl<'a> Search<'a> {
     }
 
     fn offer(&mut self, key: f64, lane: usize, bit: u64, leaf: usize, sets: &[&Subset]) {
-        let row = self.index.tree.rows[lane];
+        let row = self.descent.tree.rows[lane];
         if row == self.except {
             return;
         }
@@ -289,7 +300,7 @@ impl<'a> Search<'a> {
     /// Keys of a chunk whose rows have every column of the point; `None` when all are above the cut. The additions are
     /// those of [`keys`](Self::keys).
     fn full_keys(&self, chunk: usize) -> Option<[f64; LANES]> {
-        let values = self.index.tree.chunk(chunk);
+        let values = self.descent.tree.chunk(chunk);
         let mut sums = [0.0; LANES];
         for part in self.present.chunks(STRIDE) {
             if self.index.plain {
@@ -331,7 +342,7 @@ impl<'a> Search<'a> {
 
     /// Keys of a chunk with gaps: what is not there adds what a gap costs, or nothing, and then does not count.
     fn keys(&self, chunk: usize) -> Option<[f64; LANES]> {
-        let values = self.index.tree.chunk(chunk);
+        let values = self.descent.tree.chunk(chunk);
         let gaps = self.index.space.gaps.as_deref();
         let (mut sums, mut weights) = ([0.0; LANES], [0.0; LANES]);
         for part in self.present.chunks(STRIDE) {
@@ -422,21 +433,24 @@ fn below_one(x: f64) -> f64 {
     if x < 1.0 { x } else { 1.0 }
 }
 
-fn subset<'s>(index: &'s NeighborIndex, donors: &Donors<'s>) -> Result<&'s Subset> {
+fn subset<'s>(descent: &'s Descent, donors: &Donors<'s>) -> Result<&'s Subset> {
     match *donors {
-        Donors::All => Ok(&index.everywhere),
-        Donors::Observed(column) => match index.observed.get(column) {
-            Some(set) => Ok(set.as_ref().unwrap_or(&index.everywhere)),
-            None => Err(Error::shape("the donors", format!("a column below {}", index.n_columns()), column)),
+        Donors::All => Ok(&descent.everywhere),
+        Donors::Observed(column) => match descent.observed.get(column) {
+            Some(set) => Ok(set.as_ref().unwrap_or(&descent.everywhere)),
+            None => {
+                let expected = format!("a column below {}", descent.observed.len());
+                Err(Error::shape("the donors", expected, column))
+            }
         },
-        Donors::Among(set) if set.words.len() == index.tree.leaves.len() => Ok(set),
+        Donors::Among(set) if set.nodes.len() == descent.tree.nodes.len() => Ok(set),
         Donors::Among(_) => Err(Error::shape("the donors", "a subset of this index", "of another")),
     }
 }
 
-fn has(index: &NeighborIndex, set: &Subset, lane: usize) -> bool {
-    let chunk = lane / LANES;
-    let leaf = index.tree.leaves.partition_point(|leaf| leaf.first_chunk <= chunk).saturating_sub(1);
-    let at = lane - index.tree.leaves[leaf].first_chunk * LANES;
+fn has(descent: &Descent, set: &Subset, lane: usize) -> bool {
+    let (chunk, leaves) = (lane / LANES, &descent.tree.leaves);
+    let leaf = leaves.partition_point(|leaf| leaf.first_chunk <= chunk).saturating_sub(1);
+    let at = lane - leaves[leaf].first_chunk * LANES;
     set.words[leaf] >> at & 1 == 1
 }

@@ -1,6 +1,5 @@
 //! What a metric makes of points: the coordinates that are searched, and what each adds to a distance.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use mlsys_core::{Coded, Error, Result};
@@ -155,9 +154,9 @@ impl Space {
     }
 
     /// The coordinates of all points.
-    pub fn points<'p>(&self, points: &'p Points) -> Result<Cow<'p, Points>> {
+    pub fn points(&self, points: &Points) -> Result<Points> {
         if matches!(self.view, View::Columns) {
-            return Ok(Cow::Borrowed(points));
+            return Ok(points.clone());
         }
         let mut columns = vec![Vec::with_capacity(points.n_rows()); self.terms.len()];
         let (mut point, mut mapped) = (Vec::new(), Vec::new());
@@ -166,7 +165,7 @@ impl Space {
             self.map(&point, &mut mapped);
             columns.iter_mut().zip(&mapped).for_each(|(column, &x)| column.push(x));
         }
-        columns.into_iter().try_fold(Points::new(points.n_rows())?, Points::numbers).map(Cow::Owned)
+        columns.into_iter().try_fold(Points::new(points.n_rows())?, Points::numbers)
     }
 }
 

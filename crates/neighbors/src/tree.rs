@@ -52,6 +52,8 @@ pub(crate) struct Tree {
     pub chunks: Vec<[f64; LANES]>,
     /// The row of each lane.
     pub rows: Vec<u32>,
+    /// The lowest row of each node.
+    pub firsts: Vec<u32>,
     columns: usize,
 }
 
@@ -61,10 +63,13 @@ enum Shape {
 }
 
 impl Tree {
-    pub fn new(points: &Points, terms: &[Term]) -> Self {
+    /// Grows it. Whoever may be asked by several threads at once, must not wait for others' work meanwhile: `parallel` is
+    /// for the others.
+    pub fn new(points: &Points, terms: &[Term], parallel: bool) -> Self {
         let columns = points.n_columns();
         let mut order: Vec<u32> = (0..points.n_rows() as u32).collect();
-        let shape = split(points, terms, &mut order, (LEAF, 0));
+        let serial = if parallel { PARALLEL } else { usize::MAX };
+        let shape = Splitter { points, terms, serial }.split(&mut order, 0);
         let (leaves, chunks) = (order.len().div_ceil(LEAF), order.len().div_ceil(LANES));
         let mut tree = Self {
             nodes: Vec::with_capacity(2 * leaves),
@@ -72,6 +77,7 @@ impl Tree {
             leaves: Vec::with_capacity(leaves),
             chunks: Vec::with_capacity(chunks * columns),
             rows: Vec::with_capacity(chunks * LANES),
+            firsts: Vec::with_capacity(2 * leaves),
             columns,
         };
         tree.push(points, &shape, &order);
@@ -91,6 +97,7 @@ impl Tree {
     fn push(&mut self, points: &Points, shape: &Shape, order: &[u32]) -> usize {
         let node = self.nodes.len();
         self.extents.resize(self.extents.len() + self.columns, NONE);
+        self.firsts.push(order.iter().copied().min().unwrap_or(NO_ROW));
         match shape {
             Shape::Leaf => {
                 self.nodes.push(Node::Leaf { leaf: self.leaves.len() });
@@ -129,14 +136,6 @@ impl Tree {
     }
 }
 
-/// Rows of points without gaps, so that each `leaf` of them are near each other.
-pub(crate) fn leaf_order(points: &Points, leaf: usize) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..points.n_rows() as u32).collect();
-    let terms = vec![Term::Square { weight: 1.0, inverse: 1.0 }; points.n_columns()];
-    split(points, &terms, &mut order, (leaf, 0));
-    order
-}
-
 fn extent(values: &[f64], rows: &[u32]) -> Extent {
     let (mut low, mut high, mut gaps) = (f64::INFINITY, f64::NEG_INFINITY, 0);
     for &row in rows {
@@ -160,52 +159,60 @@ fn joined(a: Extent, b: Extent) -> Extent {
     }
 }
 
-fn split(points: &Points, terms: &[Term], order: &mut [u32], (leaf, gap_splits): (usize, usize)) -> Shape {
-    if order.len() <= leaf {
-        return Shape::Leaf;
-    }
-    let column = widest(points, terms, order);
-    let values = points.column(column);
-    let gap = |row: &u32| values[*row as usize].is_nan();
-    let gaps = order.iter().filter(|row| gap(row)).count();
-    let apart = gap_splits < GAP_SPLITS && gaps.min(order.len() - gaps) >= leaf / 2;
-    let left = if apart {
-        order.sort_unstable_by_key(|row| (gap(row), *row));
-        order.len() - gaps
-    } else {
-        // Whole leaves to the left, so that few lanes are pads.
-        let left = (order.len() / 2).next_multiple_of(leaf).min(order.len() - 1);
-        // NaN has the highest key.
-        order.select_nth_unstable_by_key(left, |&row| (order_key(values[row as usize]), row));
-        left
-    };
-    let (first, second) = order.split_at_mut(left);
-    let below = (leaf, gap_splits + usize::from(apart));
-    let children = if first.len().min(second.len()) > PARALLEL {
-        rayon::join(|| split(points, terms, first, below), || split(points, terms, second, below))
-    } else {
-        (split(points, terms, first, below), split(points, terms, second, below))
-    };
-    Shape::Pair(left, Box::new([children.0, children.1]))
+struct Splitter<'a> {
+    points: &'a Points,
+    terms: &'a [Term],
+    /// Parts of up to so many rows are split by one thread.
+    serial: usize,
 }
 
-/// The column in which rows of a sample are furthest apart, in units of the metric.
-fn widest(points: &Points, terms: &[Term], order: &[u32]) -> usize {
-    let step = order.len().div_ceil(SAMPLE);
-    let mut best = (0, f64::NEG_INFINITY);
-    let mut values = Vec::with_capacity(SAMPLE);
-    for (column, &term) in terms.iter().enumerate() {
-        let all = points.column(column);
-        let sampled = order.iter().step_by(step).map(|&row| all[row as usize]);
-        values.clear();
-        values.extend(sampled.filter(|x| !x.is_nan()));
-        let present = values.len() as f64 / order.len().div_ceil(step) as f64;
-        let spread = present * spread(term, &mut values);
-        if spread > best.1 {
-            best = (column, spread);
+impl Splitter<'_> {
+    fn split(&self, order: &mut [u32], gap_splits: usize) -> Shape {
+        if order.len() <= LEAF {
+            return Shape::Leaf;
         }
+        let values = self.points.column(self.widest(order));
+        let gap = |row: &u32| values[*row as usize].is_nan();
+        let gaps = order.iter().filter(|row| gap(row)).count();
+        let apart = gap_splits < GAP_SPLITS && gaps.min(order.len() - gaps) >= LEAF / 2;
+        let left = if apart {
+            order.sort_unstable_by_key(|row| (gap(row), *row));
+            order.len() - gaps
+        } else {
+            // Whole leaves to the left, so that few lanes are pads.
+            let left = (order.len() / 2).next_multiple_of(LEAF).min(order.len() - 1);
+            // NaN has the highest key.
+            order.select_nth_unstable_by_key(left, |&row| (order_key(values[row as usize]), row));
+            left
+        };
+        let (first, second) = order.split_at_mut(left);
+        let below = gap_splits + usize::from(apart);
+        let children = if first.len().min(second.len()) > self.serial {
+            rayon::join(|| self.split(first, below), || self.split(second, below))
+        } else {
+            (self.split(first, below), self.split(second, below))
+        };
+        Shape::Pair(left, Box::new([children.0, children.1]))
     }
-    best.0
+
+    /// The column in which rows of a sample are furthest apart, in units of the metric.
+    fn widest(&self, order: &[u32]) -> usize {
+        let step = order.len().div_ceil(SAMPLE);
+        let mut best = (0, f64::NEG_INFINITY);
+        let mut values = Vec::with_capacity(SAMPLE);
+        for (column, &term) in self.terms.iter().enumerate() {
+            let all = self.points.column(column);
+            let sampled = order.iter().step_by(step).map(|&row| all[row as usize]);
+            values.clear();
+            values.extend(sampled.filter(|x| !x.is_nan()));
+            let present = values.len() as f64 / order.len().div_ceil(step) as f64;
+            let spread = present * spread(term, &mut values);
+            if spread > best.1 {
+                best = (column, spread);
+            }
+        }
+        best.0
+    }
 }
 
 fn spread(term: Term, values: &mut [f64]) -> f64 {

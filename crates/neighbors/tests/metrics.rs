@@ -30,7 +30,9 @@ fn points(rows: &[Vec<Option<i8>>], categorical: &[bool]) -> Points {
         points = if categorical {
             points.categories(&rows.iter().map(|row| code(row[c])).collect::<Vec<_>>()).unwrap()
         } else {
-            points.numbers(rows.iter().map(|row| row[c].map_or(f64::NAN, f64::from)).collect()).unwrap()
+            points
+                .numbers(rows.iter().map(|row| row[c].map_or(f64::NAN, f64::from)).collect::<Vec<_>>())
+                .unwrap()
         };
     }
     points
@@ -216,7 +218,7 @@ proptest! {
         let all = points(&table, &[false; 3]);
         let mut long = Points::new(table.len()).unwrap();
         for c in 0..3 {
-            long = long.numbers(all.column(c).iter().map(|x| x * f64::from(factor)).collect()).unwrap();
+            long = long.numbers(all.column(c).iter().map(|x| x * f64::from(factor)).collect::<Vec<_>>()).unwrap();
         }
         let of = |p| NeighborIndex::new(p, Metric::Cosine).unwrap().nearest_others(5).unwrap();
         prop_assert_eq!(of(&all), of(&long));

@@ -26,7 +26,7 @@ fn points(table: &[Vec<Option<i8>>], metric: Metric) -> Points {
         points = if c < 2 && !simple && metric != Metric::NanEuclidean {
             points.categories(&table.iter().map(|row| code(row[c])).collect::<Vec<_>>()).unwrap()
         } else {
-            points.numbers(table.iter().map(|row| number(row[c])).collect()).unwrap()
+            points.numbers(table.iter().map(|row| number(row[c])).collect::<Vec<_>>()).unwrap()
         };
     }
     points

@@ -20,7 +20,9 @@ fn points(rows: &[Vec<Option<i8>>], columns: usize, categorical: &[bool]) -> Poi
             let code = |row: &Vec<Option<i8>>| row[c].map_or(Coded::MISSING, |v| v.unsigned_abs().into());
             points.categories(&rows.iter().map(code).collect::<Vec<_>>()).unwrap()
         } else {
-            points.numbers(rows.iter().map(|row| row[c].map_or(f64::NAN, f64::from)).collect()).unwrap()
+            points
+                .numbers(rows.iter().map(|row| row[c].map_or(f64::NAN, f64::from)).collect::<Vec<_>>())
+                .unwrap()
         };
     }
     points
