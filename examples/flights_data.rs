@@ -1,5 +1,8 @@
 //! The table of the flights examples, and what its rows mean.
 
+// Not every example needs all of it.
+#![allow(dead_code)]
+
 use std::sync::Arc;
 
 use mlsys::arrow::array::{Int32Array, RecordBatch};

@@ -1,0 +1,171 @@
+//! My classes are imbalanced: does it help to resample, to weigh, to move the threshold, or to do nothing? Asked of three tables by
+//! repeated cross-validation: flights (a quarter late), adults (a quarter earn more than 50,000), tumours (a third malignant).
+//!
+//! `cargo run --release --example imbalance_study [FILE]`
+
+mod flights_data;
+
+use std::fmt::Write as _;
+
+use mlsys::core::BoxedFit;
+use mlsys::eval::{AveragePrecision, FBeta, LogLoss, RocAuc};
+use mlsys::imbalance::{ClassWeights, PriorCorrection, ThresholdGoal, ThresholdTuner};
+use mlsys::models::LogisticRegression;
+use mlsys::neighbors::Metric;
+use mlsys::prelude::{Metric as _, *};
+use mlsys::read::ParquetReader;
+use mlsys::sampling::{Repeated, Shuffle, StratifiedGroupKFold, StratifiedKFold, StratifiedSplit};
+use mlsys::stats::student_t_quantile;
+
+type Classifier = BoxedFit<dyn PredictProba>;
+
+const MEASURES: [&str; 5] = ["ROC AUC", "average precision", "log loss", "F1 at 1/2", "F1, tuned"];
+
+/// What is done about the imbalance, and what brings its probabilities back to the classes as they are.
+struct Treatment {
+    name: &'static str,
+    recipe: Classifier,
+    correction: fn(&Dataset<Train>) -> Result<Option<PriorCorrection>>,
+}
+
+fn treatment(name: &'static str, recipe: Classifier) -> Treatment {
+    Treatment { name, recipe, correction: |_| Ok(None) }
+}
+
+/// Gaps filled and marked, numbers scaled.
+fn numbers() -> impl Fit<Fitted: Transform> + FitTransform {
+    MedianImputer::new().indicators(Indicators::WhereMissing).then(StandardScaler::new())
+}
+
+/// Categories one-hot, then the model.
+fn model() -> impl Fit<Fitted: PredictProba> {
+    OneHotEncoder::new()
+        .min_frequency(20)
+        .unseen(Unseen::Infrequent)
+        .on(Columns::categorical())
+        .then(LogisticRegression::new())
+}
+
+/// Rows are resampled while categories are still categories.
+fn resampled<R: Resample + Send + Sync + 'static>(resampler: R) -> Classifier {
+    numbers().resample(resampler).then(model()).boxed()
+}
+
+fn weighed() -> Classifier {
+    numbers().then(ClassWeights::balanced()).then(model()).boxed()
+}
+
+fn treatments(categories: bool) -> Vec<Treatment> {
+    let smote = if categories { resampled(SmoteNc::new()) } else { resampled(Smote::new()) };
+    let metric = if categories { Metric::Heom } else { Metric::Euclidean };
+    let corrected =
+        |train: &Dataset<Train>| PriorCorrection::of_weights(&ClassWeights::balanced(), train).map(Some);
+    vec![
+        treatment("nothing", numbers().then(model()).boxed()),
+        treatment("class weights", weighed()),
+        Treatment { name: "class weights, corrected", recipe: weighed(), correction: corrected },
+        treatment("random over-sampling", resampled(RandomOverSampler::new())),
+        treatment("random under-sampling", resampled(RandomUnderSampler::new())),
+        treatment(if categories { "SMOTE-NC" } else { "SMOTE" }, smote),
+        treatment("Tomek links removed", resampled(TomekLinks::new().metric(metric))),
+    ]
+}
+
+/// The five measures of a model that learns on some of the rows; its threshold is chosen on others, and judged on `held_out`.
+fn measures(
+    treatment: &Treatment,
+    train: &Dataset<Train>,
+    validation: &Dataset<Validation>,
+    held_out: &Dataset<Validation>,
+) -> Result<[f64; 5]> {
+    let fitted = treatment.recipe.fit(train)?;
+    let correction = (treatment.correction)(train)?;
+    let predict = |batch: &_| {
+        let probabilities = fitted.predict_proba(batch)?;
+        correction.as_ref().map_or(Ok(probabilities.clone()), |correction| correction.apply(&probabilities))
+    };
+    let target = validation.target_column("the threshold")?;
+    let truth = fitted.classes().indices("the target", target)?.into_iter().map(|class| class == 1);
+    let truth: Vec<bool> = truth.collect();
+    let scores = predict(validation.batch())?.positive();
+    let threshold = ThresholdTuner::new(ThresholdGoal::FBeta(1.0)).of(&truth, &scores, None)?;
+
+    let probabilities = predict(held_out.batch())?;
+    let tuned = Prediction::from_labels(threshold.labels(fitted.classes(), &probabilities)?);
+    let prediction = Prediction::from_probabilities(fitted.classes().clone(), probabilities)?;
+    Ok([
+        RocAuc::new().score_on(held_out, &prediction)?.value,
+        AveragePrecision::new().score_on(held_out, &prediction)?.value,
+        LogLoss::new().score_on(held_out, &prediction)?.value,
+        FBeta::f1().score_on(held_out, &prediction)?.value,
+        FBeta::f1().score_on(held_out, &tuned)?.value,
+    ])
+}
+
+/// A table of all treatments: mean values, and how they differ from doing nothing, with 95 % intervals of Student's t that know
+/// that the folds share rows (Nadeau and Bengio, *Inference for the generalization error*, 2003).
+fn study(data: Dataset<Train>, folds: &dyn Folds, categories: bool) -> Result<String> {
+    let treatments = treatments(categories);
+    let folds = folds.folds(&data)?;
+    let mut all: Vec<Vec<[f64; 5]>> = vec![Vec::new(); treatments.len()];
+    for fold in &folds {
+        let (train, held_out) = data.fold(fold)?;
+        let (train, validation) = StratifiedSplit::new().test_share(0.25).split_validation(train)?;
+        for (treatment, values) in treatments.iter().zip(&mut all) {
+            values.push(measures(treatment, &train, &validation, &held_out)?);
+        }
+    }
+    let n = folds.len() as f64;
+    // A fold's test rows to its training rows, of which the threshold had a quarter.
+    let share = folds[0].validation().len() as f64 / (0.75 * folds[0].train().len() as f64);
+    let t = student_t_quantile(0.975, n - 1.0)?;
+    let mut table = format!("{:25}", "");
+    MEASURES.iter().for_each(|name| _ = write!(table, " {name:>24}"));
+    for (treatment, values) in treatments.iter().zip(&all) {
+        _ = write!(table, "\n{:25}", treatment.name);
+        for measure in 0..MEASURES.len() {
+            let mean = values.iter().map(|fold| fold[measure]).sum::<f64>() / n;
+            let differences: Vec<f64> =
+                values.iter().zip(&all[0]).map(|(a, b)| a[measure] - b[measure]).collect();
+            let difference = differences.iter().sum::<f64>() / n;
+            let variance = differences.iter().map(|d| (d - difference).powi(2)).sum::<f64>() / (n - 1.0);
+            let half = t * ((1.0 / n + share) * variance).sqrt();
+            let cell = match treatment.name {
+                "nothing" => format!("{mean:.4}"),
+                _ => format!("{mean:.4} ({difference:+.4} ± {half:.4})"),
+            };
+            _ = write!(table, " {cell:>24}");
+        }
+    }
+    Ok(table)
+}
+
+fn read(name: &str) -> Result<mlsys::arrow::array::RecordBatch> {
+    ParquetReader::new(format!("{}/data/{name}.parquet", env!("CARGO_MANIFEST_DIR")))?.read()
+}
+
+fn main() -> Result<()> {
+    let arrived = flights_data::late_flights(&ParquetReader::new(flights_data::path())?.read()?)?;
+    let flights = Dataset::new(arrived)?.target("late")?.group("time_hour")?;
+    let names = ["month", "hour", "origin", "carrier", "distance", "temp", "humid", "visib", "wind_speed"];
+    let flights = flights.select(names.into_iter().chain(["late", "time_hour"]))?.ignore(["time_hour"])?;
+    // Every eighth: the study fits more than 300 models.
+    let eighth: Vec<usize> = (0..flights.n_rows()).step_by(8).collect();
+    let flights = flights.take(&eighth)?.into_train_all();
+    println!("# Late flights: {} rows, folds of whole hours\n", flights.n_rows());
+    let folds = StratifiedGroupKFold::new(5).shuffle(Shuffle::On);
+    println!("{}\n", study(flights, &Repeated::new(folds, 3), true)?);
+
+    let adults = Dataset::new(read("adult")?)?.target("income")?;
+    // The weight says how many people a row stands for, and the number what the word says.
+    let adults = adults.ignore(["fnlwgt", "education_num"])?.into_train_all();
+    println!("# Adults with more than 50,000 a year: {} rows\n", adults.n_rows());
+    let folds = StratifiedKFold::new(5).shuffle(Shuffle::On);
+    println!("{}\n", study(adults, &Repeated::new(folds, 3), true)?);
+
+    let tumours = Dataset::new(read("breast_cancer")?)?.target("malignant")?.into_train_all();
+    println!("# Malignant tumours: {} rows\n", tumours.n_rows());
+    let folds = StratifiedKFold::new(5).shuffle(Shuffle::On);
+    println!("{}", study(tumours, &Repeated::new(folds, 10), false)?);
+    Ok(())
+}
