@@ -77,9 +77,9 @@ pub enum Origin {
 /// 16 a synthetic one, and 4 more for each column of categories that comes from a row of its own, 8 for each that is shifted.
 ///
 /// A synthetic row has `a + gap (b − a)` in each column that is blended, `a` of its base row and `b` of its neighbour:
-/// rounded to a whole number in columns of integers (halves away from `a`), missing where `a` is, and `a` where `b` is
-/// missing. A column with [`donors`](Self::donors) has the donor's value, and one with a [`shift`](Self::shift) `a + shift`, rounded
-/// in the same way, and no further than its type goes; every other column, the target and weights among them, has the base row's.
+/// rounded to a whole number in columns of integers (halves away from `a`), no further than its type goes, missing where `a` is, and
+/// `a` where `b` is missing. A column with [`donors`](Self::donors) has the donor's value, and one with a [`shift`](Self::shift) `a + shift`, rounded
+/// in the same way; every other column, the target and weights among them, has the base row's.
 ///
 /// It is plain data, can be stored and applied later to the same rows, and refuses rows of other ids. For a resampler of your own
 /// start with [`keep`](Self::keep).
@@ -348,7 +348,7 @@ impl Plan {
     ///
     /// [`Shape`](mlsys_core::ErrorKind::Shape) when these are not the rows that were planned with, by their ids;
     /// [`MissingColumn`](mlsys_core::ErrorKind::MissingColumn); [`ColumnType`](mlsys_core::ErrorKind::ColumnType) for a blended column that is no number;
-    /// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for a value that the column's type cannot hold, which only
+    /// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for a decimal beyond its precision, which only shifts and
     /// gaps outside 0 to 1 make.
     pub fn apply(&self, train: &Dataset<Train>) -> Result<Dataset<Train>> {
         if self.rows != Rows::of(train) {
