@@ -13,6 +13,9 @@ from imblearn.under_sampling import (
     AllKNN, ClusterCentroids, CondensedNearestNeighbour, EditedNearestNeighbours, InstanceHardnessThreshold, NearMiss,
     NeighbourhoodCleaningRule, OneSidedSelection, RandomUnderSampler, RepeatedEditedNearestNeighbours, TomekLinks,
 )
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+from scipy.spatial.distance import pdist, squareform
 from sklearn.cluster import KMeans
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.naive_bayes import GaussianNB
@@ -153,6 +156,27 @@ def machine(x, y, k, m, seed):
             "base": base, "neighbor": neighbor, "gap": gap, "rows": rows[len(y):].T}
 
 
+def overlap(x, y):
+    """N1 and N3, and the rows of each type, noise and parts by class, of five Euclidean neighbours."""
+    distances = squareform(pdist(x))
+    tree = minimum_spanning_tree(distances).tocoo()
+    cut = y[tree.row] != y[tree.col]
+    border = np.zeros(len(y), dtype=bool)
+    border[np.concatenate([tree.row[cut], tree.col[cut]])] = True
+    own = coo_matrix((tree.data[~cut], (tree.row[~cut], tree.col[~cut])), shape=tree.shape)
+    part = connected_components(own, directed=False)[1]
+    near = NearestNeighbors(n_neighbors=6).fit(x).kneighbors(x, return_distance=False)[:, 1:]
+    same = (y[near] == y[:, None]).sum(axis=1)
+    return {
+        "n1": border.mean(), "n3": (y[near[:, 0]] != y).mean(),
+        "classes": [{
+            "border": border[y == c].sum(), "errors": (y[near[:, 0]] != y)[y == c].sum(), "noise": (same[y == c] == 0).sum(),
+            "types": [np.isin(same[y == c], counts).sum() for counts in [[4, 5], [2, 3], [1], [0]]],
+            "parts": sorted(Counter(part[y == c].tolist()).values()),
+        } for c in np.unique(y)],
+    }
+
+
 def most(codes):
     """The most frequent code, if there is one."""
     counts = Counter(codes.tolist()).most_common(2)
@@ -216,6 +240,7 @@ def expected(x, y):
         "RandomUnderSampler": [[s, sizes(RandomUnderSampler(sampling_strategy=s), x, y)] for s in under],
         "Smote": smote(x, y, 2, 0),
         "InstanceHardnessThreshold": hardness(x, y),
+        "Imbalance": overlap(x, y),
         "TomekLinks": {s: removed(TomekLinks(sampling_strategy=s), x, y) for s in ["auto", "all"]},
         "NearMiss": {str(v): kept(NearMiss(version=v), x, y) for v in [1, 2, 3]},
         # Of equally many votes the reference takes the lowest label, and not the row's own: three neighbours of two classes.

@@ -12,7 +12,7 @@ use mlsys_core::arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, Str
 use mlsys_core::{Category, Dataset, Train, column};
 use mlsys_imbalance::{
     Adasyn, AllKnn, BorderlineSmote, ClassSizes, ClassWeights, ClusterCentroids, ClusterVoting,
-    CondensedNearestNeighbour, CondensedPasses, EditedNearestNeighbours, HardnessCut,
+    CondensedNearestNeighbour, CondensedPasses, EditedNearestNeighbours, HardnessCut, Imbalance,
     InstanceHardnessThreshold, NearMiss, NearMissVersion, NeighborVote, NeighbourhoodCleaningRule,
     OneSidedSelection, Plan, PlanResample, RandomOverSampler, RandomUnderSampler,
     RepeatedEditedNearestNeighbours, Smote, SmoteN, SmoteNc, Strategy, SvmSmote, Synthetic, TomekLinks,
@@ -21,13 +21,14 @@ use mlsys_neighbors::{Metric, NeighborIndex, PointReader};
 use mlsys_testkit::golden::assert_close;
 use serde_json::Value;
 
-const ITEMS: [&str; 18] = [
+const ITEMS: [&str; 19] = [
     "Adasyn",
     "AllKnn",
     "BorderlineSmote",
     "ClusterCentroids",
     "CondensedNearestNeighbour",
     "EditedNearestNeighbours",
+    "Imbalance",
     "InstanceHardnessThreshold",
     "NearMiss",
     "NeighbourhoodCleaningRule",
@@ -194,6 +195,33 @@ fn neighbourhood_cleaning_rule() {
     for (train, expected) in golden("NeighbourhoodCleaningRule") {
         removes(&NeighbourhoodCleaningRule::new(), &train, &expected["0.5"]);
         removes(&NeighbourhoodCleaningRule::new().threshold(2.0), &train, &expected["2.0"]);
+    }
+}
+
+#[test]
+fn imbalance() {
+    for (train, expected) in golden("Imbalance") {
+        let report = Imbalance::new().metric(Metric::Euclidean).report(&train).unwrap();
+        assert_close("N1", report.n1, expected["n1"].as_f64().unwrap(), 1e-10);
+        assert_close("N3", report.n3, expected["n3"].as_f64().unwrap(), 1e-10);
+        let classes = expected["classes"].as_array().unwrap();
+        assert_eq!(report.classes.len(), classes.len());
+        for (found, expected) in report.classes.iter().zip(classes) {
+            let number = |name: &str| expected[name].as_u64().unwrap() as usize;
+            assert_eq!(
+                (found.border, found.errors, found.noise),
+                (number("border"), number("errors"), number("noise"))
+            );
+            let types = &found.types;
+            assert_eq!(
+                [types.safe, types.borderline, types.rare, types.outlier],
+                list::<usize>(&expected["types"])[..]
+            );
+            let parts = list::<usize>(&expected["parts"]);
+            let small: Vec<usize> = parts.iter().copied().filter(|&size| size <= 5).collect();
+            assert_eq!((found.parts, found.small_parts), (parts.len(), small.len()));
+            assert_eq!(found.rows_of_small_parts, small.iter().sum::<usize>());
+        }
     }
 }
 

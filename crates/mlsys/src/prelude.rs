@@ -19,8 +19,8 @@ pub use mlsys_encoding::{
 #[cfg(feature = "imbalance")]
 pub use mlsys_imbalance::{
     Adasyn, AllKnn, BorderlineSmote, ClassSizes, ClassWeights, ClusterCentroids, CondensedNearestNeighbour,
-    CostMatrix, EditedNearestNeighbours, InstanceHardnessThreshold, KMeansSmote, NearMiss,
-    NeighbourhoodCleaningRule, OneSidedSelection, PlanResample, PriorCorrection, RandomOverSampler,
+    CostMatrix, EditedNearestNeighbours, Imbalance, ImbalanceReport, InstanceHardnessThreshold, KMeansSmote,
+    NearMiss, NeighbourhoodCleaningRule, OneSidedSelection, PlanResample, PriorCorrection, RandomOverSampler,
     RandomUnderSampler, RepeatedEditedNearestNeighbours, SmoothedBootstrap, Smote, SmoteEnn, SmoteN, SmoteNc,
     SmoteTomek, SvmSmote, ThresholdGoal, ThresholdTuner, TomekLinks,
 };

@@ -88,6 +88,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("CondensedNearestNeighbour", &[]),
     ("ClassWeights", &["weights"]),
     ("EditedNearestNeighbours", &[]),
+    ("Imbalance", &[]),
     ("InstanceHardnessThreshold", &[]),
     ("NearMiss", &[]),
     ("NeighbourhoodCleaningRule", &[]),

@@ -13,13 +13,18 @@ use mlsys::prelude::*;
 fn train() -> Dataset<Train> {
     let wave = |row: usize, f: f64| 100.0 * (row as f64 * f).sin();
     let late: Vec<bool> = (0..300).map(|row| row % 5 == 0).collect();
-    let x: Vec<f64> = (0..300).map(|row| wave(row, 1.7) + if late[row] && row % 35 != 0 { 120.0 } else { 0.0 }).collect();
+    let x: Vec<f64> =
+        (0..300).map(|row| wave(row, 1.7) + if late[row] && row % 35 != 0 { 120.0 } else { 0.0 }).collect();
     let columns: [(&str, ArrayRef); 3] = [
         ("x", Arc::new(Float64Array::from(x))),
         ("z", Arc::new(Float64Array::from_iter_values((0..300).map(|row| wave(row, 0.9))))),
         ("late", Arc::new(BooleanArray::from(late))),
     ];
-    Dataset::new(RecordBatch::try_from_iter(columns).unwrap()).unwrap().target("late").unwrap().into_train_all()
+    Dataset::new(RecordBatch::try_from_iter(columns).unwrap())
+        .unwrap()
+        .target("late")
+        .unwrap()
+        .into_train_all()
 }
 
 #[test]
@@ -52,7 +57,8 @@ fn a_regression_says_what_is_hard() {
     let plan = resampler.plan(&train).unwrap();
     let kept: Vec<u32> = plan.kept().iter().copied().filter(|row| row % 5 != 0).collect();
     assert!(mean(&kept) < mean(&plan.removed()), "{} {}", mean(&kept), mean(&plan.removed()));
-    let third = Strategy::function(|sizes| [(sizes.majority().clone(), sizes.sizes().iter().sum::<usize>() / 3)]);
+    let third =
+        Strategy::function(|sizes| [(sizes.majority().clone(), sizes.sizes().iter().sum::<usize>() / 3)]);
     let after = resampler.strategy(third).resample(train).unwrap();
     assert_eq!(ClassSizes::of(&after).unwrap().sizes(), [100, 60]);
 }
