@@ -11,9 +11,9 @@ use mlsys_imbalance::{
     Adasyn, AllKnn, BorderlineSmote, BorderlineVersion, ClassSizes, ClassWeights, ClusterCentroids,
     ClusterVoting, CondensedNearestNeighbour, CondensedPasses, EditedNearestNeighbours, HardnessCut,
     InstanceHardnessThreshold, KMeansSmote, NearMiss, NearMissVersion, NeighborVote,
-    NeighbourhoodCleaningRule, OneSidedSelection, RandomOverSampler, RandomUnderSampler,
-    RepeatedEditedNearestNeighbours, SmoothedBootstrap, Smote, SmoteBases, SmoteEnn, SmoteN, SmoteNc,
-    SmoteTomek, Strategy, SvmSmote, TomekLinks,
+    NeighbourhoodCleaningRule, OneSidedSelection, PartSizes, RandomOverSampler, RandomUnderSampler,
+    Relevance, RepeatedEditedNearestNeighbours, Smogn, SmoothedBootstrap, Smote, SmoteBases, SmoteEnn,
+    SmoteN, SmoteNc, SmoteTomek, Smoter, Strategy, SvmSmote, TomekLinks,
 };
 use mlsys_neighbors::Metric;
 use mlsys_testkit::{Contract, Features, ResampleContract};
@@ -191,6 +191,38 @@ fn svm_smote() {
         .bad("strategy", recipe.clone().strategy(Strategy::Majority))
         .run(grown);
     ResampleContract::new("SvmSmote on one", recipe.columns(["count"]).out_step(1.0)).run(grown);
+}
+
+#[test]
+fn resampling_by_a_continuous_target() {
+    // As many rows, in parts of one size.
+    let balanced = |before: &Dataset<Train>, after: &Dataset<Train>| {
+        let known = before.row_ids();
+        let new = after.row_ids().iter().filter(|id| !known.contains(id)).count();
+        new > 0 && after.n_rows().abs_diff(before.n_rows()) <= 2
+    };
+    let relevance = Relevance::through([(-20.0, 1.0), (0.0, 0.0), (20.0, 1.0)]);
+    let recipe = Smoter::new().relevance(relevance.clone());
+    ResampleContract::new("Smoter", recipe.clone())
+        .by_number()
+        .bad("k_neighbors", recipe.clone().k_neighbors(0))
+        .bad("threshold", recipe.clone().threshold(0.0))
+        .bad("threshold", recipe.clone().threshold(f64::NAN))
+        .bad("sizes", recipe.clone().sizes(PartSizes::Factors { rare: 0.5, normal: 0.5 }))
+        .bad("sizes", recipe.clone().sizes(PartSizes::Factors { rare: f64::INFINITY, normal: 0.5 }))
+        .bad("sizes", recipe.clone().sizes(PartSizes::Factors { rare: 1e300, normal: 0.5 }))
+        .bad("points", recipe.clone().relevance(Relevance::through([(0.0, 0.0)])))
+        .bad("whiskers", recipe.relevance(Relevance::new().whiskers(-1.0)))
+        .run(balanced);
+    let recipe = Smogn::new().relevance(relevance);
+    ResampleContract::new("Smogn", recipe.clone())
+        .by_number()
+        .bad("k_neighbors", recipe.clone().k_neighbors(0))
+        .bad("noise", recipe.clone().noise(-0.1))
+        .bad("noise", recipe.clone().noise(f64::NAN))
+        .run(balanced);
+    let some = recipe.columns(["count", "word"]).sizes(PartSizes::Extreme).noise(1.0);
+    ResampleContract::new("Smogn on two", some).by_number().run(balanced);
 }
 
 #[test]

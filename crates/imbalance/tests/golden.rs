@@ -12,9 +12,9 @@ use mlsys_core::arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, Str
 use mlsys_core::{Category, Dataset, Train, column};
 use mlsys_imbalance::{
     Adasyn, AllKnn, BorderlineSmote, ClassSizes, ClassWeights, ClusterCentroids, ClusterVoting,
-    CondensedNearestNeighbour, CondensedPasses, EditedNearestNeighbours, HardnessCut, Imbalance,
-    InstanceHardnessThreshold, NearMiss, NearMissVersion, NeighborVote, NeighbourhoodCleaningRule,
-    OneSidedSelection, Plan, PlanResample, RandomOverSampler, RandomUnderSampler,
+    CondensedNearestNeighbour, CondensedPasses, ControlPoint, EditedNearestNeighbours, HardnessCut,
+    Imbalance, InstanceHardnessThreshold, NearMiss, NearMissVersion, NeighborVote, NeighbourhoodCleaningRule,
+    OneSidedSelection, Plan, PlanResample, RandomOverSampler, RandomUnderSampler, Relevance,
     RepeatedEditedNearestNeighbours, Smote, SmoteN, SmoteNc, Strategy, SvmSmote, Synthetic, TomekLinks,
 };
 use mlsys_neighbors::{Metric, NeighborIndex, PointReader};
@@ -414,6 +414,43 @@ fn centroids_of_islands() {
         for (place, (a, b)) in found.into_iter().enumerate() {
             assert_close("x0", a, expected[0][place], 1e-10);
             assert_close("x1", b, expected[1][place], 1e-10);
+        }
+    }
+}
+
+#[test]
+fn relevance() {
+    let all: Vec<Value> = mlsys_testkit::golden::load(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../testdata/golden/relevance.json"
+    ));
+    for case in &all {
+        let y = list::<f64>(&case["input"]["y"]);
+        for expected in case["expected"]["Relevance"].as_array().unwrap() {
+            let recipe = match expected["points"].as_array() {
+                None => Relevance::new()
+                    .extremes(serde_json::from_value(expected["extremes"].clone()).unwrap())
+                    .whiskers(expected["whiskers"].as_f64().unwrap()),
+                Some(points) => {
+                    let points: Vec<Vec<f64>> = points.iter().map(list::<f64>).collect();
+                    match points[0].len() {
+                        2 => Relevance::through(points.iter().map(|p| (p[0], p[1]))),
+                        _ => Relevance::through_points(points.iter().map(|p| ControlPoint {
+                            value: p[0],
+                            relevance: p[1],
+                            slope: p[2],
+                        })),
+                    }
+                }
+            };
+            let found = recipe.of_values(&y).unwrap().of(&y);
+            let phi = list::<f64>(&expected["phi"]);
+            assert_eq!(found.len(), phi.len());
+            for (place, (&found, &phi)) in found.iter().zip(&phi).enumerate() {
+                let what = format!("{} at {place}, {expected}", case["name"]);
+                // Near 0 what is left are rounding errors of the sum.
+                assert!((found - phi).abs() <= 1e-10 * phi.abs() + 1e-14, "{what}: {found} is not {phi}");
+            }
         }
     }
 }

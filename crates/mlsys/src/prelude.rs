@@ -21,8 +21,8 @@ pub use mlsys_imbalance::{
     Adasyn, AllKnn, BorderlineSmote, ClassSizes, ClassWeights, ClusterCentroids, CondensedNearestNeighbour,
     CostMatrix, EditedNearestNeighbours, Imbalance, ImbalanceReport, InstanceHardnessThreshold, KMeansSmote,
     NearMiss, NeighbourhoodCleaningRule, OneSidedSelection, PlanResample, PriorCorrection, RandomOverSampler,
-    RandomUnderSampler, RepeatedEditedNearestNeighbours, SmoothedBootstrap, Smote, SmoteEnn, SmoteN, SmoteNc,
-    SmoteTomek, SvmSmote, ThresholdGoal, ThresholdTuner, TomekLinks,
+    RandomUnderSampler, Relevance, RepeatedEditedNearestNeighbours, Smogn, SmoothedBootstrap, Smote,
+    SmoteEnn, SmoteN, SmoteNc, SmoteTomek, Smoter, SvmSmote, ThresholdGoal, ThresholdTuner, TomekLinks,
 };
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values::{
