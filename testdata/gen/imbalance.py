@@ -8,13 +8,19 @@ from collections import Counter
 import imblearn
 import numpy as np
 from imblearn.metrics.pairwise import ValueDifferenceMetric
-from imblearn.over_sampling import SMOTE, SMOTENC, BorderlineSMOTE, RandomOverSampler
+from imblearn.over_sampling import SMOTE, SMOTENC, SVMSMOTE, BorderlineSMOTE, RandomOverSampler
 from imblearn.under_sampling import (
-    AllKNN, ClusterCentroids, CondensedNearestNeighbour, EditedNearestNeighbours, NearMiss, NeighbourhoodCleaningRule,
-    OneSidedSelection, RandomUnderSampler, RepeatedEditedNearestNeighbours, TomekLinks,
+    AllKNN, ClusterCentroids, CondensedNearestNeighbour, EditedNearestNeighbours, InstanceHardnessThreshold, NearMiss,
+    NeighbourhoodCleaningRule, OneSidedSelection, RandomUnderSampler, RepeatedEditedNearestNeighbours, TomekLinks,
 )
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+from scipy.spatial.distance import pdist, squareform
 from sklearn.cluster import KMeans
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import NearestNeighbors
+from sklearn.svm import SVC
 
 from golden import case, write
 
@@ -114,6 +120,63 @@ def adaptive(x, y, k):
     return {"k": k, "rows": own, "shares": others / others.sum()}
 
 
+def hardness(x, y):
+    """The probabilities by which `InstanceHardnessThreshold` chooses, and what it keeps."""
+    sampler = InstanceHardnessThreshold(estimator=GaussianNB(), cv=3, random_state=0)
+    folds = StratifiedKFold(n_splits=3, shuffle=True, random_state=np.random.RandomState(0))
+    p = cross_val_predict(GaussianNB(), x, y, cv=folds, method="predict_proba")
+    found = kept(sampler, x, y)
+    return {"p": p.T, "kept": found}
+
+
+def machine(x, y, k, m, seed):
+    """What `SVMSMOTE` makes of its support vectors: which of them are in danger and which safe, what it draws, and the rows of that."""
+    small = smaller(y)
+    sampler = SVMSMOTE(k_neighbors=k, m_neighbors=m, svm_estimator=SVC(kernel="linear"), random_state=seed)
+    rows, classes = sampler.fit_resample(x, y)
+    assert (classes[len(y):] == small).all()
+    own, support = np.flatnonzero(y == small), sampler.svm_estimator_.support_
+    vectors = support[y[support] == small]
+    kind = lambda rows, kind: sampler._in_danger_noise(sampler.nn_m_, x[rows], small, y, kind=kind)
+    stay = vectors[~kind(vectors, "noise")]
+    danger = kind(stay, "danger")
+    near = NearestNeighbors(n_neighbors=k + 1).fit(x[own]).kneighbors(x[stay], return_distance=False)[:, 1:]
+    new = Counter(y.tolist()).most_common(1)[0][1] - len(own)
+    first = int(np.random.RandomState(seed).beta(10, 10) * (new + 1))
+    base, neighbor, gap = [], [], []
+    for some, count, step in [(danger, first, 1.0), (~danger, new - first, -sampler.out_step)]:
+        if some.any():
+            # Anew from the seed, for either.
+            rng = np.random.RandomState(seed)
+            drawn, gaps = rng.randint(0, k * some.sum(), size=count), rng.uniform(size=count)
+            base.extend(stay[some][drawn // k])
+            neighbor.extend(own[near[some][drawn // k, drawn % k]])
+            gap.extend(step * gaps)
+    return {"k": k, "m": m, "support": np.sort(support), "danger": stay[danger], "safe": stay[~danger], "bases": stay, "near": own[near],
+            "base": base, "neighbor": neighbor, "gap": gap, "rows": rows[len(y):].T}
+
+
+def overlap(x, y):
+    """N1 and N3, and the rows of each type, noise and parts by class, of five Euclidean neighbours."""
+    distances = squareform(pdist(x))
+    tree = minimum_spanning_tree(distances).tocoo()
+    cut = y[tree.row] != y[tree.col]
+    border = np.zeros(len(y), dtype=bool)
+    border[np.concatenate([tree.row[cut], tree.col[cut]])] = True
+    own = coo_matrix((tree.data[~cut], (tree.row[~cut], tree.col[~cut])), shape=tree.shape)
+    part = connected_components(own, directed=False)[1]
+    near = NearestNeighbors(n_neighbors=6).fit(x).kneighbors(x, return_distance=False)[:, 1:]
+    same = (y[near] == y[:, None]).sum(axis=1)
+    return {
+        "n1": border.mean(), "n3": (y[near[:, 0]] != y).mean(),
+        "classes": [{
+            "border": border[y == c].sum(), "errors": (y[near[:, 0]] != y)[y == c].sum(), "noise": (same[y == c] == 0).sum(),
+            "types": [np.isin(same[y == c], counts).sum() for counts in [[4, 5], [2, 3], [1], [0]]],
+            "parts": sorted(Counter(part[y == c].tolist()).values()),
+        } for c in np.unique(y)],
+    }
+
+
 def most(codes):
     """The most frequent code, if there is one."""
     counts = Counter(codes.tolist()).most_common(2)
@@ -176,6 +239,8 @@ def expected(x, y):
         "RandomOverSampler": [[s, sizes(RandomOverSampler(sampling_strategy=s), x, y)] for s in over],
         "RandomUnderSampler": [[s, sizes(RandomUnderSampler(sampling_strategy=s), x, y)] for s in under],
         "Smote": smote(x, y, 2, 0),
+        "InstanceHardnessThreshold": hardness(x, y),
+        "Imbalance": overlap(x, y),
         "TomekLinks": {s: removed(TomekLinks(sampling_strategy=s), x, y) for s in ["auto", "all"]},
         "NearMiss": {str(v): kept(NearMiss(version=v), x, y) for v in [1, 2, 3]},
         # Of equally many votes the reference takes the lowest label, and not the row's own: three neighbours of two classes.
@@ -191,6 +256,7 @@ def expected(x, y):
         "OneSidedSelection": condensed(OneSidedSelection, x, y),
         "BorderlineSmote": {str(m): danger(x, y, m) for m in [5, 10]},
         "Adasyn": adaptive(x, y, 5),
+        "SvmSmote": machine(x, y, 3, 6, 1),
     } if len(np.unique(y)) == 2 else {})
 
 

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Schema, SchemaRef};
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{Artifact, LoadArtifact, StepReader, Steps};
 use crate::{Classes, Columns, Dataset, InputColumn, Layout, Probabilities, Result, Train};
-use crate::{Fit, FitTransform, Predict, PredictProba, Resample, Transform};
+use crate::{DecisionFunction, Fit, FitTransform, Predict, PredictProba, Resample, Transform};
 
 /// A recipe of one step and then another. Made by [`Fit::then`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -123,6 +124,16 @@ impl<A: Transform, B: PredictProba> PredictProba for FittedChain<A, B> {
 
     fn predict_proba(&self, batch: &RecordBatch) -> Result<Probabilities> {
         self.second.predict_proba(&self.first.transform(batch)?)
+    }
+}
+
+impl<A: Transform, B: DecisionFunction> DecisionFunction for FittedChain<A, B> {
+    fn labels(&self) -> &Classes {
+        self.second.labels()
+    }
+
+    fn decision_function(&self, batch: &RecordBatch) -> Result<Array2<f64>> {
+        self.second.decision_function(&self.first.transform(batch)?)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Schema, SchemaRef};
+use ndarray::Array2;
 
 use crate::artifact::Artifact;
 use crate::chain::{BoxedFit, BoxedStep, Chain, DynFit, Identity, On, Resampled};
@@ -149,6 +150,26 @@ pub trait PredictProba: Predict {
     ///
     /// As [`Predict::predict`].
     fn predict_proba(&self, batch: &RecordBatch) -> Result<Probabilities>;
+}
+
+/// A fitted classifier whose scores say how far a row is on which side of the border, such as a support vector machine. Under the
+/// hinge loss a row is within the margin where its score, signed by its class, is at most 1.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no decision function",
+    label = "not a `DecisionFunction`",
+    note = "`SgdClassifier` has one, also at the end of a chain"
+)]
+pub trait DecisionFunction: Predict {
+    /// The classes, ascending; the positive one is the last.
+    fn labels(&self) -> &Classes;
+
+    /// A row of scores per row: one score for two classes, positive for the last; else one per class, the largest of which is
+    /// predicted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Predict::predict`].
+    fn decision_function(&self, batch: &RecordBatch) -> Result<Array2<f64>>;
 }
 
 /// A fitted value that learns on from more training rows.
@@ -360,5 +381,15 @@ impl<T: PredictProba + ?Sized> PredictProba for Box<T> {
 
     fn predict_proba(&self, batch: &RecordBatch) -> Result<Probabilities> {
         (**self).predict_proba(batch)
+    }
+}
+
+impl<T: DecisionFunction + ?Sized> DecisionFunction for Box<T> {
+    fn labels(&self) -> &Classes {
+        (**self).labels()
+    }
+
+    fn decision_function(&self, batch: &RecordBatch) -> Result<Array2<f64>> {
+        (**self).decision_function(batch)
     }
 }

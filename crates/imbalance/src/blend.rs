@@ -51,8 +51,9 @@ fn floats(name: &str, plain: &ArrayRef, change: Change<'_>) -> Result<ArrayRef> 
     let changed = synthetic.iter().enumerate().map(|(at, s)| {
         let a = values[s.base as usize];
         match shifts {
-            None => between(a, values[s.neighbor as usize], s.gap),
+            None if (0.0..=1.0).contains(&s.gap) => between(a, values[s.neighbor as usize], s.gap),
             // Not beyond what there is a number for; NaN stays NaN.
+            None => between(a, values[s.neighbor as usize], s.gap).clamp(-most, most),
             Some(shifts) => (a + shifts[at]).clamp(-most, most),
         }
     });
@@ -70,7 +71,7 @@ fn integers(name: &str, plain: &ArrayRef, change: Change<'_>) -> Result<ArrayRef
     let (low, high) = bounds(plain.data_type());
     let each = |value: &dyn Fn(u32) -> Option<i128>| -> Vec<Option<i128>> {
         let one = |(at, s): (usize, &Synthetic)| match shifts {
-            None => whole_between(value(s.base), value(s.neighbor), s.gap),
+            None => whole_between(value(s.base), value(s.neighbor), s.gap).map(|x| x.clamp(low, high)),
             Some(shifts) => {
                 value(s.base).map(|a| a.saturating_add(shifts[at].round() as i128).clamp(low, high))
             }

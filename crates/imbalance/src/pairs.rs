@@ -12,17 +12,17 @@ use crate::draws::stream;
 const PART: usize = 1024;
 
 /// A new row of each base, in their order.
-pub(crate) fn draw<B: Sync>(
+pub(crate) fn draw<B: Sync, T: Send>(
     seed: u64,
     class: &Category,
     bases: &[B],
-    make: impl Fn(&B, &mut ChaCha8Rng) -> Synthetic + Sync,
-) -> Vec<Synthetic> {
+    make: impl Fn(&B, &mut ChaCha8Rng) -> T + Sync,
+) -> Vec<T> {
     let parts = bases.par_chunks(PART).enumerate().map(|(part, bases)| {
         let mut rng = stream(seed, class, part as u64 + 1);
         bases.iter().map(|base| make(base, &mut rng)).collect::<Vec<_>>()
     });
-    let parts: Vec<Vec<Synthetic>> = parts.collect();
+    let parts: Vec<Vec<T>> = parts.collect();
     parts.into_iter().flatten().collect()
 }
 

@@ -67,7 +67,7 @@ pub enum Origin {
         /// How far it goes: 0 is the base, 1 the neighbour.
         gap: f64,
     },
-    /// It is synthetic, and a row with numbers added to some of its values.
+    /// It is synthetic, and a row with numbers added to some of its values: not towards another row.
     Around {
         /// The id of the row.
         base: u64,
@@ -78,9 +78,10 @@ pub enum Origin {
 /// 16 a synthetic one, and 4 more for each column of categories that comes from a row of its own, 8 for each that is shifted.
 ///
 /// A synthetic row has `a + gap (b − a)` in each column that is blended, `a` of its base row and `b` of its neighbour:
-/// rounded to a whole number in columns of integers (halves away from `a`), missing where `a` is, and `a` where `b` is
-/// missing. A column with [`donors`](Self::donors) has the donor's value, and one with a [`shift`](Self::shift) `a + shift`, rounded
-/// in the same way, and no further than its type goes; every other column, the target and weights among them, has the base row's.
+/// rounded to a whole number in columns of integers (halves away from `a`), no further than its type goes, missing where `a` is, and
+/// `a` where `b` is missing. A column with [`donors`](Self::donors) has the donor's value, and one with a [`shift`](Self::shift) `a + shift`, rounded
+/// in the same way; every other column, weights and as a rule the target among them, has the base row's. A shift may be part of the
+/// way to the neighbour, where a column has a gap of its own: a target by distances, say.
 ///
 /// It is plain data, can be stored and applied later to the same rows, and refuses rows of other ids. For a resampler of your own
 /// start with [`keep`](Self::keep).
@@ -335,9 +336,9 @@ impl Plan {
             None => {
                 let made = self.synthetic.get(row - self.kept.len())?;
                 let (base, neighbor) = (self.rows.get(made.base)?, self.rows.get(made.neighbor)?);
-                Some(match self.shifts.is_empty() {
-                    true => Origin::Between { base, neighbor, gap: made.gap },
-                    false => Origin::Around { base },
+                Some(match made.base == made.neighbor && !self.shifts.is_empty() {
+                    true => Origin::Around { base },
+                    false => Origin::Between { base, neighbor, gap: made.gap },
                 })
             }
         }
@@ -349,7 +350,7 @@ impl Plan {
     ///
     /// [`Shape`](mlsys_core::ErrorKind::Shape) when these are not the rows that were planned with, by their ids;
     /// [`MissingColumn`](mlsys_core::ErrorKind::MissingColumn); [`ColumnType`](mlsys_core::ErrorKind::ColumnType) for a blended column that is no number;
-    /// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for a value that the column's type cannot hold, which only
+    /// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for a decimal beyond its precision, which only shifts and
     /// gaps outside 0 to 1 make.
     pub fn apply(&self, train: &Dataset<Train>) -> Result<Dataset<Train>> {
         if self.rows != Rows::of(train) {

@@ -115,7 +115,7 @@ impl SmoothedBootstrap {
 }
 
 /// The standard deviation of the values that are there, over one less than their number; 0 of fewer than two.
-fn deviation(values: &[f64], rows: &[usize]) -> f64 {
+pub(crate) fn deviation(values: &[f64], rows: &[usize]) -> f64 {
     let there = || rows.iter().map(|&row| values[row]).filter(|x| !x.is_nan());
     let (count, largest) = there().fold((0, 0.0_f64), |(n, most), x| (n + 1, most.max(x.abs())));
     if count < 2 || largest == 0.0 {

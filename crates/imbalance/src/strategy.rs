@@ -1,9 +1,11 @@
 //! Which classes are resampled, and to how many rows.
 
 use std::fmt;
+use std::sync::Arc;
 
 use mlsys_core::{Category, Error, Result};
-use serde::{Deserialize, Serialize};
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::ClassSizes;
 
@@ -21,9 +23,11 @@ use crate::ClassSizes;
 /// | `Classes` | these | these | these |
 /// | `Ratio(r)` | the smaller of two to ⌊r · larger⌋ | the larger of two to ⌊smaller / r⌋ | refused |
 /// | `Counts` | these to no fewer rows than they have | these to no more | refused |
+/// | `Function` | as `Counts`, of the sizes that there are | as `Counts` | refused |
 ///
 /// Over-sampled classes become as large as the largest one, under-sampled ones as small as the smallest; cleaning
-/// removes rows of the chosen classes, however many it finds. For sizes of your own take [`ClassSizes`] and give `Counts`.
+/// removes rows of the chosen classes, however many it finds. `Counts` are of one table: where sizes differ, as from fold to fold of a
+/// cross-validation, give a [`function`](Self::function) of them.
 ///
 /// ```
 /// use mlsys_imbalance::{ClassSizes, Strategy};
@@ -34,6 +38,13 @@ use crate::ClassSizes;
 /// assert_eq!(Strategy::Ratio(0.5).under("NearMiss", &sizes)?, [200, 100]);
 /// assert_eq!(Strategy::counts([(false, 300)]).under("NearMiss", &sizes)?, [300, 100]);
 /// assert_eq!(Strategy::Auto.clean("TomekLinks", &sizes)?, [true, false]);
+/// // A third of the way from each class to the largest.
+/// let third = Strategy::function(|sizes| {
+///     let top = *sizes.sizes().iter().max().unwrap_or(&0);
+///     let grow = |(class, &n): (&mlsys_core::Category, &usize)| (class.clone(), n + (top - n) / 3);
+///     sizes.classes().iter().zip(sizes.sizes()).map(grow).collect::<Vec<_>>()
+/// });
+/// assert_eq!(third.over("Smote", &sizes)?, [900, 366]);
 /// // 90 late rows are fewer than there are.
 /// assert!(Strategy::Ratio(0.1).over("Smote", &sizes).is_err());
 /// # Ok::<(), mlsys_core::Error>(())
@@ -61,6 +72,33 @@ pub enum Strategy {
     Counts(Vec<(Category, usize)>),
     /// These classes. Made by [`classes`](Self::classes).
     Classes(Vec<Category>),
+    /// The number of rows of some classes afterwards, of how many there are. Made by [`function`](Self::function).
+    #[serde(skip_deserializing)]
+    Function(SizeFunction),
+}
+
+/// A function from the sizes of classes to the numbers of rows of some of them afterwards. It is code: equal to its clones alone,
+/// and an error to be stored.
+#[derive(Clone)]
+pub struct SizeFunction(Arc<dyn Fn(&ClassSizes) -> Strategy + Send + Sync>);
+
+impl fmt::Debug for SizeFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SizeFunction")
+    }
+}
+
+impl PartialEq for SizeFunction {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Serialize for SizeFunction {
+    fn serialize<S: Serializer>(&self, _: S) -> std::result::Result<S::Ok, S::Error> {
+        let why = "a strategy by a function cannot be stored: it holds code; keep it in code, or store `Strategy::Counts`";
+        Err(S::Error::custom(why))
+    }
 }
 
 /// Products and quotients of decimal fractions may be a rounding error below the whole number that is meant.
@@ -77,6 +115,17 @@ impl Strategy {
         Self::Classes(classes.into_iter().map(Into::into).collect())
     }
 
+    /// The number of rows of some classes afterwards, by the sizes of all; the others stay as they are. The function is asked anew
+    /// whenever rows are resampled, in every fold of a cross-validation. It should depend on the sizes alone, or two runs are not the same. A
+    /// strategy that holds it cannot be stored, which is an error that says so.
+    pub fn function<C, I>(counts: impl Fn(&ClassSizes) -> I + Send + Sync + 'static) -> Self
+    where
+        C: Into<Category>,
+        I: IntoIterator<Item = (C, usize)>,
+    {
+        Self::Function(SizeFunction(Arc::new(move |sizes| Self::counts(counts(sizes)))))
+    }
+
     /// The number of rows of each class after over-sampling: no fewer than there are.
     ///
     /// # Errors
@@ -84,6 +133,10 @@ impl Strategy {
     /// [`InvalidParameter`](mlsys_core::ErrorKind::InvalidParameter) for a strategy that does not over-sample, a ratio that
     /// is out of reach or of more than two classes, and classes that are not there or there twice.
     pub fn over(&self, estimator: &str, sizes: &ClassSizes) -> Result<Vec<usize>> {
+        if let Self::Function(function) = self {
+            // Errors name the counts.
+            return function.0(sizes).over(estimator, sizes);
+        }
         let before = sizes.sizes();
         let top = before[sizes.largest()];
         let after = match self {
@@ -127,6 +180,9 @@ impl Strategy {
     ///
     /// As [`over`](Self::over), for a strategy that does not under-sample, and for no rows.
     pub fn under(&self, estimator: &str, sizes: &ClassSizes) -> Result<Vec<usize>> {
+        if let Self::Function(function) = self {
+            return function.0(sizes).under(estimator, sizes);
+        }
         let before = sizes.sizes();
         let bottom = before[sizes.smallest()];
         let after = match self {
@@ -168,7 +224,7 @@ impl Strategy {
             Self::Minority => {
                 Err(self.refused(estimator, "a strategy that cleans other classes than the smallest"))
             }
-            Self::Ratio(_) | Self::Counts(_) => {
+            Self::Ratio(_) | Self::Counts(_) | Self::Function(_) => {
                 Err(self.refused(estimator, "classes, since cleaning removes as many rows as it finds"))
             }
             _ => self.chosen(estimator, sizes, false),
@@ -194,7 +250,9 @@ impl Strategy {
                 }
                 chosen
             }
-            Self::All | Self::Ratio(_) | Self::Counts(_) => vec![true; sizes.classes().len()],
+            Self::All | Self::Ratio(_) | Self::Counts(_) | Self::Function(_) => {
+                vec![true; sizes.classes().len()]
+            }
         })
     }
 
@@ -263,6 +321,7 @@ impl fmt::Display for Strategy {
                 let classes: Vec<String> = classes.iter().map(ToString::to_string).collect();
                 write!(f, "classes {}", classes.join(", "))
             }
+            Self::Function(_) => f.write_str("a function"),
         }
     }
 }

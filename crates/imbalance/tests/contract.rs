@@ -2,13 +2,18 @@
 
 #![allow(clippy::unwrap_used)]
 
-use mlsys_core::{Dataset, Train};
+use mlsys_core::arrow::array::{ArrayRef, RecordBatch};
+use mlsys_core::ndarray::Array2;
+use mlsys_core::{
+    Artifact, Classes, Dataset, DecisionFunction, Fit, Predict, PredictProba, Probabilities, Result, Train,
+};
 use mlsys_imbalance::{
     Adasyn, AllKnn, BorderlineSmote, BorderlineVersion, ClassSizes, ClassWeights, ClusterCentroids,
-    ClusterVoting, CondensedNearestNeighbour, CondensedPasses, EditedNearestNeighbours, KMeansSmote,
-    NearMiss, NearMissVersion, NeighborVote, NeighbourhoodCleaningRule, OneSidedSelection, RandomOverSampler,
-    RandomUnderSampler, RepeatedEditedNearestNeighbours, SmoothedBootstrap, Smote, SmoteBases, SmoteEnn,
-    SmoteN, SmoteNc, SmoteTomek, Strategy, TomekLinks,
+    ClusterVoting, CondensedNearestNeighbour, CondensedPasses, EditedNearestNeighbours, HardnessCut,
+    InstanceHardnessThreshold, KMeansSmote, NearMiss, NearMissVersion, NeighborVote,
+    NeighbourhoodCleaningRule, OneSidedSelection, PartSizes, RandomOverSampler, RandomUnderSampler,
+    Relevance, RepeatedEditedNearestNeighbours, Smogn, SmoothedBootstrap, Smote, SmoteBases, SmoteEnn,
+    SmoteN, SmoteNc, SmoteTomek, Smoter, Strategy, SvmSmote, TomekLinks,
 };
 use mlsys_neighbors::Metric;
 use mlsys_testkit::{Contract, Features, ResampleContract};
@@ -113,6 +118,111 @@ fn near_miss() {
     ResampleContract::new("NearMiss", three.clone()).bad("shortlist", three.shortlist(0)).run(
         |before, after| cleaned(before, after) && after.n_rows() <= 2 * *sizes(before).iter().min().unwrap(),
     );
+}
+
+/// Every class is as probable everywhere, so that the first rows stay.
+#[derive(Clone)]
+struct Even;
+
+struct FittedEven(Classes);
+
+impl Artifact for FittedEven {}
+
+impl Fit for Even {
+    type Fitted = FittedEven;
+
+    fn fit(&self, train: &Dataset<Train>) -> Result<FittedEven> {
+        Ok(FittedEven(Classes::new(train.labels("Even")?.distinct)?))
+    }
+}
+
+impl Predict for FittedEven {
+    fn predict(&self, batch: &RecordBatch) -> Result<ArrayRef> {
+        Ok(self.0.take(vec![0; batch.num_rows()]))
+    }
+}
+
+impl PredictProba for FittedEven {
+    fn classes(&self) -> &Classes {
+        &self.0
+    }
+
+    fn predict_proba(&self, batch: &RecordBatch) -> Result<Probabilities> {
+        Probabilities::binary(&vec![0.5; batch.num_rows()])
+    }
+}
+
+#[test]
+fn instance_hardness_threshold() {
+    for cut in [HardnessCut::Exact, HardnessCut::Percentile] {
+        let recipe = InstanceHardnessThreshold::new(Even).cut(cut);
+        let promised = match cut {
+            HardnessCut::Exact => shrunk,
+            // All are from the percentile on.
+            HardnessCut::Percentile => {
+                |before: &Dataset<Train>, after: &Dataset<Train>| sizes(before) == sizes(after)
+            }
+        };
+        ResampleContract::new("InstanceHardnessThreshold", recipe.clone())
+            .bad("folds", recipe.clone().folds(1))
+            .bad("strategy", recipe.strategy(Strategy::Minority))
+            .run(promised);
+    }
+}
+
+impl DecisionFunction for FittedEven {
+    fn labels(&self) -> &Classes {
+        &self.0
+    }
+
+    fn decision_function(&self, batch: &RecordBatch) -> Result<Array2<f64>> {
+        Ok(Array2::zeros((batch.num_rows(), 1)))
+    }
+}
+
+#[test]
+fn svm_smote() {
+    let recipe = SvmSmote::new(Even);
+    ResampleContract::new("SvmSmote", recipe.clone())
+        .bad("k_neighbors", recipe.clone().k_neighbors(0))
+        .bad("m_neighbors", recipe.clone().m_neighbors(1))
+        .bad("out_step", recipe.clone().out_step(-0.1))
+        .bad("out_step", recipe.clone().out_step(f64::NAN))
+        .bad("strategy", recipe.clone().strategy(Strategy::Majority))
+        .run(grown);
+    ResampleContract::new("SvmSmote on one", recipe.columns(["count"]).out_step(1.0)).run(grown);
+}
+
+#[test]
+fn resampling_by_a_continuous_target() {
+    // As many rows, in parts of one size.
+    let balanced = |before: &Dataset<Train>, after: &Dataset<Train>| {
+        let known = before.row_ids();
+        let new = after.row_ids().iter().filter(|id| !known.contains(id)).count();
+        new > 0 && after.n_rows().abs_diff(before.n_rows()) <= 2
+    };
+    let relevance = Relevance::through([(-20.0, 1.0), (0.0, 0.0), (20.0, 1.0)]);
+    let recipe = Smoter::new().relevance(relevance.clone());
+    ResampleContract::new("Smoter", recipe.clone())
+        .by_number()
+        .bad("k_neighbors", recipe.clone().k_neighbors(0))
+        .bad("threshold", recipe.clone().threshold(0.0))
+        .bad("threshold", recipe.clone().threshold(f64::NAN))
+        .bad("sizes", recipe.clone().sizes(PartSizes::Factors { rare: 0.5, normal: 0.5 }))
+        .bad("sizes", recipe.clone().sizes(PartSizes::Factors { rare: f64::INFINITY, normal: 0.5 }))
+        .bad("sizes", recipe.clone().sizes(PartSizes::Factors { rare: 1e300, normal: 0.5 }))
+        .bad("points", recipe.clone().relevance(Relevance::through([(0.0, 0.0)])))
+        .bad("whiskers", recipe.relevance(Relevance::new().whiskers(-1.0)))
+        .run(balanced);
+    let recipe = Smogn::new().relevance(relevance);
+    ResampleContract::new("Smogn", recipe.clone())
+        .by_number()
+        .bad("k_neighbors", recipe.clone().k_neighbors(0))
+        .bad("noise", recipe.clone().noise(-0.1))
+        .bad("noise", recipe.clone().noise(f64::NAN))
+        .run(balanced);
+    let some = recipe.columns(["count", "word"]).sizes(PartSizes::Extreme).noise(1.0);
+    ResampleContract::new("Smogn on two", some).by_number().run(balanced);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::train;
+use common::{Given, Scored, train, with_columns};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,22 +12,24 @@ use mlsys_core::arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, Str
 use mlsys_core::{Category, Dataset, Train, column};
 use mlsys_imbalance::{
     Adasyn, AllKnn, BorderlineSmote, ClassSizes, ClassWeights, ClusterCentroids, ClusterVoting,
-    CondensedNearestNeighbour, CondensedPasses, EditedNearestNeighbours, NearMiss, NearMissVersion,
-    NeighborVote, NeighbourhoodCleaningRule, OneSidedSelection, Plan, PlanResample, RandomOverSampler,
-    RandomUnderSampler, RepeatedEditedNearestNeighbours, Smote, SmoteN, SmoteNc, Strategy, Synthetic,
-    TomekLinks,
+    CondensedNearestNeighbour, CondensedPasses, ControlPoint, EditedNearestNeighbours, HardnessCut,
+    Imbalance, InstanceHardnessThreshold, NearMiss, NearMissVersion, NeighborVote, NeighbourhoodCleaningRule,
+    OneSidedSelection, Plan, PlanResample, RandomOverSampler, RandomUnderSampler, Relevance,
+    RepeatedEditedNearestNeighbours, Smote, SmoteN, SmoteNc, Strategy, SvmSmote, Synthetic, TomekLinks,
 };
 use mlsys_neighbors::{Metric, NeighborIndex, PointReader};
 use mlsys_testkit::golden::assert_close;
 use serde_json::Value;
 
-const ITEMS: [&str; 16] = [
+const ITEMS: [&str; 19] = [
     "Adasyn",
     "AllKnn",
     "BorderlineSmote",
     "ClusterCentroids",
     "CondensedNearestNeighbour",
     "EditedNearestNeighbours",
+    "Imbalance",
+    "InstanceHardnessThreshold",
     "NearMiss",
     "NeighbourhoodCleaningRule",
     "OneSidedSelection",
@@ -37,6 +39,7 @@ const ITEMS: [&str; 16] = [
     "Smote",
     "SmoteN",
     "SmoteNc",
+    "SvmSmote",
     "TomekLinks",
 ];
 
@@ -196,6 +199,44 @@ fn neighbourhood_cleaning_rule() {
 }
 
 #[test]
+fn imbalance() {
+    for (train, expected) in golden("Imbalance") {
+        let report = Imbalance::new().metric(Metric::Euclidean).report(&train).unwrap();
+        assert_close("N1", report.n1, expected["n1"].as_f64().unwrap(), 1e-10);
+        assert_close("N3", report.n3, expected["n3"].as_f64().unwrap(), 1e-10);
+        let classes = expected["classes"].as_array().unwrap();
+        assert_eq!(report.classes.len(), classes.len());
+        for (found, expected) in report.classes.iter().zip(classes) {
+            let number = |name: &str| expected[name].as_u64().unwrap() as usize;
+            assert_eq!(
+                (found.border, found.errors, found.noise),
+                (number("border"), number("errors"), number("noise"))
+            );
+            let types = &found.types;
+            assert_eq!(
+                [types.safe, types.borderline, types.rare, types.outlier],
+                list::<usize>(&expected["types"])[..]
+            );
+            let parts = list::<usize>(&expected["parts"]);
+            let small: Vec<usize> = parts.iter().copied().filter(|&size| size <= 5).collect();
+            assert_eq!((found.parts, found.small_parts), (parts.len(), small.len()));
+            assert_eq!(found.rows_of_small_parts, small.iter().sum::<usize>());
+        }
+    }
+}
+
+#[test]
+fn instance_hardness_threshold() {
+    for (train, expected) in golden("InstanceHardnessThreshold") {
+        let p = list::<Vec<f64>>(&expected["p"]).into_iter().enumerate();
+        let train = with_columns(&train, p.map(|(class, p)| (format!("p{class}"), p)));
+        let resampler = InstanceHardnessThreshold::new(Given).folds(2).cut(HardnessCut::Percentile);
+        // In the same order.
+        assert_eq!(resampler.plan(&train).unwrap().kept(), list::<u32>(&expected["kept"]));
+    }
+}
+
+#[test]
 fn condensed_nearest_neighbour_and_one_sided_selection() {
     for (train, expected) in golden("CondensedNearestNeighbour") {
         let recipe = CondensedNearestNeighbour::new().passes(CondensedPasses::ImbalancedLearn);
@@ -226,6 +267,50 @@ fn borderline_smote_starts_from_the_rows_in_danger() {
             let strategy = Strategy::counts([(small, most + 20)]);
             let found = started(&recipe.strategy(strategy).plan(&train).unwrap());
             assert_eq!(found.into_keys().collect::<Vec<_>>(), list::<u32>(rows), "m = {m}");
+        }
+    }
+}
+
+#[test]
+fn svm_smote_of_the_same_support_vectors() {
+    for (train, expected) in golden("SvmSmote") {
+        let [support, danger, safe] = ["support", "danger", "safe"].map(|name| list::<u32>(&expected[name]));
+        let small = small_class(&train);
+        let y = train.labels("golden").unwrap();
+        // Just within the margin, or beyond it; on either side of 0 by the class.
+        let score = |row: u32| {
+            let sign = if y.value(row as usize) == y.distinct.iter().max() { 1.0 } else { -1.0 };
+            sign * if support.contains(&row) { 1.0 } else { 1.001 }
+        };
+        let scores = (0..train.n_rows() as u32).map(score).collect();
+        let scored = with_columns(&train, [("score".to_owned(), scores)]);
+        let (k, m) = (expected["k"].as_u64().unwrap() as usize, expected["m"].as_u64().unwrap() as usize);
+        let most = ClassSizes::of(&train).unwrap().sizes().iter().copied().max().unwrap();
+        let recipe = SvmSmote::new(Scored).k_neighbors(k).m_neighbors(m);
+        let plan = recipe.strategy(Strategy::counts([(small, most + 50)])).plan(&scored).unwrap();
+        // Each is started from; towards a neighbour or away from it as it is in danger or safe.
+        let mut all: Vec<u32> = danger.iter().chain(&safe).copied().collect();
+        all.sort_unstable();
+        assert_eq!(started(&plan).into_keys().collect::<Vec<_>>(), all);
+        let (bases, near) = (list::<u32>(&expected["bases"]), list::<Vec<u32>>(&expected["near"]));
+        for made in plan.synthetic() {
+            let at = bases.iter().position(|&base| base == made.base).unwrap();
+            assert!(near[at].contains(&made.neighbor), "{made:?} is none of {:?}", near[at]);
+            let range = if danger.contains(&made.base) { 0.0..1.0 } else { -0.5..f64::MIN_POSITIVE };
+            assert!(range.contains(&made.gap), "{made:?}");
+        }
+        // What the reference draws makes the rows that it makes.
+        let [base, neighbor] = ["base", "neighbor"].map(|name| list::<u32>(&expected[name]));
+        let pairs = base.into_iter().zip(neighbor).zip(list::<f64>(&expected["gap"]));
+        let made = pairs.map(|((base, neighbor), gap)| Synthetic { base, neighbor, gap }).collect();
+        let columns: Vec<Vec<f64>> = list(&expected["rows"]);
+        let names: Vec<String> = (0..columns.len()).map(|column| format!("x{column}")).collect();
+        let theirs = Plan::keep(&train, &[]).unwrap().synthesize(&train, names.clone(), made).unwrap();
+        let rows = theirs.apply(&train).unwrap();
+        for (name, expected) in names.iter().zip(&columns) {
+            let found = column::floats(name, rows.column(name).unwrap()).unwrap();
+            assert_eq!(found.len(), expected.len());
+            found.iter().zip(expected).for_each(|(&found, &e)| assert_close(name, found, e, 1e-10));
         }
     }
 }
@@ -329,6 +414,43 @@ fn centroids_of_islands() {
         for (place, (a, b)) in found.into_iter().enumerate() {
             assert_close("x0", a, expected[0][place], 1e-10);
             assert_close("x1", b, expected[1][place], 1e-10);
+        }
+    }
+}
+
+#[test]
+fn relevance() {
+    let all: Vec<Value> = mlsys_testkit::golden::load(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../testdata/golden/relevance.json"
+    ));
+    for case in &all {
+        let y = list::<f64>(&case["input"]["y"]);
+        for expected in case["expected"]["Relevance"].as_array().unwrap() {
+            let recipe = match expected["points"].as_array() {
+                None => Relevance::new()
+                    .extremes(serde_json::from_value(expected["extremes"].clone()).unwrap())
+                    .whiskers(expected["whiskers"].as_f64().unwrap()),
+                Some(points) => {
+                    let points: Vec<Vec<f64>> = points.iter().map(list::<f64>).collect();
+                    match points[0].len() {
+                        2 => Relevance::through(points.iter().map(|p| (p[0], p[1]))),
+                        _ => Relevance::through_points(points.iter().map(|p| ControlPoint {
+                            value: p[0],
+                            relevance: p[1],
+                            slope: p[2],
+                        })),
+                    }
+                }
+            };
+            let found = recipe.of_values(&y).unwrap().of(&y);
+            let phi = list::<f64>(&expected["phi"]);
+            assert_eq!(found.len(), phi.len());
+            for (place, (&found, &phi)) in found.iter().zip(&phi).enumerate() {
+                let what = format!("{} at {place}, {expected}", case["name"]);
+                // Near 0 what is left are rounding errors of the sum.
+                assert!((found - phi).abs() <= 1e-10 * phi.abs() + 1e-14, "{what}: {found} is not {phi}");
+            }
         }
     }
 }

@@ -4,9 +4,9 @@ pub use mlsys_core::artifact;
 pub use mlsys_core::read;
 pub use mlsys_core::statistic::{summarize, summarize_batches, summarize_by};
 pub use mlsys_core::{
-    Batches, Category, Classes, Columns, Dataset, Error, ErrorKind, Fit, FitByStatistic, FitTransform, Fold,
-    Folds, Metric, Partition, Predict, PredictProba, Prediction, Probabilities, Progress, Resample, Result,
-    Role, Split, Statistic, Step, Test, Train, Transform, Unsplit, Validation,
+    Batches, Category, Classes, Columns, Dataset, DecisionFunction, Error, ErrorKind, Fit, FitByStatistic,
+    FitTransform, Fold, Folds, Metric, Partition, Predict, PredictProba, Prediction, Probabilities, Progress,
+    Resample, Result, Role, Split, Statistic, Step, Test, Train, Transform, Unsplit, Validation,
 };
 #[cfg(feature = "encoding")]
 pub use mlsys_encoding::{
@@ -19,10 +19,10 @@ pub use mlsys_encoding::{
 #[cfg(feature = "imbalance")]
 pub use mlsys_imbalance::{
     Adasyn, AllKnn, BorderlineSmote, ClassSizes, ClassWeights, ClusterCentroids, CondensedNearestNeighbour,
-    CostMatrix, EditedNearestNeighbours, KMeansSmote, NearMiss, NeighbourhoodCleaningRule, OneSidedSelection,
-    PlanResample, PriorCorrection, RandomOverSampler, RandomUnderSampler, RepeatedEditedNearestNeighbours,
-    SmoothedBootstrap, Smote, SmoteEnn, SmoteN, SmoteNc, SmoteTomek, ThresholdGoal, ThresholdTuner,
-    TomekLinks,
+    CostMatrix, EditedNearestNeighbours, Imbalance, ImbalanceReport, InstanceHardnessThreshold, KMeansSmote,
+    NearMiss, NeighbourhoodCleaningRule, OneSidedSelection, PlanResample, PriorCorrection, RandomOverSampler,
+    RandomUnderSampler, Relevance, RepeatedEditedNearestNeighbours, Smogn, SmoothedBootstrap, Smote,
+    SmoteEnn, SmoteN, SmoteNc, SmoteTomek, Smoter, SvmSmote, ThresholdGoal, ThresholdTuner, TomekLinks,
 };
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values::{

@@ -88,6 +88,8 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("CondensedNearestNeighbour", &[]),
     ("ClassWeights", &["weights"]),
     ("EditedNearestNeighbours", &[]),
+    ("Imbalance", &[]),
+    ("InstanceHardnessThreshold", &[]),
     ("NearMiss", &[]),
     ("NeighbourhoodCleaningRule", &[]),
     ("OneSidedSelection", &[]),
@@ -97,6 +99,8 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("Smote", &[]),
     ("SmoteN", &[]),
     ("SmoteNc", &[]),
+    ("Relevance", &["ties"]),
+    ("SvmSmote", &[]),
     ("TomekLinks", &[]),
     ("KFold", &[]),
     ("GroupKFold", &["ties"]),
@@ -180,7 +184,7 @@ const ITEMS: &[(&str, &[&str])] = &[
 ];
 
 /// Random, the caller's own, a search of our own, or two others in turn: there is nothing to compare these with.
-const WITHOUT_REFERENCE: [&str; 22] = [
+const WITHOUT_REFERENCE: [&str; 24] = [
     "BootstrapFolds",
     "BottomK",
     "CombinedFolds",
@@ -199,9 +203,11 @@ const WITHOUT_REFERENCE: [&str; 22] = [
     "RandomGuess",
     "RowReservoir",
     "Rule",
+    "Smogn",
     "SmoothedBootstrap",
     "SmoteEnn",
     "SmoteTomek",
+    "Smoter",
     "StratifiedGroupSplit",
 ];
 /// Checked beside what they vary (`energy_from` beside `energy`), or by an example alone.

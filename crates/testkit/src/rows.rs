@@ -319,6 +319,7 @@ impl<F: Folds> FoldsContract<F> {
 pub struct ResampleContract<R> {
     name: String,
     resampler: R,
+    target: Option<&'static str>,
     bad: Vec<(&'static str, R)>,
     skipped: BTreeMap<&'static str, String>,
 }
@@ -326,7 +327,13 @@ pub struct ResampleContract<R> {
 impl<R: Resample> ResampleContract<R> {
     /// The contract of a resampler.
     pub fn new(name: &str, resampler: R) -> Self {
-        Self { name: name.into(), resampler, bad: Vec::new(), skipped: BTreeMap::new() }
+        Self { name: name.into(), resampler, target: None, bad: Vec::new(), skipped: BTreeMap::new() }
+    }
+
+    /// By the numbers in `value`, not by the classes in `label`.
+    pub fn by_number(mut self) -> Self {
+        self.target = Some("value");
+        self
     }
 
     /// The resampler with a bad value of a parameter.
@@ -345,7 +352,11 @@ impl<R: Resample> ResampleContract<R> {
     pub fn run(self, promised: impl Fn(&Dataset<Train>, &Dataset<Train>) -> bool) -> Report {
         let name = &self.name;
         let mut report = Report::new(name, self.skipped.clone());
-        let before = dataset(table()).expect("a dataset").into_train_all();
+        let with_target = |batch: RecordBatch| match self.target {
+            None => dataset(batch),
+            Some(target) => Dataset::new(batch)?.target(target)?.time("when")?.group("team"),
+        };
+        let before = with_target(table()).expect("a dataset").into_train_all();
         let resample = || self.resampler.resample(before.clone());
         let after =
             resample().unwrap_or_else(|e| panic!("{name}: does not resample the ordinary table: {e}"));
@@ -371,7 +382,7 @@ impl<R: Resample> ResampleContract<R> {
         }
         if report.runs("hostile_tables") {
             for (what, batch) in table::hostile(&table()).expect("hostile tables") {
-                let resample = || self.resampler.resample(dataset(batch.clone())?.into_train_all());
+                let resample = || self.resampler.resample(with_target(batch.clone())?.into_train_all());
                 let _ = no_panic(&format!("{name}: {what}"), resample);
             }
         }

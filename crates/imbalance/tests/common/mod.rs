@@ -3,8 +3,13 @@
 use std::sync::Arc;
 
 use mlsys_core::arrow::array::{ArrayRef, Float64Array, Int32Array, RecordBatch};
-use mlsys_core::{Dataset, Train};
+use mlsys_core::ndarray::Array2;
+use mlsys_core::{
+    Artifact, Category, Classes, Dataset, DecisionFunction, Fit, Predict, PredictProba, Probabilities,
+    Result, Train, column,
+};
 use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// Columns `x0`, `x1`, .. and the class `y`.
 pub fn train(rows: &[Vec<f64>], classes: &[i32]) -> Dataset<Train> {
@@ -18,6 +23,103 @@ pub fn train(rows: &[Vec<f64>], classes: &[i32]) -> Dataset<Train> {
     let batch =
         RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, a)| (n, a, true))).unwrap();
     Dataset::new(batch).unwrap().target("y").unwrap().into_train_all()
+}
+
+/// A classifier that has learnt already: column `p0` is the probability of class 0, and so on.
+#[allow(dead_code)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Given;
+
+pub struct FittedGiven(Classes);
+
+impl Artifact for FittedGiven {}
+
+impl Fit for Given {
+    type Fitted = FittedGiven;
+
+    fn fit(&self, train: &Dataset<Train>) -> Result<FittedGiven> {
+        Ok(FittedGiven(Classes::new(train.labels("Given")?.distinct)?))
+    }
+}
+
+impl Predict for FittedGiven {
+    fn predict(&self, batch: &RecordBatch) -> Result<ArrayRef> {
+        Ok(self.0.take(self.predict_proba(batch)?.argmax()))
+    }
+}
+
+impl PredictProba for FittedGiven {
+    fn classes(&self) -> &Classes {
+        &self.0
+    }
+
+    fn predict_proba(&self, batch: &RecordBatch) -> Result<Probabilities> {
+        let column = |class: &Category| {
+            let name = format!("p{class}");
+            column::floats(&name, column::find(batch, &name)?)
+        };
+        let columns = self.0.values().iter().map(column).collect::<Result<Vec<_>>>()?;
+        Probabilities::new(Array2::from_shape_fn((batch.num_rows(), columns.len()), |(row, c)| {
+            columns[c][row]
+        }))
+    }
+}
+
+/// A machine that has learnt already: column `score` is its decision function; more than two classes have `score0`, `score1`, ..
+#[allow(dead_code)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scored;
+
+pub struct FittedScored(Classes);
+
+impl Artifact for FittedScored {}
+
+impl Fit for Scored {
+    type Fitted = FittedScored;
+
+    fn fit(&self, train: &Dataset<Train>) -> Result<FittedScored> {
+        Ok(FittedScored(Classes::new(train.labels("Scored")?.distinct)?))
+    }
+}
+
+impl Predict for FittedScored {
+    fn predict(&self, batch: &RecordBatch) -> Result<ArrayRef> {
+        Ok(self
+            .0
+            .take(self.decision_function(batch)?.rows().into_iter().map(|row| usize::from(row[0] > 0.0))))
+    }
+}
+
+impl DecisionFunction for FittedScored {
+    fn labels(&self) -> &Classes {
+        &self.0
+    }
+
+    fn decision_function(&self, batch: &RecordBatch) -> Result<Array2<f64>> {
+        let names = match self.0.n_classes() {
+            2 => vec!["score".to_owned()],
+            n => (0..n).map(|class| format!("score{class}")).collect(),
+        };
+        let column = |name: &String| column::floats(name, column::find(batch, name)?);
+        let columns = names.iter().map(column).collect::<Result<Vec<_>>>()?;
+        Ok(Array2::from_shape_fn((batch.num_rows(), columns.len()), |(row, c)| columns[c][row]))
+    }
+}
+
+/// The same rows with further columns, which are ignored.
+#[allow(dead_code)]
+pub fn with_columns(
+    train: &Dataset<Train>,
+    more: impl IntoIterator<Item = (String, Vec<f64>)>,
+) -> Dataset<Train> {
+    let batch = train.batch();
+    let names = batch.schema_ref().fields().iter().map(|field| field.name().clone());
+    let more =
+        more.into_iter().map(|(name, values)| (name, Arc::new(Float64Array::from(values)) as ArrayRef));
+    let columns: Vec<(String, ArrayRef)> = names.zip(batch.columns().iter().cloned()).chain(more).collect();
+    let new: Vec<String> = columns[batch.num_columns()..].iter().map(|(name, _)| name.clone()).collect();
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    Dataset::new(batch).unwrap().target("y").unwrap().ignore(new).unwrap().into_train_all()
 }
 
 /// Squared distance over what both have, scaled up; `None` where they have nothing in common.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use mlsys_core::arrow::array::{ArrayRef, RecordBatch};
 use mlsys_core::ndarray::Array2;
 use mlsys_core::{
-    Classes, Dataset, Error, InputColumn, PartialFit, Predict, PredictProba, Probabilities, Result, Train,
-    seed,
+    Classes, Dataset, DecisionFunction, Error, InputColumn, PartialFit, Predict, PredictProba, Probabilities,
+    Result, Train, seed,
 };
 use mlsys_stats::solve::dot;
 use rayon::prelude::*;
@@ -283,6 +283,16 @@ impl PredictProba for FittedSgdClassifier {
             p.iter_mut().for_each(|p| *p /= sum);
         }
         Probabilities::new(p)
+    }
+}
+
+impl DecisionFunction for FittedSgdClassifier {
+    fn labels(&self) -> &Classes {
+        self.labels()
+    }
+
+    fn decision_function(&self, batch: &RecordBatch) -> Result<Array2<f64>> {
+        self.decision_function(batch)
     }
 }
 
