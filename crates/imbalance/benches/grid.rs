@@ -9,9 +9,10 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use mlsys_core::arrow::array::AsArray;
 use mlsys_core::{Dataset, Fit, Train, seed};
 use mlsys_imbalance::{
-    AllKnn, BalancedBagging, ClassWeights, EasyEnsemble, EditedNearestNeighbours, NearMiss, NearMissVersion,
-    NeighbourhoodCleaningRule, PlanResample, RandomOverSampler, RandomUnderSampler,
-    RepeatedEditedNearestNeighbours, RusBoost, Smote, ThresholdGoal, ThresholdTuner, TomekLinks,
+    AllKnn, BalancedBagging, ClassWeights, CostMatrix, EasyEnsemble, EditedNearestNeighbours, MetaCost,
+    NearMiss, NearMissVersion, NeighbourhoodCleaningRule, PlanResample, RandomOverSampler,
+    RandomUnderSampler, RepeatedEditedNearestNeighbours, RusBoost, Smote, ThresholdGoal, ThresholdTuner,
+    TomekLinks,
 };
 use mlsys_testkit::bench::{Grid, Point, labelled};
 use stump::Stump;
@@ -93,6 +94,9 @@ fn ensembles(criterion: &mut Criterion) {
     Grid::rows().measure(criterion, "easy_ensemble", complete, |train| easy.fit(train).unwrap());
     let boost = RusBoost::new(Stump).rounds(2);
     Grid::rows().measure(criterion, "rus_boost", complete, |train| boost.fit(train).unwrap());
+    let costs = CostMatrix::of_errors(false, true, 1.0, 9.0).unwrap();
+    let cheap = MetaCost::new(Stump, costs).resamples(2);
+    Grid::rows().measure(criterion, "meta_cost", complete, |train| cheap.relabel(train).unwrap());
 }
 
 criterion_group!(benches, resamplers, rows, decisions, ensembles);

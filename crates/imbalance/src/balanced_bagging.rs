@@ -10,7 +10,7 @@ use mlsys_core::{
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::ensemble::{Told, check_size, in_order, inputs_of, load_members, save_members};
+use crate::ensemble::{Told, bootstrap, check_size, in_order, inputs_of, load_members, save_members};
 use crate::labelled::Labelled;
 use crate::random_under_sampler::some;
 use crate::{ClassSizes, Strategy};
@@ -74,7 +74,7 @@ const NAME: &str = "BalancedBagging";
 /// ```
 ///
 /// **Misleads** when probabilities are read as those of the data: they are those of classes as large as each other.
-/// [`PriorCorrection`](crate::PriorCorrection) from shares of 1 : 1 undoes that, `PriorCorrection::apply` does it.
+/// [`PriorCorrection`](crate::PriorCorrection) from shares of 1 : 1 undoes that, [`Adjusted`](crate::Adjusted) applies it.
 ///
 /// **Method**: Leo Breiman, *Bagging predictors*, 1996; Shohei Hido, Hisashi Kashima, Yutaka Takahashi, *Roughly balanced bagging for imbalanced
 /// data*, 2009, of whose idea this is the variant of imbalanced-learn's `BalancedBaggingClassifier`. That one gives up on a sample without one of two
@@ -125,30 +125,20 @@ impl<C> BalancedBagging<C> {
     /// The rows of a member, ascending.
     fn rows(&self, labelled: &Labelled, member: u64) -> Result<Vec<usize>> {
         let classes = labelled.sizes.classes();
-        let n = labelled.all.len();
-        let mut rng = seed::stream(self.seed, member);
-        for _ in 0..ATTEMPTS {
-            let mut times = vec![0_u32; n];
-            (0..n).for_each(|_| times[seed::below(n as u64, &mut rng) as usize] += 1);
-            let mut bag = vec![Vec::new(); classes.len()];
-            for ((&row, &class), times) in labelled.all.iter().zip(&labelled.classes).zip(times) {
-                bag[class as usize].extend((0..times).map(|_| row));
-            }
-            if bag.iter().filter(|rows| !rows.is_empty()).count() < 2 {
-                continue;
-            }
-            let sizes = classes.iter().cloned().zip(bag.iter().map(Vec::len));
-            let sizes = ClassSizes::new(labelled.sizes.column(), sizes)?;
-            let after = self.sizes(&sizes)?;
-            let mut rows = Vec::with_capacity(after.iter().sum());
-            let there = classes.iter().zip(&bag).filter(|(_, rows)| !rows.is_empty());
-            for ((class, own), after) in there.zip(after) {
-                rows.extend(some(own, after, self.seed, class, member));
-            }
-            rows.sort_unstable();
-            return Ok(rows);
+        let mut bag = vec![Vec::new(); classes.len()];
+        for row in bootstrap(labelled, labelled.all.len(), self.seed, member, NAME)? {
+            let class = labelled.all.binary_search(&row).map_or(0, |place| labelled.classes[place]);
+            bag[class as usize].push(row);
         }
-        Err(Error::too_few_rows(n.saturating_add(1), n, format!("{NAME}: samples have one class only")))
+        let sizes = classes.iter().cloned().zip(bag.iter().map(Vec::len));
+        let after = self.sizes(&ClassSizes::new(labelled.sizes.column(), sizes)?)?;
+        let mut rows = Vec::with_capacity(after.iter().sum());
+        let there = classes.iter().zip(&bag).filter(|(_, rows)| !rows.is_empty());
+        for ((class, own), after) in there.zip(after) {
+            rows.extend(some(own, after, self.seed, class, member));
+        }
+        rows.sort_unstable();
+        Ok(rows)
     }
 
     /// How many rows of each class of a sample: of those that are short, all.
@@ -171,9 +161,6 @@ impl<C> BalancedBagging<C> {
         }
     }
 }
-
-/// Each has two classes by a chance of a half or more.
-const ATTEMPTS: usize = 1_000;
 
 impl<C> BalancedBagging<C>
 where

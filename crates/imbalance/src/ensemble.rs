@@ -3,8 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 
 use mlsys_core::artifact::{StepReader, Steps};
-use mlsys_core::{Artifact, Error, InputColumn, LoadArtifact, Progress, Result, Step, first_error};
+use mlsys_core::{Artifact, Error, InputColumn, LoadArtifact, Progress, Result, Step, first_error, seed};
 use rayon::prelude::*;
+
+use crate::labelled::Labelled;
 
 /// As many models as an ensemble may have: fewer than an artefact has steps.
 pub(crate) const MOST: usize = 9_999;
@@ -18,6 +20,31 @@ pub(crate) fn check_size(estimator: &str, name: &str, size: usize) -> Result<()>
         return Ok(());
     }
     Err(Error::invalid_parameter(estimator, name, size, format!("1 to {MOST}")))
+}
+
+/// Each resample has two classes by a chance of a half or more, unless it is far smaller than the table.
+const ATTEMPTS: usize = 1_000;
+
+/// So many of the rows that count, drawn with replacement for a member, ascending; of two classes at least.
+pub(crate) fn bootstrap(
+    labelled: &Labelled,
+    rows: usize,
+    seed: u64,
+    member: u64,
+    estimator: &str,
+) -> Result<Vec<usize>> {
+    let n = labelled.all.len();
+    let mut rng = seed::stream(seed, member);
+    for _ in 0..ATTEMPTS {
+        let mut drawn: Vec<usize> = (0..rows).map(|_| seed::below(n as u64, &mut rng) as usize).collect();
+        drawn.sort_unstable();
+        let class = |place: &usize| labelled.classes[*place];
+        if drawn.windows(2).any(|pair| class(&pair[0]) != class(&pair[1])) {
+            return Ok(drawn.into_iter().map(|place| labelled.all[place]).collect());
+        }
+    }
+    let why = format!("{estimator}: resamples of {rows} rows have one class only");
+    Err(Error::too_few_rows(rows.saturating_add(1), rows, why))
 }
 
 /// Tells of models from any thread, one at a time.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod adasyn;
+mod adjusted;
 mod all_knn;
 mod balanced_bagging;
 mod ballot;
@@ -25,6 +26,7 @@ mod kmeans_smote;
 mod labelled;
 mod ldam_loss;
 mod logit_adjustment;
+mod meta_cost;
 mod near_miss;
 mod neighbourhood_cleaning_rule;
 mod one_sided_selection;
@@ -49,6 +51,7 @@ mod tomek_links;
 mod two_phase;
 
 pub use adasyn::Adasyn;
+pub use adjusted::Adjusted;
 pub use all_knn::AllKnn;
 pub use balanced_bagging::{BalancedBagging, FittedBalancedBagging};
 pub use boosting::FittedBoosting;
@@ -65,6 +68,7 @@ pub use focal_loss::{FocalLoss, FocalWeights};
 pub use kmeans_smote::KMeansSmote;
 pub use ldam_loss::LdamLoss;
 pub use logit_adjustment::LogitAdjustment;
+pub use meta_cost::{MetaCost, MetaCostModels, MetaCostVotes};
 pub use near_miss::{NearMiss, NearMissVersion};
 pub use neighbourhood_cleaning_rule::NeighbourhoodCleaningRule;
 pub use one_sided_selection::OneSidedSelection;

@@ -166,10 +166,10 @@ proptest! {
         for (epoch, (noted, given)) in report.epochs().iter().zip(&model.given).enumerate() {
             prop_assert_eq!(given.len(), rows);
             let sum: f64 = wanted.iter().sum();
-            for class in 0..3 {
+            for (class, wanted) in wanted.iter().enumerate() {
                 let size = count(&data, given, class as i32);
                 prop_assert_eq!(size, noted.sizes[class]);
-                let exact = if sum > 0.0 { rows as f64 * wanted[class] / sum } else { rows as f64 / 3.0 };
+                let exact = if sum > 0.0 { rows as f64 * wanted / sum } else { rows as f64 / 3.0 };
                 // To the next whole number, but that none gets nothing.
                 prop_assert!(size >= 1 && (size as f64 - exact).abs() < 3.0, "{size} {exact}");
                 if noted.sizes.iter().all(|&size| size > 1) {
@@ -183,10 +183,10 @@ proptest! {
                 }
             }
             let said: Vec<i32> = (0..truth.len()).map(|row| says[(row + epoch + 1) % says.len()]).collect();
-            for class in 0..3 {
+            for (class, wanted) in wanted.iter_mut().enumerate() {
                 let f1 = naive_f1(&truth, &said, &weights, class as i32);
                 prop_assert!((noted.f1[class] - f1).abs() < 1e-12);
-                wanted[class] = 1.0 - f1;
+                *wanted = 1.0 - f1;
             }
         }
     }

@@ -18,11 +18,12 @@ pub use mlsys_encoding::{
 };
 #[cfg(feature = "imbalance")]
 pub use mlsys_imbalance::{
-    Adasyn, AllKnn, BalancedBagging, BorderlineSmote, ClassSizes, ClassWeights, ClusterCentroids,
+    Adasyn, Adjusted, AllKnn, BalancedBagging, BorderlineSmote, ClassSizes, ClassWeights, ClusterCentroids,
     CondensedNearestNeighbour, CostMatrix, DynamicSampling, EasyEnsemble, EditedNearestNeighbours,
-    KMeansSmote, NearMiss, NeighbourhoodCleaningRule, OneSidedSelection, PlanResample, PriorCorrection,
-    RandomOverSampler, RandomUnderSampler, RepeatedEditedNearestNeighbours, RusBoost, SmoothedBootstrap,
-    Smote, SmoteEnn, SmoteN, SmoteNc, SmoteTomek, ThresholdGoal, ThresholdTuner, TomekLinks,
+    KMeansSmote, MetaCost, NearMiss, NeighbourhoodCleaningRule, OneSidedSelection, PlanResample,
+    PriorCorrection, RandomOverSampler, RandomUnderSampler, RepeatedEditedNearestNeighbours, RusBoost,
+    SmoothedBootstrap, Smote, SmoteEnn, SmoteN, SmoteNc, SmoteTomek, ThresholdGoal, ThresholdTuner,
+    TomekLinks, TwoPhase,
 };
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values::{
