@@ -232,6 +232,12 @@ pub(crate) fn encoded_size<T: Serialize>(value: &T) -> usize {
 }
 
 fn encode(steps: &Steps, fingerprint: u64, provenance: BTreeMap<String, String>) -> Result<Vec<u8>> {
+    if steps.0.len() > MAX_STEPS {
+        return Err(Error::artifact(format!(
+            "would have {} steps, at most {MAX_STEPS} are read",
+            steps.0.len()
+        )));
+    }
     let header = Header {
         crate_version: env!("CARGO_PKG_VERSION").into(),
         fingerprint,
@@ -400,13 +406,33 @@ impl Registry {
     }
 }
 
-/// Loads all steps but the last `rest`.
-fn load_transforms(steps: &mut StepReader<'_>, rest: usize, registry: &Registry) -> Result<LoadedSteps> {
+/// Loads steps up to one that is `last`, or all but one.
+fn load_transforms(
+    steps: &mut StepReader<'_>,
+    last: impl Fn(&str) -> bool,
+    registry: &Registry,
+) -> Result<LoadedSteps> {
     let mut loaded = Vec::new();
-    while steps.left() > rest {
+    while steps.left() > 1 && !steps.peek().is_some_and(&last) {
         loaded.push(load_one(steps, &registry.transforms, "transform")?);
     }
     Ok(LoadedSteps(loaded))
+}
+
+/// Steps, and then a model, which may be several steps itself.
+fn load_last<D: ?Sized>(
+    bytes: &[u8],
+    loaders: &BTreeMap<&'static str, Loader<D>>,
+    what: &str,
+    registry: &Registry,
+) -> Result<(LoadedSteps, Box<D>)> {
+    let (_, mut steps) = open(bytes)?;
+    let first = load_transforms(&mut steps, |name| loaders.contains_key(name), registry)?;
+    let last = load_one(&mut steps, loaders, what)?;
+    match steps.peek() {
+        None => Ok((first, last)),
+        Some(name) => Err(Error::artifact(format!("goes on with {}", printable(name)))),
+    }
 }
 
 fn load_one<D: ?Sized>(
@@ -429,9 +455,7 @@ fn load_one<D: ?Sized>(
 ///
 /// [`Artifact`](crate::ErrorKind::Artifact) when the bytes are damaged or hold types that are not registered.
 pub fn load_model(bytes: &[u8], registry: &Registry) -> Result<Box<dyn PredictProba>> {
-    let (_, mut steps) = open(bytes)?;
-    let first = load_transforms(&mut steps, 1, registry)?;
-    let last = load_one(&mut steps, &registry.classifiers, "classifier")?;
+    let (first, last) = load_last(bytes, &registry.classifiers, "classifier", registry)?;
     Ok(Box::new(crate::chain::FittedChain::of(first, last)))
 }
 
@@ -441,9 +465,7 @@ pub fn load_model(bytes: &[u8], registry: &Registry) -> Result<Box<dyn PredictPr
 ///
 /// As [`load_model`].
 pub fn load_predictor(bytes: &[u8], registry: &Registry) -> Result<Box<dyn Predict>> {
-    let (_, mut steps) = open(bytes)?;
-    let first = load_transforms(&mut steps, 1, registry)?;
-    let last = load_one(&mut steps, &registry.predictors, "model")?;
+    let (first, last) = load_last(bytes, &registry.predictors, "model", registry)?;
     Ok(Box::new(crate::chain::FittedChain::of(first, last)))
 }
 
@@ -454,7 +476,11 @@ pub fn load_predictor(bytes: &[u8], registry: &Registry) -> Result<Box<dyn Predi
 /// As [`load_model`].
 pub fn load_transform(bytes: &[u8], registry: &Registry) -> Result<Box<dyn Transform>> {
     let (_, mut steps) = open(bytes)?;
-    Ok(Box::new(load_transforms(&mut steps, 0, registry)?))
+    let mut loaded = Vec::new();
+    while steps.left() > 0 {
+        loaded.push(load_one(&mut steps, &registry.transforms, "transform")?);
+    }
+    Ok(Box::new(LoadedSteps(loaded)))
 }
 
 /// Steps whose types were found in a registry.

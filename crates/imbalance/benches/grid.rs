@@ -1,16 +1,21 @@
-//! Every resampler on the fixed grid: what it plans, and the rows of a plan.
+//! Every resampler on the fixed grid: what it plans, and the rows of a plan; decisions and ensembles.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "../tests/common/stump.rs"]
+mod stump;
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use mlsys_core::arrow::array::AsArray;
-use mlsys_core::{Dataset, Train, seed};
+use mlsys_core::{Dataset, Fit, Train, seed};
 use mlsys_imbalance::{
-    AllKnn, ClassWeights, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighbourhoodCleaningRule,
-    PlanResample, RandomOverSampler, RandomUnderSampler, RepeatedEditedNearestNeighbours, Smote,
-    ThresholdGoal, ThresholdTuner, TomekLinks,
+    AllKnn, BalancedBagging, ClassWeights, CostMatrix, EasyEnsemble, EditedNearestNeighbours, MetaCost,
+    NearMiss, NearMissVersion, NeighbourhoodCleaningRule, PlanResample, RandomOverSampler,
+    RandomUnderSampler, RepeatedEditedNearestNeighbours, RusBoost, Smote, ThresholdGoal, ThresholdTuner,
+    TomekLinks,
 };
 use mlsys_testkit::bench::{Grid, Point, labelled};
+use stump::Stump;
 
 /// About a tenth of the rows are of the smaller class.
 fn train(point: &Point) -> Dataset<Train> {
@@ -77,5 +82,22 @@ fn decisions(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, resamplers, rows, decisions);
+/// A tenth of the smaller class, and nothing missing.
+fn complete(point: &Point) -> Dataset<Train> {
+    some(&Point { missing: 0.0, ..*point })
+}
+
+fn ensembles(criterion: &mut Criterion) {
+    let bagging = BalancedBagging::new(Stump).n_estimators(2);
+    Grid::rows().measure(criterion, "balanced_bagging", complete, |train| bagging.fit(train).unwrap());
+    let easy = EasyEnsemble::new(Stump).n_estimators(2).rounds(2);
+    Grid::rows().measure(criterion, "easy_ensemble", complete, |train| easy.fit(train).unwrap());
+    let boost = RusBoost::new(Stump).rounds(2);
+    Grid::rows().measure(criterion, "rus_boost", complete, |train| boost.fit(train).unwrap());
+    let costs = CostMatrix::of_errors(false, true, 1.0, 9.0).unwrap();
+    let cheap = MetaCost::new(Stump, costs).resamples(2);
+    Grid::rows().measure(criterion, "meta_cost", complete, |train| cheap.relabel(train).unwrap());
+}
+
+criterion_group!(benches, resamplers, rows, decisions, ensembles);
 criterion_main!(benches);

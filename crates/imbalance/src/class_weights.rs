@@ -133,23 +133,7 @@ impl ClassWeights {
             // A row of no class that counts has the weight 0.
             class.map_or(old, |class| old * weights[class])
         });
-        let new: ArrayRef = Arc::new(Float64Array::from_iter_values(new));
-        let replaced = train.layout().weight();
-        let name = replaced.unwrap_or(&self.column);
-        let field = Arc::new(Field::new(name, DataType::Float64, false));
-        if replaced.is_some() {
-            let with = Replacements::from([(name, vec![(field, new)])]);
-            return train.with_batch(replace_columns(train.batch(), with)?);
-        }
-        let schema = train.schema();
-        if schema.field_with_name(name).is_ok() {
-            return Err(ErrorKind::DuplicateColumn { name: name.into() }.into());
-        }
-        let fields = schema.fields().iter().cloned().chain([field]);
-        let schema = Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone());
-        let columns = train.batch().columns().iter().cloned().chain([new]).collect();
-        let batch = RecordBatch::try_new(Arc::new(schema), columns)?;
-        train.with_batch(batch)?.with_role(name, Role::Weight)
+        reweighed(train, &self.column, new.collect())
     }
 
     /// The weight of each class that counts.
@@ -192,6 +176,27 @@ impl ClassWeights {
             }
         }
     }
+}
+
+/// The rows with other weights, in a column of this name if there is no weight column yet.
+pub(crate) fn reweighed(train: &Dataset<Train>, name: &str, weights: Vec<f64>) -> Result<Dataset<Train>> {
+    let new: ArrayRef = Arc::new(Float64Array::from(weights));
+    let replaced = train.layout().weight();
+    let name = replaced.unwrap_or(name);
+    let field = Arc::new(Field::new(name, DataType::Float64, false));
+    if replaced.is_some() {
+        let with = Replacements::from([(name, vec![(field, new)])]);
+        return train.with_batch(replace_columns(train.batch(), with)?);
+    }
+    let schema = train.schema();
+    if schema.field_with_name(name).is_ok() {
+        return Err(ErrorKind::DuplicateColumn { name: name.into() }.into());
+    }
+    let fields = schema.fields().iter().cloned().chain([field]);
+    let schema = Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone());
+    let columns = train.batch().columns().iter().cloned().chain([new]).collect();
+    let batch = RecordBatch::try_new(Arc::new(schema), columns)?;
+    train.with_batch(batch)?.with_role(name, Role::Weight)
 }
 
 /// In proportion to one over the effective number of rows.

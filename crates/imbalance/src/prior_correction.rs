@@ -16,6 +16,8 @@ use crate::{ClassWeights, PlanResample};
 /// That holds where p(x | k) is that of the data: rows of a class drawn at random, or weighted alike. Every other resampler makes or
 /// picks rows by where they are, and is refused: calibrate the model's probabilities on `Dataset<Validation>` instead.
 ///
+/// [`Adjusted`](crate::Adjusted) is a model with such a correction.
+///
 /// **Complexity**: one pass over the probabilities. **Errors**: [`Unsupported`](mlsys_core::ErrorKind::Unsupported) for another
 /// resampler; [`Shape`](mlsys_core::ErrorKind::Shape), [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for shares.
 ///

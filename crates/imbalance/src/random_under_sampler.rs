@@ -1,6 +1,6 @@
 //! Some of the rows of large classes.
 
-use mlsys_core::{Dataset, Result, Train, seed};
+use mlsys_core::{Category, Dataset, Result, Train, seed};
 use serde::{Deserialize, Serialize};
 
 use crate::draws::stream;
@@ -67,13 +67,7 @@ impl PlanResample for RandomUnderSampler {
         let after = self.strategy.under("RandomUnderSampler", &labelled.sizes)?;
         let mut kept = Vec::with_capacity(after.iter().sum());
         for ((class, rows), after) in labelled.sizes.classes().iter().zip(&labelled.rows).zip(after) {
-            match after == rows.len() {
-                true => kept.extend_from_slice(rows),
-                false => {
-                    let order = seed::permutation(rows.len(), &mut stream(self.seed, class, 0));
-                    kept.extend(order.iter().take(after).map(|&place| rows[place]));
-                }
-            }
+            kept.extend(some(rows, after, self.seed, class, 0));
         }
         kept.sort_unstable();
         Plan::keep(train, &kept)
@@ -85,3 +79,12 @@ impl PlanResample for RandomUnderSampler {
 }
 
 resample_as_planned!(RandomUnderSampler);
+
+/// So many rows of a class, drawn without replacement, for a unit of work; all where there are no more.
+pub(crate) fn some(rows: &[usize], after: usize, seed: u64, class: &Category, unit: u64) -> Vec<usize> {
+    if after >= rows.len() {
+        return rows.to_vec();
+    }
+    let order = seed::permutation(rows.len(), &mut stream(seed, class, unit));
+    order.iter().take(after).map(|&place| rows[place]).collect()
+}

@@ -38,7 +38,7 @@ pub enum ThresholdGoal {
 /// | [`GeometricMean`](ThresholdGoal::GeometricMean) | `√(recall · specificity)` |
 /// | [`Cost`](ThresholdGoal::Cost) | the mean of `c(predicted, true)`; lowest is best |
 ///
-/// For another metric, [`by_metric`](Self::by_metric). When costs are known and probabilities calibrated, the threshold needs no
+/// A model predicts by it as [`Adjusted`](crate::Adjusted). For another metric, [`by_metric`](Self::by_metric). When costs are known and probabilities calibrated, the threshold needs no
 /// rows: [`CostMatrix::threshold`].
 ///
 /// **Input**: a target of two classes, both there; rows count by their weights. **Complexity**: one sort of the scores and one

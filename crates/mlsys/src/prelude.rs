@@ -18,11 +18,12 @@ pub use mlsys_encoding::{
 };
 #[cfg(feature = "imbalance")]
 pub use mlsys_imbalance::{
-    Adasyn, AllKnn, BorderlineSmote, ClassSizes, ClassWeights, ClusterCentroids, CondensedNearestNeighbour,
-    CostMatrix, EditedNearestNeighbours, Imbalance, ImbalanceReport, InstanceHardnessThreshold, KMeansSmote,
-    NearMiss, NeighbourhoodCleaningRule, OneSidedSelection, PlanResample, PriorCorrection, RandomOverSampler,
-    RandomUnderSampler, Relevance, RepeatedEditedNearestNeighbours, Smogn, SmoothedBootstrap, Smote,
-    SmoteEnn, SmoteN, SmoteNc, SmoteTomek, Smoter, SvmSmote, ThresholdGoal, ThresholdTuner, TomekLinks,
+    Adasyn, Adjusted, AllKnn, BalancedBagging, BorderlineSmote, ClassSizes, ClassWeights, ClusterCentroids,
+    CondensedNearestNeighbour, CostMatrix, DynamicSampling, EasyEnsemble, EditedNearestNeighbours, Imbalance,
+    ImbalanceReport, InstanceHardnessThreshold, KMeansSmote, MetaCost, NearMiss, NeighbourhoodCleaningRule,
+    OneSidedSelection, PlanResample, PriorCorrection, RandomOverSampler, RandomUnderSampler, Relevance,
+    RepeatedEditedNearestNeighbours, RusBoost, Smogn, SmoothedBootstrap, Smote, SmoteEnn, SmoteN, SmoteNc,
+    SmoteTomek, Smoter, SvmSmote, ThresholdGoal, ThresholdTuner, TomekLinks, TwoPhase,
 };
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values::{
