@@ -149,7 +149,7 @@ impl Imbalance {
         let mut sizes = vec![0; labelled.rows.len()];
         classes.iter().for_each(|&class| sizes[class as usize] += 1);
         let coordinates = Coordinates::new(train, NAME, self.columns.as_ref(), self.metric)?;
-        let points = coordinates.whole(&rows)?;
+        let points = coordinates.points.take(&rows)?;
         let index: NeighborIndex = index(&points, self.metric, &classes)?;
         let near = index.nearest_others(self.k_neighbors)?;
         let tree = spanning_tree(&index, &points)?;

@@ -136,7 +136,7 @@ impl ByTarget<'_> {
                 );
                 return Err(Error::too_few_rows(2, part.rows.len(), why));
             }
-            let points = coordinates.of(&part.rows)?;
+            let points = coordinates.points.take(&part.rows)?;
             let source = self.source(part, &targets, points, (&numbers, &categories));
             made.extend(self.made(&source, &name, after - part.rows.len())?);
         }

@@ -274,7 +274,7 @@ impl<M: Fit<Fitted: DecisionFunction>> PlanResample for SvmSmote<M> {
             true => self.supports(train, &labelled)?,
             false => self.supports(&train.take(&labelled.all)?, &labelled)?,
         };
-        let all = NeighborIndex::new(&*coordinates.whole(&labelled.all)?, Metric::NanEuclidean)?;
+        let all = NeighborIndex::new(&coordinates.points.take(&labelled.all)?, Metric::NanEuclidean)?;
         let mut synthetic = Vec::new();
         let classes = (0..).zip(labelled.sizes.classes()).zip(&labelled.rows).zip(after).zip(&supports);
         for ((((place, class), rows), after), supports) in classes {
@@ -284,7 +284,7 @@ impl<M: Fit<Fitted: DecisionFunction>> PlanResample for SvmSmote<M> {
             }
             check_size(NAME, self.k_neighbors, class, rows.len())?;
             let started = self.started(&all, &labelled, (place, class), supports)?;
-            let index = NeighborIndex::new(&coordinates.of(rows)?, Metric::NanEuclidean)?;
+            let index = NeighborIndex::new(&coordinates.points.take(rows)?, Metric::NanEuclidean)?;
             let asked: Vec<usize> = started.iter().map(|support| support.row).collect();
             let near = index.nearest_others_of(&asked, self.k_neighbors)?;
             let (step, bases) = (-self.out_step, even(self.seed, class, started.len(), new));
