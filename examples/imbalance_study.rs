@@ -9,7 +9,6 @@ use std::fmt::Write as _;
 
 use mlsys::core::BoxedFit;
 use mlsys::eval::{AveragePrecision, FBeta, LogLoss, RocAuc};
-use mlsys::imbalance::{ClassWeights, PriorCorrection, ThresholdGoal, ThresholdTuner};
 use mlsys::models::LogisticRegression;
 use mlsys::neighbors::Metric;
 use mlsys::prelude::{Metric as _, *};
@@ -33,17 +32,17 @@ fn treatment(name: &'static str, recipe: Classifier) -> Treatment {
 }
 
 /// Gaps filled and marked, numbers scaled.
-fn numbers() -> impl Fit<Fitted: Transform> + FitTransform {
+fn numbers() -> impl FitTransform<Fitted: Transform> {
     MedianImputer::new().indicators(Indicators::WhereMissing).then(StandardScaler::new())
 }
 
-/// Categories one-hot, then the model.
+/// Categories one-hot.
+fn encoded() -> impl FitTransform<Fitted: Transform> {
+    OneHotEncoder::new().min_frequency(20).unseen(Unseen::Infrequent).on(Columns::categorical())
+}
+
 fn model() -> impl Fit<Fitted: PredictProba> {
-    OneHotEncoder::new()
-        .min_frequency(20)
-        .unseen(Unseen::Infrequent)
-        .on(Columns::categorical())
-        .then(LogisticRegression::new())
+    encoded().then(LogisticRegression::new())
 }
 
 /// Rows are resampled while categories are still categories.
@@ -52,14 +51,15 @@ fn resampled<R: Resample + Send + Sync + 'static>(resampler: R) -> Classifier {
 }
 
 fn weighed() -> Classifier {
-    numbers().then(ClassWeights::balanced()).then(model()).boxed()
+    numbers().then(ClassWeighter::balanced()).then(model()).boxed()
 }
 
 fn treatments(categories: bool) -> Vec<Treatment> {
     let smote = if categories { resampled(SmoteNc::new()) } else { resampled(Smote::new()) };
+    let bagged = numbers().then(encoded().then(BalancedBagging::new(LogisticRegression::new()))).boxed();
     let metric = if categories { Metric::Heom } else { Metric::Euclidean };
     let corrected =
-        |train: &Dataset<Train>| PriorCorrection::of_weights(&ClassWeights::balanced(), train).map(Some);
+        |train: &Dataset<Train>| PriorCorrection::of_weights(&ClassWeighter::balanced(), train).map(Some);
     vec![
         treatment("nothing", numbers().then(model()).boxed()),
         treatment("class weights", weighed()),
@@ -67,6 +67,7 @@ fn treatments(categories: bool) -> Vec<Treatment> {
         treatment("random over-sampling", resampled(RandomOverSampler::new())),
         treatment("random under-sampling", resampled(RandomUnderSampler::new())),
         treatment(if categories { "SMOTE-NC" } else { "SMOTE" }, smote),
+        treatment("balanced bagging", bagged),
         treatment("Tomek links removed", resampled(TomekLinks::new().metric(metric))),
     ]
 }
@@ -78,21 +79,13 @@ fn measures(
     validation: &Dataset<Validation>,
     held_out: &Dataset<Validation>,
 ) -> Result<[f64; 5]> {
-    let fitted = treatment.recipe.fit(train)?;
-    let correction = (treatment.correction)(train)?;
-    let predict = |batch: &_| {
-        let probabilities = fitted.predict_proba(batch)?;
-        correction.as_ref().map_or(Ok(probabilities.clone()), |correction| correction.apply(&probabilities))
-    };
-    let target = validation.target_column("the threshold")?;
-    let truth = fitted.classes().indices("the target", target)?.into_iter().map(|class| class == 1);
-    let truth: Vec<bool> = truth.collect();
-    let scores = predict(validation.batch())?.positive();
-    let threshold = ThresholdTuner::new(ThresholdGoal::FBeta(1.0)).of(&truth, &scores, None)?;
-
-    let probabilities = predict(held_out.batch())?;
-    let tuned = Prediction::from_labels(threshold.labels(fitted.classes(), &probabilities)?);
-    let prediction = Prediction::from_probabilities(fitted.classes().clone(), probabilities)?;
+    let mut fitted = Adjusted::new(treatment.recipe.fit(train)?);
+    if let Some(correction) = (treatment.correction)(train)? {
+        fitted = fitted.correct(correction)?;
+    }
+    let prediction = Prediction::proba_of(&fitted, held_out.batch())?;
+    let threshold = ThresholdTuner::new(ThresholdGoal::FBeta(1.0)).tune(&fitted, validation)?;
+    let tuned = Prediction::of(&fitted.threshold(threshold.threshold())?, held_out.batch())?;
     Ok([
         RocAuc::new().score_on(held_out, &prediction)?.value,
         AveragePrecision::new().score_on(held_out, &prediction)?.value,

@@ -25,7 +25,7 @@ def expected(y, w):
     classes = np.unique(y)
     weights = np.ones(len(y)) if w is None else w
     totals = [int(weights[y == c].sum()) for c in classes]
-    return {"ClassWeights": {
+    return {"ClassWeighter": {
         "balanced": compute_class_weight("balanced", classes=classes, y=y, sample_weight=w),
         "inverse": normalised([Fraction(1, n) for n in totals]),
         "effective": [[float(Fraction(beta)), effective(beta, totals)] for beta in ["0", "0.5", "0.9", "0.99", "0.999", "0.9999"]],

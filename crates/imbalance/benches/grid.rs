@@ -9,7 +9,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use mlsys_core::arrow::array::AsArray;
 use mlsys_core::{Dataset, Fit, Train, seed};
 use mlsys_imbalance::{
-    AllKnn, BalancedBagging, ClassWeights, CostMatrix, EasyEnsemble, EditedNearestNeighbours, MetaCost,
+    AllKnn, BalancedBagging, ClassWeighter, CostMatrix, EasyEnsemble, EditedNearestNeighbours, MetaCost,
     NearMiss, NearMissVersion, NeighbourhoodCleaningRule, PlanResample, RandomOverSampler,
     RandomUnderSampler, RepeatedEditedNearestNeighbours, RusBoost, Smote, ThresholdGoal, ThresholdTuner,
     TomekLinks,
@@ -65,7 +65,7 @@ fn rows(criterion: &mut Criterion) {
 }
 
 fn decisions(criterion: &mut Criterion) {
-    let weights = ClassWeights::balanced();
+    let weights = ClassWeighter::balanced();
     Grid::table().measure(criterion, "class_weights", train, |train| weights.weigh(train).unwrap());
     let scores = |point: &Point| {
         let mut rng = seed::stream(5, 0);

@@ -1,9 +1,11 @@
 //! Values of new rows, from those of one row or two.
 
-use mlsys_core::arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, UInt64Array};
+use mlsys_core::arrow::array::{
+    Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array, UInt64Array,
+};
 use mlsys_core::arrow::buffer::{BooleanBuffer, NullBuffer};
 use mlsys_core::arrow::compute::cast;
-use mlsys_core::arrow::datatypes::{DataType, Int64Type, UInt64Type};
+use mlsys_core::arrow::datatypes::{DataType, Decimal128Type, Int64Type, UInt64Type};
 use mlsys_core::{Error, Kind, Result, column};
 use std::sync::Arc;
 
@@ -25,6 +27,7 @@ pub(crate) fn change(name: &str, array: &ArrayRef, change: Change<'_>) -> Result
         _ => Arc::clone(array),
     };
     let changed: ArrayRef = match Kind::of(plain.data_type()) {
+        _ if is_narrow_decimal(plain.data_type()) => decimals(&plain, change)?,
         Kind::Float => floats(name, &plain, change)?,
         Kind::Integer => integers(name, &plain, change)?,
         _ => return Err(Error::column_type(name, "a number to be changed", data_type)),
@@ -92,6 +95,35 @@ fn integers(name: &str, plain: &ArrayRef, change: Change<'_>) -> Result<ArrayRef
     Ok(Arc::new(each(&value).into_iter().map(narrow).collect::<Result<Int64Array>>()?))
 }
 
+fn is_narrow_decimal(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..))
+}
+
+/// In units of the last digit, since doubles have fewer digits; no further than the precision goes.
+fn decimals(plain: &ArrayRef, change: Change<'_>) -> Result<ArrayRef> {
+    let Change { synthetic, shifts } = change;
+    let (precision, scale) = match *plain.data_type() {
+        DataType::Decimal32(precision, scale)
+        | DataType::Decimal64(precision, scale)
+        | DataType::Decimal128(precision, scale) => (precision, scale),
+        _ => (0, 0),
+    };
+    let wide = cast(plain, &DataType::Decimal128(precision, scale))?;
+    let values = wide.as_primitive::<Decimal128Type>();
+    let value = |row: u32| values.is_valid(row as usize).then(|| values.value(row as usize));
+    let most = 10_i128.saturating_pow(u32::from(precision)) - 1;
+    let unit = 10_f64.powi(i32::from(scale));
+    let one = |(at, s): (usize, &Synthetic)| {
+        let changed = match shifts {
+            None => whole_between(value(s.base), value(s.neighbor), s.gap),
+            Some(shifts) => value(s.base).map(|a| a.saturating_add((shifts[at] * unit).round() as i128)),
+        };
+        changed.map(|x| x.clamp(-most, most))
+    };
+    let changed: Decimal128Array = synthetic.iter().enumerate().map(one).collect();
+    Ok(Arc::new(changed.with_precision_and_scale(precision, scale)?))
+}
+
 /// The least and the greatest value of a type of integers.
 fn bounds(data_type: &DataType) -> (i128, i128) {
     match data_type {
@@ -120,7 +152,12 @@ fn between(a: f64, b: f64, gap: f64) -> f64 {
 fn whole_between(a: Option<i128>, b: Option<i128>, gap: f64) -> Option<i128> {
     let a = a?;
     let b = b.unwrap_or(a);
-    let x = a.saturating_add((gap * (b - a) as f64).round() as i128);
+    if gap == 1.0 {
+        return Some(b);
+    }
+    // Decimals may be further apart than their type goes.
+    let step = b.checked_sub(a).map_or(b as f64 - a as f64, |step| step as f64);
+    let x = a.saturating_add((gap * step).round() as i128);
     Some(if (0.0..=1.0).contains(&gap) { x.max(a.min(b)).min(a.max(b)) } else { x })
 }
 

@@ -9,7 +9,7 @@ use mlsys_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::class_weights::reweighed;
+use crate::class_weighter::reweighed;
 use crate::ensemble::{Told, in_order, inputs_of, load_members, save_members};
 
 /// How much the vote of each model counts.

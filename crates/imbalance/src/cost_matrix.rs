@@ -5,7 +5,7 @@ use mlsys_core::ndarray::{Array2, ArrayView2};
 use mlsys_core::{Category, Classes, Error, Probabilities, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::ClassWeights;
+use crate::ClassWeighter;
 
 /// What it costs to predict a class when another one is true, and what follows for thresholds, decisions and weights.
 ///
@@ -193,7 +193,7 @@ impl CostMatrix {
     /// # Errors
     ///
     /// [`InvalidValue`](mlsys_core::ErrorKind::InvalidValue) for a class whose mistakes cost no more than being right.
-    pub fn class_weights(&self) -> Result<ClassWeights> {
+    pub fn class_weights(&self) -> Result<ClassWeighter> {
         let k = self.classes.n_classes();
         let scale = self.costs.iter().fold(0.0_f64, |most, cost| most.max(cost.abs())).max(f64::MIN_POSITIVE);
         // Of the largest cost, so that no sum overflows.
@@ -210,6 +210,6 @@ impl CostMatrix {
         }
         let mean = totals.iter().sum::<f64>() / k as f64;
         let weights = totals.iter().map(|total| total / mean);
-        Ok(ClassWeights::explicit(self.classes.values().iter().cloned().zip(weights)))
+        Ok(ClassWeighter::explicit(self.classes.values().iter().cloned().zip(weights)))
     }
 }

@@ -3,7 +3,7 @@
 use mlsys_core::{ClassLoss, Error, Objective, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::class_weights::effective_weights;
+use crate::class_weighter::effective_weights;
 use crate::softmax_loss::SoftmaxLoss;
 
 const NAME: &str = "FocalLoss";

@@ -117,7 +117,7 @@ impl fmt::Display for ImbalanceAdvice {
         match self {
             Self::LeaveAlone => f.write_str("leave the classes as they are: they are nearly of one size"),
             Self::WeightsAndThreshold => f.write_str(
-                "try class weights (`ClassWeights`) and a threshold on validation rows (`ThresholdTuner`) first: they cost nothing",
+                "try class weights (`ClassWeighter`) and a threshold on validation rows (`ThresholdTuner`) first: they cost nothing",
             ),
             Self::CollectRows(class) => write!(
                 f,

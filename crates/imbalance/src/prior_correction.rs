@@ -4,8 +4,8 @@ use mlsys_core::ndarray::Array2;
 use mlsys_core::{Category, Classes, Dataset, Error, Probabilities, Result, Train};
 use serde::{Deserialize, Serialize};
 
-use crate::class_weights::Totals;
-use crate::{ClassWeights, PlanResample};
+use crate::class_weighter::Totals;
+use crate::{ClassWeighter, PlanResample};
 
 /// Undoes what random over- or under-sampling, or class weights, did to probabilities.
 ///
@@ -135,8 +135,8 @@ impl PriorCorrection {
     ///
     /// # Errors
     ///
-    /// As [`ClassWeights::of`].
-    pub fn of_weights(weights: &ClassWeights, train: &Dataset<Train>) -> Result<Self> {
+    /// As [`ClassWeighter::of`].
+    pub fn of_weights(weights: &ClassWeighter, train: &Dataset<Train>) -> Result<Self> {
         let totals = Totals::of(train)?;
         let weights = weights.weights(&totals)?;
         // The shares cancel, whatever the rows weigh.

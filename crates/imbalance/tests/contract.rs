@@ -8,7 +8,7 @@ use mlsys_core::{
     Artifact, Classes, Dataset, DecisionFunction, Fit, Predict, PredictProba, Probabilities, Result, Train,
 };
 use mlsys_imbalance::{
-    Adasyn, AllKnn, BorderlineSmote, BorderlineVersion, ClassSizes, ClassWeights, ClusterCentroids,
+    Adasyn, AllKnn, BorderlineSmote, BorderlineVersion, ClassSizes, ClassWeighter, ClusterCentroids,
     ClusterVoting, CondensedNearestNeighbour, CondensedPasses, EditedNearestNeighbours, HardnessCut,
     InstanceHardnessThreshold, KMeansSmote, NearMiss, NearMissVersion, NeighborVote,
     NeighbourhoodCleaningRule, OneSidedSelection, PartSizes, RandomOverSampler, RandomUnderSampler,
@@ -88,11 +88,11 @@ fn borderline_smote() {
 
 #[test]
 fn class_weights() {
-    for recipe in [ClassWeights::balanced(), ClassWeights::effective_number(0.99)] {
-        Contract::new("ClassWeights", recipe)
+    for recipe in [ClassWeighter::balanced(), ClassWeighter::effective_number(0.99)] {
+        Contract::new("ClassWeighter", recipe)
             .features(Features::Any)
-            .bad("beta", ClassWeights::effective_number(1.0))
-            .bad("weights", ClassWeights::explicit([(true, -1.0)]))
+            .bad("beta", ClassWeighter::effective_number(1.0))
+            .bad("weights", ClassWeighter::explicit([(true, -1.0)]))
             .transform();
     }
 }

@@ -13,7 +13,7 @@ use mlsys_core::{
     PredictProba, Prediction, Probabilities, Result, Train, Unsplit, column,
 };
 use mlsys_imbalance::{
-    ClassWeights, CostMatrix, EditedNearestNeighbours, PlanResample, PriorCorrection, RandomOverSampler,
+    ClassWeighter, CostMatrix, EditedNearestNeighbours, PlanResample, PriorCorrection, RandomOverSampler,
     RandomUnderSampler, Smote, Strategy, ThresholdGoal, ThresholdTuner, TomekLinks, WeightBy,
 };
 use proptest::prelude::*;
@@ -38,7 +38,7 @@ fn weights_multiply_those_that_are_there() {
     let data = table([("w", integers), ("y", words(&["a", "a", "c", "b"])), ("x", doubles(&[1.0; 4]))]);
     let train = data.target("y").unwrap().weight("w").unwrap().into_train_all();
     // Three and one of four: `c` has no weight, and is no class.
-    let weighed = ClassWeights::balanced().weigh(&train).unwrap();
+    let weighed = ClassWeighter::balanced().weigh(&train).unwrap();
     assert_eq!(weighed.weights().unwrap().unwrap()[..], [4.0 / 3.0, 2.0 / 3.0, 0.0, 2.0]);
     let names: Vec<&str> = weighed.batch().schema_ref().fields().iter().map(|f| f.name().as_str()).collect();
     assert_eq!(names, ["w", "y", "x"]);
@@ -51,12 +51,12 @@ fn weights_get_a_column_of_their_own() {
     let train = table([("y", words(&["a", "a", "b", "a"])), ("x", doubles(&[1.0; 4]))]).target("y").unwrap();
     let train = train.into_train_all();
     let (_, weighed) =
-        ClassWeights::explicit([("b", 3.0)]).column("count").fit_transform(train.clone()).unwrap();
+        ClassWeighter::explicit([("b", 3.0)]).column("count").fit_transform(train.clone()).unwrap();
     assert_eq!(weighed.layout().weight(), Some("count"));
     assert_eq!(weighed.weights().unwrap().unwrap()[..], [1.0, 1.0, 3.0, 1.0]);
     assert_eq!(weighed.features(), ["x"]);
     assert_eq!(weighed.row_ids(), train.row_ids());
-    let error = ClassWeights::balanced().column("x").weigh(&train).unwrap_err();
+    let error = ClassWeighter::balanced().column("x").weigh(&train).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::DuplicateColumn { name } if name == "x"), "{error}");
 }
 
@@ -64,25 +64,28 @@ fn weights_get_a_column_of_their_own() {
 fn weights_that_cannot_be_are_refused() {
     let train = table([("y", words(&["a", "a", "b", "a"]))]).target("y").unwrap().into_train_all();
     for recipe in [
-        ClassWeights::effective_number(1.0),
-        ClassWeights::effective_number(-0.1),
-        ClassWeights::effective_number(f64::NAN),
-        ClassWeights::explicit([("b", 0.0)]),
-        ClassWeights::explicit([("b", f64::INFINITY)]),
-        ClassWeights::explicit([("z", 1.0)]),
+        ClassWeighter::effective_number(1.0),
+        ClassWeighter::effective_number(-0.1),
+        ClassWeighter::effective_number(f64::NAN),
+        ClassWeighter::explicit([("b", 0.0)]),
+        ClassWeighter::explicit([("b", f64::INFINITY)]),
+        ClassWeighter::explicit([("z", 1.0)]),
     ] {
         let error = recipe.of(&train).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::InvalidParameter { .. }), "{error}");
     }
     let one = table([("y", words(&["a", "a"]))]).target("y").unwrap().into_train_all();
-    let error = ClassWeights::balanced().of(&one).unwrap_err();
+    let error = ClassWeighter::balanced().of(&one).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::SingleClass { .. }), "{error}");
     let tiny = table([("y", words(&["a", "b"])), ("w", doubles(&[1e300, 1e-300]))]);
     let tiny = tiny.target("y").unwrap().weight("w").unwrap().into_train_all();
-    assert!(matches!(ClassWeights::balanced().of(&tiny).unwrap_err().kind(), ErrorKind::InvalidValue { .. }));
-    assert_eq!(ClassWeights::inverse_frequency().of(&tiny).unwrap()[1].1, 2.0);
-    let by = serde_json::from_str::<ClassWeights>(r#"{"by": {"effective_number": 0.9}}"#).unwrap();
-    assert_eq!(by, ClassWeights::new(WeightBy::EffectiveNumber(0.9)));
+    assert!(matches!(
+        ClassWeighter::balanced().of(&tiny).unwrap_err().kind(),
+        ErrorKind::InvalidValue { .. }
+    ));
+    assert_eq!(ClassWeighter::inverse_frequency().of(&tiny).unwrap()[1].1, 2.0);
+    let by = serde_json::from_str::<ClassWeighter>(r#"{"by": {"effective_number": 0.9}}"#).unwrap();
+    assert_eq!(by, ClassWeighter::new(WeightBy::EffectiveNumber(0.9)));
 }
 
 #[test]
@@ -299,7 +302,7 @@ fn corrections_by_the_formulas() {
     }
     // As many rows of both as by balanced weights.
     let over = PriorCorrection::of(&RandomOverSampler::new(), &train).unwrap();
-    let weights = PriorCorrection::of_weights(&ClassWeights::balanced(), &train).unwrap();
+    let weights = PriorCorrection::of_weights(&ClassWeighter::balanced(), &train).unwrap();
     let (over, weights) = (over.apply(&p).unwrap(), weights.apply(&p).unwrap());
     over.positive().iter().zip(weights.positive()).for_each(|(a, b)| assert!((a - b).abs() < 1e-15));
     assert!((over.positive()[2] - 0.1).abs() < 1e-15);

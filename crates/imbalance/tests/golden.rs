@@ -11,7 +11,7 @@ use std::sync::Arc;
 use mlsys_core::arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, StringArray};
 use mlsys_core::{Category, Dataset, Train, column};
 use mlsys_imbalance::{
-    Adasyn, AllKnn, BorderlineSmote, ClassSizes, ClassWeights, ClusterCentroids, ClusterVoting,
+    Adasyn, AllKnn, BorderlineSmote, ClassSizes, ClassWeighter, ClusterCentroids, ClusterVoting,
     CondensedNearestNeighbour, CondensedPasses, ControlPoint, EditedNearestNeighbours, HardnessCut,
     Imbalance, InstanceHardnessThreshold, NearMiss, NearMissVersion, NeighborVote, NeighbourhoodCleaningRule,
     OneSidedSelection, Plan, PlanResample, RandomOverSampler, RandomUnderSampler, Relevance,
@@ -473,7 +473,7 @@ fn class_weights() {
         }
         let train = data.target("y").unwrap().into_train_all();
         let before = train.weights().unwrap();
-        let check = |what: &str, recipe: ClassWeights, expected: Vec<f64>| {
+        let check = |what: &str, recipe: ClassWeighter, expected: Vec<f64>| {
             let found = recipe.of(&train).unwrap();
             assert_eq!(found.len(), expected.len(), "{name}");
             found
@@ -488,11 +488,11 @@ fn class_weights() {
                 assert_close(name, weight, old * expected[class], 1e-10);
             }
         };
-        let expected = &case["expected"]["ClassWeights"];
-        check("balanced", ClassWeights::balanced(), list(&expected["balanced"]));
-        check("inverse", ClassWeights::inverse_frequency(), list(&expected["inverse"]));
+        let expected = &case["expected"]["ClassWeighter"];
+        check("balanced", ClassWeighter::balanced(), list(&expected["balanced"]));
+        check("inverse", ClassWeighter::inverse_frequency(), list(&expected["inverse"]));
         for (beta, weights) in list::<(f64, Vec<f64>)>(&expected["effective"]) {
-            check(&beta.to_string(), ClassWeights::effective_number(beta), weights);
+            check(&beta.to_string(), ClassWeighter::effective_number(beta), weights);
         }
     }
 }

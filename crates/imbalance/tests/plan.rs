@@ -8,8 +8,9 @@ use mlsys_core::arrow::array::{
     Array, ArrayRef, AsArray, Decimal128Array, DictionaryArray, Float32Array, Float64Array, Int8Array,
     Int64Array, RecordBatch, StringArray, TimestampSecondArray, UInt64Array,
 };
+use mlsys_core::arrow::compute::cast;
 use mlsys_core::arrow::datatypes::{
-    DataType, Field, Float32Type, Float64Type, Int8Type, Int64Type, Schema, UInt64Type,
+    DataType, Decimal128Type, Field, Float32Type, Float64Type, Int8Type, Int64Type, Schema, UInt64Type,
 };
 use mlsys_core::{Coded, Dataset, ErrorKind, Train, column};
 use mlsys_imbalance::{Origin, Plan, Synthetic};
@@ -64,8 +65,8 @@ fn each_type_stays_itself() {
     assert_eq!(wide.value(4), i64::MIN / 4);
     let unsigned = made.column("unsigned").unwrap().as_primitive::<UInt64Type>();
     assert_eq!((unsigned.value(2), unsigned.value(3)), (u64::MAX - 1, u64::MAX - 1));
-    let decimal = column::floats("decimal", made.column("decimal").unwrap()).unwrap();
-    assert!((decimal[2] - 1.505).abs() <= 0.005 + 1e-12 && decimal[4] == 2.5, "{decimal:?}");
+    let decimal = made.column("decimal").unwrap().as_primitive::<Decimal128Type>();
+    assert_eq!(decimal.values()[2..], [151, 150, 250]);
     let keyed = column::floats("keyed", made.column("keyed").unwrap()).unwrap();
     assert_eq!((keyed[2], keyed[3], keyed[4].is_nan()), (15.0, 15.0, true));
     let word = Coded::new("word", made.column("word").unwrap()).unwrap();
@@ -73,6 +74,21 @@ fn each_type_stays_itself() {
     assert_eq!(word, [Some("c"), Some("c"), Some("c"), Some("c"), None].map(|w| w.map(String::from)));
     let when = column::instants("when", made.column("when").unwrap()).unwrap();
     assert_eq!(when[2..], [1_000_000_000, 2_000_000_000, 3_000_000_000]);
+}
+
+#[test]
+fn decimals_keep_all_their_digits() {
+    // 38 digits, and further apart than an i128 goes.
+    let most = 10_i128.pow(38) - 1;
+    let digits = Decimal128Array::from(vec![most, -most, most - 2]).with_precision_and_scale(38, 0).unwrap();
+    let batch = RecordBatch::try_from_iter([("digits", Arc::new(digits) as ArrayRef)]).unwrap();
+    let train = Dataset::new(batch).unwrap().into_train_all();
+    let made = vec![new(0, 2, 0.5), new(0, 1, 0.5), new(1, 0, 1.0), new(0, 0, 0.3)];
+    let plan = Plan::keep(&train, &[]).unwrap().synthesize(&train, ["digits"], made).unwrap();
+    let made = plan.apply(&train).unwrap();
+    let digits = made.column("digits").unwrap().as_primitive::<Decimal128Type>();
+    assert_eq!((digits.value(0), digits.value(2), digits.value(3)), (most - 1, most, most));
+    assert!(digits.value(1).abs() < 10_i128.pow(23), "{}", digits.value(1));
 }
 
 #[test]
@@ -150,8 +166,10 @@ fn shifts_stay_within_the_type() {
     assert!(matches!(error.kind(), ErrorKind::Shape { .. }), "{error}");
     let error = plan().shift(&train, "wide", vec![1.0, f64::INFINITY, 2.0]).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::InvalidValue { .. }), "{error}");
-    let error = plan().shift(&train, "decimal", vec![1e300; 3]).unwrap().apply(&train).unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::InvalidValue { .. }), "{error}");
+    let decimals =
+        plan().shift(&train, "decimal", vec![1e300, -1e300, 0.126]).unwrap().apply(&train).unwrap();
+    let decimals = decimals.column("decimal").unwrap().as_primitive::<Decimal128Type>();
+    assert_eq!(decimals.values()[1..], [999_999_999, -999_999_999, 313]);
     let error = plan().shift(&train, "word", vec![1.0; 3]).unwrap().apply(&train).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::ColumnType { .. }), "{error}");
 }
@@ -250,9 +268,12 @@ fn misuse() {
     assert!(matches!(error.kind(), ErrorKind::MissingColumn { .. }), "{error}");
     let error = plan().synthesize(&train, ["word"], vec![new(0, 1, 0.5)]).unwrap().apply(&train).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::ColumnType { .. }), "{error}");
-    // Decimals have no last value in doubles.
-    let far = plan().synthesize(&train, ["decimal"], vec![new(1, 0, -1e30)]).unwrap();
-    let error = far.apply(&train).unwrap_err();
+    // The widest decimals go by way of doubles, and have no last value there.
+    let wide = cast(train.column("decimal").unwrap(), &DataType::Decimal256(9, 2)).unwrap();
+    let widest =
+        Dataset::new(RecordBatch::try_from_iter([("decimal", wide)]).unwrap()).unwrap().into_train_all();
+    let far = Plan::keep(&widest, &[0]).unwrap().synthesize(&widest, ["decimal"], vec![new(1, 0, -1e30)]);
+    let error = far.unwrap().apply(&widest).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::InvalidValue { .. }), "{error}");
     assert_eq!(error.column(), Some("decimal"));
     // A table with the same ids, without a column that the plan names.

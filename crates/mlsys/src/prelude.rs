@@ -18,7 +18,7 @@ pub use mlsys_encoding::{
 };
 #[cfg(feature = "imbalance")]
 pub use mlsys_imbalance::{
-    Adasyn, Adjusted, AllKnn, BalancedBagging, BorderlineSmote, ClassSizes, ClassWeights, ClusterCentroids,
+    Adasyn, Adjusted, AllKnn, BalancedBagging, BorderlineSmote, ClassSizes, ClassWeighter, ClusterCentroids,
     CondensedNearestNeighbour, CostMatrix, DynamicSampling, EasyEnsemble, EditedNearestNeighbours, Imbalance,
     ImbalanceReport, InstanceHardnessThreshold, KMeansSmote, MetaCost, NearMiss, NeighbourhoodCleaningRule,
     OneSidedSelection, PlanResample, PriorCorrection, RandomOverSampler, RandomUnderSampler, Relevance,

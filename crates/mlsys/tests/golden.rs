@@ -86,7 +86,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("BorderlineSmote", &[]),
     ("ClusterCentroids", &[]),
     ("CondensedNearestNeighbour", &[]),
-    ("ClassWeights", &["weights"]),
+    ("ClassWeighter", &["weights"]),
     ("EasyEnsemble", &["weights"]),
     ("EditedNearestNeighbours", &[]),
     ("Imbalance", &[]),

@@ -8,9 +8,9 @@ use mlsys_core::input::{Replacements, replace_columns};
 use mlsys_core::{Category, Dataset, Error, ErrorKind, Fit, FitTransform, Identity, Result, Role, Train};
 use serde::{Deserialize, Serialize};
 
-const NAME: &str = "ClassWeights";
+const NAME: &str = "ClassWeighter";
 
-/// How much [`ClassWeights`] lets a row of a class count.
+/// How much [`ClassWeighter`] lets a row of a class count.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -21,7 +21,7 @@ pub enum WeightBy {
     InverseFrequency,
     /// In proportion to `(1 − β) / (1 − β^nₖ)`, one over the effective number of rows; the weights of the K classes sum to K.
     EffectiveNumber(f64),
-    /// These; classes that are not named count 1. Made by [`ClassWeights::explicit`].
+    /// These; classes that are not named count 1. Made by [`ClassWeighter::explicit`].
     Explicit(Vec<(Category, f64)>),
 }
 
@@ -47,12 +47,12 @@ pub enum WeightBy {
 ///
 /// ```
 /// use mlsys_core::{Dataset, arrow::array::{BooleanArray, RecordBatch}};
-/// use mlsys_imbalance::ClassWeights;
+/// use mlsys_imbalance::ClassWeighter;
 /// use std::sync::Arc;
 ///
 /// let late = Arc::new(BooleanArray::from(vec![true, false, false, false]));
 /// let train = Dataset::new(RecordBatch::try_from_iter([("late", late as _)])?)?.target("late")?.into_train_all();
-/// let weighed = ClassWeights::balanced().weigh(&train)?;
+/// let weighed = ClassWeighter::balanced().weigh(&train)?;
 /// assert_eq!(weighed.weights()?.unwrap()[..], [2.0, 2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0]);
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
@@ -65,7 +65,7 @@ pub enum WeightBy {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[must_use = "a recipe does nothing until it is used"]
-pub struct ClassWeights {
+pub struct ClassWeighter {
     by: WeightBy,
     #[serde(default = "class_weight")]
     column: String,
@@ -75,7 +75,7 @@ fn class_weight() -> String {
     "class_weight".into()
 }
 
-impl ClassWeights {
+impl ClassWeighter {
     /// Weights by a rule.
     pub fn new(by: WeightBy) -> Self {
         Self { by, column: class_weight() }
@@ -216,7 +216,7 @@ fn sum_to(sum: f64, mut weights: Vec<f64>) -> Vec<f64> {
     weights
 }
 
-impl Fit for ClassWeights {
+impl Fit for ClassWeighter {
     type Fitted = Identity;
 
     fn fit(&self, train: &Dataset<Train>) -> Result<Identity> {
@@ -225,7 +225,7 @@ impl Fit for ClassWeights {
     }
 }
 
-impl FitTransform for ClassWeights {
+impl FitTransform for ClassWeighter {
     fn fit_transform(&self, train: Dataset<Train>) -> Result<(Identity, Dataset<Train>)> {
         Ok((Identity::new(), self.weigh(&train)?))
     }
