@@ -98,6 +98,7 @@ fn measures(
 /// A table of all treatments: mean values, and how they differ from doing nothing, with 95 % intervals of Student's t that know
 /// that the folds share rows (Nadeau and Bengio, *Inference for the generalization error*, 2003).
 fn study(data: Dataset<Train>, folds: &dyn Folds, categories: bool) -> Result<String> {
+    println!("{}", Imbalance::new().report(&data)?);
     let treatments = treatments(categories);
     let folds = folds.folds(&data)?;
     let mut all: Vec<Vec<[f64; 5]>> = vec![Vec::new(); treatments.len()];
