@@ -53,6 +53,10 @@ fn a_tuned_threshold() {
     let expected: Vec<i64> = tuned.decide(&p).unwrap().into_iter().map(i64::from).collect();
     assert_eq!(labels(&adjusted, data.batch()), expected);
     assert_ne!(labels(&model, data.batch()), expected);
+    // From the threshold on, not above it.
+    let exactly = p.positive()[3];
+    let at_it = Adjusted::new(model.clone()).threshold(exactly).unwrap();
+    assert_eq!(labels(&at_it, &data.batch().slice(3, 1)), [1]);
     // A row on its own, no row, and the ends of the scale.
     assert_eq!(labels(&adjusted, &data.batch().slice(5, 1)), expected[5..6]);
     assert_eq!(labels(&adjusted, &data.batch().slice(0, 0)), [0_i64; 0]);

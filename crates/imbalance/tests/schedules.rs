@@ -192,6 +192,26 @@ proptest! {
     }
 }
 
+/// Each epoch draws anew, the same for the same seed.
+#[test]
+fn draws_differ_from_epoch_to_epoch() {
+    let data = data(&[[0; 60].as_slice(), &[1; 6]].concat());
+    let judged = validation(&[0, 1], None);
+    let given = |own: u64| {
+        let mut model = Notes { says: vec![0], ..Notes::default() };
+        let schedule = DynamicSampling::new().epochs(3).rows(20).seed(own);
+        schedule.train(&mut model, &data, &judged).unwrap();
+        model.given
+    };
+    let first = given(1);
+    let of_class = |ids: &[u64]| ids.iter().copied().filter(|&id| id < 60).collect::<Vec<u64>>();
+    // Neither has all that the other has, however many they are.
+    let (one, other) = (of_class(&first[0]), of_class(&first[1]));
+    assert!(one.iter().any(|id| !other.contains(id)) && other.iter().any(|id| !one.contains(id)));
+    assert_eq!(first, given(1));
+    assert_ne!(first, given(2));
+}
+
 #[test]
 fn all_right_is_equally_many() {
     let data = data(&[0, 0, 0, 0, 1]);
