@@ -6,13 +6,17 @@
 mod stump;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use mlsys_core::arrow::array::AsArray;
-use mlsys_core::{Dataset, Fit, Train, seed};
+use mlsys_core::arrow::array::{ArrayRef, AsArray, RecordBatch};
+use mlsys_core::ndarray::Array2;
+use mlsys_core::{
+    Artifact, Classes, Dataset, DecisionFunction, Fit, Predict, PredictProba, Probabilities, Result, Train,
+    column, seed,
+};
 use mlsys_imbalance::{
-    AllKnn, BalancedBagging, ClassWeighter, CostMatrix, EasyEnsemble, EditedNearestNeighbours, MetaCost,
-    NearMiss, NearMissVersion, NeighbourhoodCleaningRule, PlanResample, RandomOverSampler,
-    RandomUnderSampler, RepeatedEditedNearestNeighbours, RusBoost, Smote, ThresholdGoal, ThresholdTuner,
-    TomekLinks,
+    AllKnn, BalancedBagging, ClassWeighter, CostMatrix, EasyEnsemble, EditedNearestNeighbours, Imbalance,
+    InstanceHardnessThreshold, MetaCost, NearMiss, NearMissVersion, NeighbourhoodCleaningRule, PlanResample,
+    RandomOverSampler, RandomUnderSampler, Relevance, RepeatedEditedNearestNeighbours, RusBoost, Smogn,
+    Smote, Smoter, SvmSmote, ThresholdGoal, ThresholdTuner, TomekLinks,
 };
 use mlsys_testkit::bench::{Grid, Point, labelled};
 use stump::Stump;
@@ -54,6 +58,85 @@ fn resamplers(criterion: &mut Criterion) {
     for (name, resampler) in slow {
         Grid::table().measure(criterion, name, some, |train| resampler.plan(train).unwrap());
     }
+}
+
+/// A model that has nothing to learn: what is left is the resampler's own work.
+#[derive(Clone)]
+struct Nothing;
+
+struct FittedNothing(Classes);
+
+impl Artifact for FittedNothing {}
+
+impl Fit for Nothing {
+    type Fitted = FittedNothing;
+
+    fn fit(&self, train: &Dataset<Train>) -> Result<FittedNothing> {
+        Ok(FittedNothing(Classes::new(train.labels("Nothing")?.distinct)?))
+    }
+}
+
+impl Predict for FittedNothing {
+    fn predict(&self, batch: &RecordBatch) -> Result<ArrayRef> {
+        Ok(self.0.take(vec![0; batch.num_rows()]))
+    }
+}
+
+impl PredictProba for FittedNothing {
+    fn classes(&self) -> &Classes {
+        &self.0
+    }
+
+    fn predict_proba(&self, batch: &RecordBatch) -> Result<Probabilities> {
+        Probabilities::binary(&vec![0.5; batch.num_rows()])
+    }
+}
+
+impl DecisionFunction for FittedNothing {
+    fn labels(&self) -> &Classes {
+        &self.0
+    }
+
+    fn decision_function(&self, batch: &RecordBatch) -> Result<Array2<f64>> {
+        Ok(Array2::zeros((batch.num_rows(), 1)))
+    }
+}
+
+fn by_models(criterion: &mut Criterion) {
+    let (hard, machine) = (InstanceHardnessThreshold::new(Nothing), SvmSmote::new(Nothing));
+    Grid::table().measure(criterion, "instance_hardness_threshold", train, |train| hard.plan(train).unwrap());
+    Grid::table().measure(criterion, "svm_smote", some, |train| machine.plan(train).unwrap());
+    let report = Imbalance::new();
+    Grid::table().measure(criterion, "imbalance", some, |train| report.report(train).unwrap());
+}
+
+/// The first column is the target, where it is there, of which a tenth or so is rare.
+fn continuous(point: &Point) -> Dataset<Train> {
+    let train = some(point);
+    let name = train.batch().schema_ref().field(0).name().clone();
+    let values = column::floats(&name, train.column(&name).unwrap()).unwrap();
+    let there: Vec<usize> = (0..values.len()).filter(|&row| !values[row].is_nan()).collect();
+    let batch = train.take(&there).unwrap().batch().clone();
+    Dataset::new(batch).unwrap().target(&name).unwrap().ignore(["label"]).unwrap().into_train_all()
+}
+
+fn by_number(criterion: &mut Criterion) {
+    let relevance = |train: &Dataset<Train>| {
+        let mut values = train.target_values("bench").unwrap().to_vec();
+        values.sort_by(f64::total_cmp);
+        let at = |share: f64| values[(share * (values.len() - 1) as f64) as usize];
+        Relevance::through([(at(0.5), 0.0), (at(0.95), 1.0)])
+    };
+    let planned = |point: &Point| {
+        let train = continuous(point);
+        (relevance(&train), train)
+    };
+    Grid::table().measure(criterion, "smoter", planned, |(relevance, train)| {
+        Smoter::new().relevance(relevance.clone()).plan(train).unwrap()
+    });
+    Grid::table().measure(criterion, "smogn", planned, |(relevance, train)| {
+        Smogn::new().relevance(relevance.clone()).plan(train).unwrap()
+    });
 }
 
 fn rows(criterion: &mut Criterion) {
@@ -99,5 +182,5 @@ fn ensembles(criterion: &mut Criterion) {
     Grid::rows().measure(criterion, "meta_cost", complete, |train| cheap.relabel(train).unwrap());
 }
 
-criterion_group!(benches, resamplers, rows, decisions, ensembles);
+criterion_group!(benches, resamplers, by_models, by_number, rows, decisions, ensembles);
 criterion_main!(benches);

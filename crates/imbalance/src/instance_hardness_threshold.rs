@@ -19,7 +19,7 @@ pub enum HardnessCut {
     #[default]
     Exact,
     /// All from the percentile of the probabilities on that leaves as many, as imbalanced-learn does: more where rows are equally
-    /// probable, fewer by one where the percentile falls between two rows.
+    /// probable.
     Percentile,
 }
 

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 
 proptest! {
     #[test]
-    fn kinds_by_loops((rows, classes) in grid(), k in 1usize..7) {
+    fn kinds_by_loops((rows, classes) in grid(), k in 1usize..11) {
         let data = train(&rows, &classes);
         let recipe = Imbalance::new().metric(Metric::NanEuclidean).k_neighbors(k);
         let Ok(report) = recipe.report(&data) else { return Ok(()) };

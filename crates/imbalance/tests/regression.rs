@@ -7,7 +7,8 @@ use std::sync::Arc;
 use mlsys_core::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int32Array, RecordBatch, StringArray,
 };
-use mlsys_core::arrow::datatypes::Int32Type;
+use mlsys_core::arrow::compute::cast;
+use mlsys_core::arrow::datatypes::{DataType, Int32Type};
 use mlsys_core::{Dataset, ErrorKind, Resample, Train, column};
 use mlsys_imbalance::{
     Extremes, FittedRelevance, Origin, PartSizes, Plan, PlanResample, Relevance, Smogn, Smoter,
@@ -318,6 +319,37 @@ fn whole_targets_and_equal_rows() {
             let mean = (equal[new.base as usize].3 + equal[new.neighbor as usize].3) / 2.0;
             assert!(close(y[plan.kept().len() + at], mean));
         }
+    }
+}
+
+#[test]
+fn slices_and_dictionaries_are_the_same_rows() {
+    let y: Vec<f64> =
+        (0..60).map(|row| if row % 6 == 0 { f64::from(20 + row) } else { f64::from(row % 10) }).collect();
+    let whole = line(&y);
+    let words = |data: &Dataset<Train>| {
+        let batch = data.batch();
+        let columns = batch.schema_ref().fields().iter().zip(batch.columns()).map(|(field, array)| {
+            let array = match field.name().as_str() {
+                "word" => {
+                    let keys = DataType::Dictionary(DataType::Int8.into(), DataType::Utf8.into());
+                    cast(array, &keys).unwrap()
+                }
+                _ => array.clone(),
+            };
+            (field.name().clone(), array, true)
+        });
+        let batch = RecordBatch::try_from_iter_with_nullable(columns.collect::<Vec<_>>()).unwrap();
+        Dataset::new(batch).unwrap().target("y").unwrap().ignore(["other"]).unwrap().into_train_all()
+    };
+    let (slice, taken) = (whole.slice(7, 50).unwrap(), whole.take(&(7..57).collect::<Vec<_>>()).unwrap());
+    for resampler in [&Smoter::new().relevance(high()) as &dyn PlanResample, &Smogn::new().relevance(high())]
+    {
+        let (a, b) = (resampler.plan(&slice).unwrap(), resampler.plan(&taken).unwrap());
+        assert_eq!(a, b);
+        assert!(a.apply(&slice).unwrap().batch() == b.apply(&taken).unwrap().batch());
+        let (plain, coded) = (resampler.plan(&whole).unwrap(), resampler.plan(&words(&whole)).unwrap());
+        assert_eq!(plain, coded);
     }
 }
 
