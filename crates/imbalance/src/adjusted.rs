@@ -97,8 +97,14 @@ impl<M: PredictProba> Adjusted<M> {
     ///
     /// # Errors
     ///
+    /// [`Unsupported`](mlsys_core::ErrorKind::Unsupported) once there is a threshold or costs, which would be of other probabilities;
     /// [`Shape`](mlsys_core::ErrorKind::Shape) for other classes than the model's.
     pub fn correct(mut self, correction: PriorCorrection) -> Result<Self> {
+        if self.adjustment.decision != Decision::Likeliest {
+            let what =
+                "a correction after a threshold or costs (correct first, and tune on what is corrected)";
+            return Err(Error::unsupported(what));
+        }
         self.same("a prior correction", correction.classes())?;
         self.adjustment.correction = Some(correction);
         Ok(self)

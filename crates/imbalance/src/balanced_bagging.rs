@@ -144,7 +144,7 @@ impl<C> BalancedBagging<C> {
     /// How many rows of each class of a sample: of those that are short, all.
     fn sizes(&self, sizes: &ClassSizes) -> Result<Vec<usize>> {
         let there = |class: &Category| sizes.classes().binary_search(class).ok();
-        match &self.strategy {
+        match &self.strategy.for_sizes(sizes) {
             Strategy::Counts(counts) => {
                 let counts = counts.iter().filter_map(|(class, count)| {
                     there(class).map(|place| (class.clone(), (*count).min(sizes.sizes()[place])))

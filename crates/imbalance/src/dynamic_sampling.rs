@@ -176,7 +176,9 @@ impl DynamicSampling {
             let context = |e: Error| e.context(format!("epoch {epoch} of {NAME}"));
             model.partial_fit(&train.take(&drawn)?).map_err(context)?;
             let f1 = judge.f1(model, validation).map_err(context)?;
-            let next = share(rows, &f1.iter().map(|f1| 1.0 - f1).collect::<Vec<_>>());
+            // What sums of weights are rounded by is no mistake of the model's.
+            let lacking = f1.iter().map(|f1| if 1.0 - f1 > 1e-12 { 1.0 - f1 } else { 0.0 });
+            let next = share(rows, &lacking.collect::<Vec<_>>());
             epochs.push(DynamicEpoch { sizes: std::mem::replace(&mut sizes, next), f1 });
             Step::new(epoch + 1, self.epochs, "epochs").tell(progress, "training by DynamicSampling")?;
         }
@@ -249,16 +251,18 @@ impl Judge {
         // A model may know classes that these rows do not have.
         let places = said.places_in(self.classes.values());
         let k = self.classes.n_classes();
-        let (mut hits, mut all) = (vec![0.0; k], vec![0.0; k]);
+        // True and predicted apart, so that equal ones have equal sums.
+        let (mut hits, mut actual, mut predicted) = (vec![0.0; k], vec![0.0; k], vec![0.0; k]);
         for ((&truth, &weight), &code) in self.truth.iter().zip(&self.weights).zip(&said.codes) {
-            all[truth] += weight;
+            actual[truth] += weight;
             if let Some(said) = places.get(code as usize).copied().flatten() {
-                all[said as usize] += weight;
+                predicted[said as usize] += weight;
                 if said as usize == truth {
                     hits[truth] += weight;
                 }
             }
         }
-        Ok(hits.iter().zip(all).map(|(hits, all)| 2.0 * hits / all).collect())
+        let of = |class: usize| 2.0 * hits[class] / (actual[class] + predicted[class]);
+        Ok((0..k).map(|class| of(class).min(1.0)).collect())
     }
 }

@@ -78,7 +78,8 @@ const NAME: &str = "EasyEnsemble";
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
-/// **Misleads** when its probabilities are taken for such: see [`FittedBoosting`]. A subset is as small as the smallest class allows.
+/// **Misleads** when its probabilities are taken for such: see [`FittedBoosting`]. A subset is as small as the smallest class allows. A classifier
+/// strong enough to tell a subset apart at once ends it with a vote of 1, and subsets that took many rounds outvote it: give it a weak one, or few `rounds`.
 ///
 /// **Method**: Xu-Ying Liu, Jianxin Wu, Zhi-Hua Zhou, *Exploratory undersampling for class-imbalance learning*, 2009, algorithm 1, whose thresholds are
 /// those at which half of the votes are for a class; Ji Zhu, Hui Zou, Saharon Rosset, Trevor Hastie, *Multi-class AdaBoost*, 2009. As scikit-learn's

@@ -229,8 +229,23 @@ fn metrics(sizes: &ClassSizes, classes: &[ClassImbalance]) -> Vec<MetricBaseline
                  average precision"
             ),
         ));
-        found.push(one("average precision", small, false, "any constant: its share".into()));
-        found.push(one("F1", 2.0 * small / (1.0 + small), false, format!("always `{least}`")));
+        // Metrics take the last class for the positive one.
+        let positive = &classes[1];
+        let larger = sizes.smallest() == 0;
+        let name = if larger { format!("; name `{least}` as the positive class") } else { String::new() };
+        let (share, class) = (positive.share, &positive.class);
+        found.push(one(
+            "average precision",
+            share,
+            larger && share > 0.75,
+            format!("any constant: the share of `{class}`{name}"),
+        ));
+        found.push(one(
+            "F1",
+            2.0 * share / (1.0 + share),
+            larger && share > 0.75,
+            format!("always `{class}`{name}"),
+        ));
     }
     let entropy = |one: &ClassImbalance| -one.share * libm::log(one.share);
     let loss = classes.iter().map(entropy).sum();

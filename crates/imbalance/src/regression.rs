@@ -299,7 +299,8 @@ fn limits(
         || (index.search(), Vec::new()),
         |(search, point), &row| {
             points.row(row, point);
-            search.find(point, &[Donors::All], points.n_rows(), Some(row))?;
+            // All of them.
+            search.within(point, &[Donors::All], f64::MAX, Some(row))?;
             let all: Vec<f64> = search.found(0).map(|n| n.distance).collect();
             let middle = all.len() / 2;
             let median = match (all.len() % 2, all.get(middle)) {

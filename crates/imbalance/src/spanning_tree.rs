@@ -38,7 +38,7 @@ impl Sets {
     }
 }
 
-/// The edges of the minimum spanning tree, by Borůvka's rounds: of equally long ones those of the first rows. Points that have no
+/// The edges of the minimum spanning tree in O(log n) rounds, each with a pass over the rows for every set of them that has run out of neighbours; by Borůvka's rounds: of equally long ones those of the first rows. Points that have no
 /// distance from any other are in none.
 pub(crate) fn spanning_tree(index: &NeighborIndex, points: &Points) -> Result<Vec<(u32, u32)>> {
     let n = points.n_rows();

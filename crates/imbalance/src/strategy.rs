@@ -126,6 +126,14 @@ impl Strategy {
         Self::Function(SizeFunction(Arc::new(move |sizes| Self::counts(counts(sizes)))))
     }
 
+    /// What a function asks for, and every other strategy itself.
+    pub(crate) fn for_sizes(&self, sizes: &ClassSizes) -> Self {
+        match self {
+            Self::Function(function) => function.0(sizes),
+            other => other.clone(),
+        }
+    }
+
     /// The number of rows of each class after over-sampling: no fewer than there are.
     ///
     /// # Errors

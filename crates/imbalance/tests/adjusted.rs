@@ -84,8 +84,11 @@ fn another_prior() {
     let cheap = adjusted.clone().costs(costs.clone()).unwrap();
     assert_eq!(labels(&cheap, data.batch()), decided);
     assert_eq!(cheap.predict_proba(data.batch()).unwrap(), p);
-    // The order does not matter.
-    let other = Adjusted::new(model).costs(costs).unwrap().correct(correction).unwrap();
+    let other =
+        Adjusted::new(model.clone()).correct(correction.clone()).unwrap().costs(costs.clone()).unwrap();
+    // The other way round the costs would be weighed by other probabilities.
+    let error = Adjusted::new(model).costs(costs).unwrap().correct(correction).unwrap_err();
+    assert!(error.to_string().contains("correct first"), "{error}");
     assert_eq!(other, cheap);
 }
 

@@ -340,6 +340,7 @@ fn strategies() {
     let counted = sizes(Strategy::counts([(0, 7), (1, 9)]));
     assert!(counted.iter().all(|sizes| sizes[0] <= 7 && sizes[1] <= 9));
     assert!(counted.iter().any(|sizes| sizes[0] < 7) && counted.iter().any(|sizes| sizes[1] == 9));
+    assert_eq!(sizes(Strategy::function(|_| [(0, 7), (1, 9)])), counted);
     let ratio = sizes(Strategy::Ratio(0.9));
     assert!(ratio.iter().all(|sizes| sizes[0] as f64 / sizes[1] as f64 >= 0.9 || sizes[0] < 5), "{ratio:?}");
     assert!(sizes(Strategy::classes([1])).iter().all(|sizes| sizes[1] <= sizes[0]));

@@ -125,6 +125,13 @@ fn metrics_of_guesses() {
     // One edge between the classes; the nearest of row 5 are 4 and 6, of which the first counts.
     assert_eq!((report.n1, report.n3, report.classes[1].parts), (0.02, 0.01, 1));
     assert_eq!((report.classes[1].small_parts, report.classes[1].rows_of_small_parts), (1, 5));
+    // Metrics take the last class for the positive one, here the larger.
+    let turned: Vec<i32> = classes.iter().map(|class| 1 - class).collect();
+    let report = Imbalance::new().report(&train(&rows, &turned)).unwrap();
+    let of = |name: &str| report.metrics.iter().find(|one| one.metric == name).unwrap();
+    assert_eq!((of("average precision").guess, of("average precision").misleads), (0.95, true));
+    assert!((of("F1").guess - 1.9 / 1.95).abs() < 1e-15 && of("F1").misleads);
+    assert!(of("F1").why.contains("name `0` as the positive class"), "{}", of("F1").why);
     // Of three classes there is no curve.
     let three: Vec<i32> = (0..100).map(|row| row % 3).collect();
     let report = Imbalance::new().report(&train(&rows, &three)).unwrap();

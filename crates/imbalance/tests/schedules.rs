@@ -237,6 +237,13 @@ fn all_right_is_equally_many() {
     // The odd one goes to the first class.
     assert!(report.epochs().iter().all(|epoch| epoch.sizes == [3, 2] && epoch.f1 == [1.0, 1.0]));
     assert_eq!(report.epochs().len(), 10);
+    // Sums of tenths are rounded, which is no mistake.
+    let truth: Vec<i32> = (0..27).map(|row| i32::from(row >= 20)).collect();
+    let judged = validation(&truth, Some(vec![0.1; 27]));
+    let report = DynamicSampling::new().rows(10).train(&mut Right, &data, &judged).unwrap();
+    assert!(
+        report.epochs().iter().all(|epoch| epoch.sizes == [5, 5] && epoch.f1.iter().all(|&f1| f1 <= 1.0))
+    );
 }
 
 #[test]

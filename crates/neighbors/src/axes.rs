@@ -9,13 +9,14 @@ const SAMPLE: usize = 8192;
 
 #[derive(Debug)]
 pub(crate) struct Axes {
-    means: Vec<f64>,
+    /// The medians: a few rows far away must not move all others.
+    centre: Vec<f64>,
     /// An axis after the other, widest first; `None` for the columns themselves.
     axes: Option<Vec<f64>>,
-    /// A power of two, so that nothing overflows in single precision.
+    /// A power of two, so that most rows are about 1 away, and squares neither overflow nor vanish in single precision.
     scale: f64,
     /// What single precision may add to a sum of squares, as a factor.
-    slack: f64,
+    slack: f32,
 }
 
 impl Axes {
@@ -24,15 +25,16 @@ impl Axes {
         let columns = points.n_columns();
         let step = points.n_rows().div_ceil(SAMPLE).max(1);
         let sampled = |column: usize| points.column(column).iter().copied().step_by(step);
-        let count = points.n_rows().div_ceil(step).max(1) as f64;
-        let means: Vec<f64> = (0..columns).map(|c| sampled(c).map(|x| x / count).sum()).collect();
-        let largest = (0..columns)
-            .flat_map(|c| points.column(c).iter().map(move |x| (x, c)))
-            .fold(0.0, |most: f64, (x, c)| most.max((x - means[c]).abs()));
-        let slack = 1.0 + (columns as f64 + 16.0) * f64::from(f32::EPSILON);
-        let mut found = Self { means, axes: None, scale: power_below(1.0 / largest), slack };
+        let centre: Vec<f64> = (0..columns).map(|c| median(sampled(c).collect())).collect();
+        let away = |c: usize| sampled(c).map(|x| (x - centre[c]).abs()).collect::<Vec<f64>>();
+        // Where half of all are equal in every column, the others tell.
+        let typical = (0..columns).map(|c| median(away(c))).fold(0.0, f64::max);
+        let largest = || (0..columns).flat_map(away).fold(0.0, f64::max);
+        let scale = power_below(1.0 / if typical > 0.0 { typical } else { largest() });
+        let slack = 1.0 + (columns as f32 + 32.0) * f32::EPSILON;
+        let mut found = Self { centre, axes: None, scale, slack };
         if columns <= MOST {
-            let centred = |c: usize| sampled(c).map(|x| (x - found.means[c]) * found.scale).collect();
+            let centred = |c: usize| sampled(c).map(|x| (x - found.centre[c]) * found.scale).collect();
             let table: Vec<Vec<f64>> = (0..columns).map(centred).collect();
             let mut covariance = vec![0.0; columns * columns];
             for a in 0..columns {
@@ -51,9 +53,12 @@ impl Axes {
     ///
     /// `point` is overwritten.
     pub fn turn(&self, point: &mut [f64], out: &mut [f32]) -> f32 {
-        let size =
-            point.iter().zip(&self.means).map(|(x, mean)| (x.abs() + mean.abs()) * self.scale).sum::<f64>();
-        point.iter_mut().zip(&self.means).for_each(|(x, mean)| *x = (*x - mean) * self.scale);
+        let size = point
+            .iter()
+            .zip(&self.centre)
+            .map(|(x, centre)| (x.abs() + centre.abs()) * self.scale)
+            .sum::<f64>();
+        point.iter_mut().zip(&self.centre).for_each(|(x, centre)| *x = (*x - centre) * self.scale);
         let mut moved = 0.0;
         let mut put = |place: &mut f32, x: f64| {
             *place = x as f32;
@@ -77,11 +82,25 @@ impl Axes {
         f32::INFINITY
     }
 
-    /// A rounded squared distance above this is that of points further away than `distance`, where rounding has moved
-    /// them by `moved`.
-    pub fn limit(&self, distance: f64, moved: f64) -> f32 {
-        let reach = distance * self.scale + moved;
-        (reach * reach * self.slack + f64::from(f32::MIN_POSITIVE)) as f32
+    /// A distance in single precision, no less than it is.
+    pub fn reach(&self, distance: f64) -> f32 {
+        (distance * self.scale * (1.0 + 1e-6)) as f32
+    }
+
+    /// A rounded squared distance above this is that of points further away than this reach, the two moved by this much by rounding
+    /// included. Not a number for a reach that is none.
+    #[inline(always)]
+    pub fn limit(&self, reach: f32) -> f32 {
+        reach * reach * self.slack + f32::MIN_POSITIVE
+    }
+}
+
+/// The lower one of the middle two; 0 of none.
+fn median(mut values: Vec<f64>) -> f64 {
+    let middle = values.len().saturating_sub(1) / 2;
+    match values.is_empty() {
+        true => 0.0,
+        false => *values.select_nth_unstable_by(middle, f64::total_cmp).1,
     }
 }
 

@@ -16,8 +16,8 @@ pub(crate) struct Descent {
 
 impl Descent {
     /// Of points and their coordinates.
-    pub fn new(points: &Points, coordinates: &Points, terms: &[Term], parallel: bool) -> Self {
-        let tree = Tree::new(coordinates, terms, parallel);
+    pub fn new(points: &Points, coordinates: &Points, terms: &[Term]) -> Self {
+        let tree = Tree::new(coordinates, terms);
         let mut lanes = vec![0; points.n_rows()];
         for (lane, &row) in tree.rows.iter().enumerate().filter(|(_, row)| **row != NO_ROW) {
             lanes[row as usize] = lane as u32;

@@ -224,7 +224,7 @@ impl NeighborIndex {
         let descent = if plain && points.n_rows() >= BATCH && points.is_complete() {
             Growth::OnDemand(points.clone(), OnceLock::new())
         } else {
-            Growth::Done(Descent::new(points, &space.points(points)?, &space.terms, true))
+            Growth::Done(Descent::new(points, &space.points(points)?, &space.terms))
         };
         let total: f64 = space.terms.iter().map(|term| term.weight()).sum();
         let scale = if metric == Metric::Gower { 1.0 } else { total };
@@ -232,13 +232,17 @@ impl NeighborIndex {
         Ok(Self { descent, space, metric, scale, plain, rows: points.n_rows(), categorical })
     }
 
-    /// The tree. Grown by one thread where it was not needed before: several may wait for it.
+    /// The tree. Of several threads that need it first each may grow it, and one's is kept: none waits for another.
     pub(crate) fn descent(&self) -> &Descent {
         match &self.descent {
             Growth::Done(descent) => descent,
             // A plain space's coordinates are the columns.
             Growth::OnDemand(points, descent) => {
-                descent.get_or_init(|| Descent::new(points, points, &self.space.terms, false))
+                if let Some(descent) = descent.get() {
+                    return descent;
+                }
+                let grown = Descent::new(points, points, &self.space.terms);
+                descent.get_or_init(|| grown)
             }
         }
     }
@@ -406,7 +410,7 @@ impl NeighborIndex {
         })
     }
 
-    /// How the nearest of so many queries are found. It changes the time alone.
+    /// How the nearest of so many queries without gaps are found. It changes the time alone.
     ///
     /// [`Leaves`](Strategy::Leaves) for 1,024 queries and an eighth of the points or more, under [`Metric::Euclidean`] or
     /// [`Metric::NanEuclidean`] without weights, where the points are 1,024 or more, and none has a gap (nor any query);
@@ -440,6 +444,8 @@ impl NeighborIndex {
         find: impl Fn(&mut Search<'_>, usize, &mut Vec<f64>) -> Result<()> + Sync,
     ) -> Result<Neighbors> {
         const PART: usize = 256;
+        // Once, before all threads need it.
+        self.descent();
         let parts: Vec<Result<(Vec<Neighbor>, Vec<usize>)>> = (0..queries.div_ceil(PART))
             .into_par_iter()
             .map_init(

@@ -39,9 +39,9 @@ struct Blocks {
     highs: Vec<f32>,
     /// The lowest row of each leaf.
     first: Vec<u32>,
-    /// How far rounding moved each row at most.
+    /// How far rounding moved each row at most, and the rows of each leaf: one far away must not blur all others.
     errors: Vec<f32>,
-    error: f64,
+    leaf_errors: Vec<f32>,
 }
 
 impl Blocks {
@@ -79,8 +79,12 @@ impl Blocks {
             }
         }
         let first = rows.chunks(LEAF).map(|rows| rows.iter().copied().min().unwrap_or(NO_ROW)).collect();
-        let error = f64::from(errors.iter().fold(0.0, |most: f32, &error| most.max(error)));
-        Self { columns, leaves, rows, lanes, lows, highs, first, errors, error }
+        let of_leaf = |rows: &[u32]| {
+            let errors = rows.iter().filter(|row| **row != NO_ROW).map(|&row| errors[row as usize]);
+            errors.fold(0.0, f32::max)
+        };
+        let leaf_errors = rows.chunks(LEAF).map(of_leaf).collect();
+        Self { columns, leaves, rows, lanes, lows, highs, first, errors, leaf_errors }
     }
 
     /// A block's lanes, coordinate by coordinate.
@@ -185,8 +189,8 @@ struct Join<'a> {
 #[derive(Default)]
 struct Scratch {
     best: Vec<Best>,
-    /// A rounded squared distance above this is that of no neighbour, a query each.
-    limits: Vec<f32>,
+    /// How far the neighbours of each query are at most, with what rounding moved it by; not a number where none is asked for.
+    reaches: Vec<f32>,
     /// The row of each query among the points.
     own: Vec<u32>,
     /// Where the k nearest are all equal to the query, rows after the last of them are no nearer.
@@ -204,7 +208,7 @@ impl Join<'_> {
         let (points, queries, columns) = (self.points, self.queries, self.points.columns);
         let k = self.k;
         scratch.best.resize_with(LEAF, Best::default);
-        scratch.limits.clear();
+        scratch.reaches.clear();
         scratch.lasts.clear();
         scratch.own.clear();
         scratch.asked.clear();
@@ -212,7 +216,7 @@ impl Join<'_> {
             let place = leaf * LEAF + at;
             let absent = queries.rows[place] == NO_ROW;
             scratch.best[at].reset(if absent { 0 } else { k });
-            scratch.limits.push(if absent || k == 0 { f32::NEG_INFINITY } else { f32::INFINITY });
+            scratch.reaches.push(if absent || k == 0 { f32::NAN } else { f32::INFINITY });
             let row = queries.rows[place];
             scratch.own.push(match self.asked {
                 Asked::All => row,
@@ -238,7 +242,8 @@ impl Join<'_> {
                 *bound += gap * gap;
             }
         }
-        let widest = widest(&scratch.limits);
+        let widest = widest(&scratch.reaches);
+        let limit = |widest: f32, other: usize| self.axes.limit(widest + points.leaf_errors[other]);
         let Scratch { order, bounds, .. } = scratch;
         order.clear();
         order.extend(
@@ -246,15 +251,15 @@ impl Join<'_> {
                 .iter()
                 .copied()
                 .zip(0..)
-                .filter(|&(bound, other)| bound <= widest && !(itself && other == leaf)),
+                .filter(|&(bound, other)| bound <= limit(widest, other) && !(itself && other == leaf)),
         );
         order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let order = std::mem::take(&mut scratch.order);
         for &(bound, other) in &order {
-            if bound > self::widest(&scratch.limits) {
-                break;
+            // Not the last one: another leaf may be more blurred.
+            if bound <= limit(self::widest(&scratch.reaches), other) {
+                self.visit(leaf, other, scratch);
             }
-            self.visit(leaf, other, scratch);
         }
         scratch.order = order;
     }
@@ -266,6 +271,7 @@ impl Join<'_> {
         if scratch.lasts.iter().all(|&last| last < first) {
             return;
         }
+        let blur = points.leaf_errors[other];
         for block in 0..BLOCKS {
             let lanes = queries.block(leaf * BLOCKS + block);
             let mut sums = [0.0; WIDE];
@@ -279,7 +285,7 @@ impl Join<'_> {
             }
             for (lane, sum) in sums.into_iter().enumerate() {
                 let at = block * WIDE + lane;
-                if sum <= scratch.limits[at] && first <= scratch.lasts[at] {
+                if sum <= self.axes.limit(scratch.reaches[at] + blur) && first <= scratch.lasts[at] {
                     self.scan(leaf * LEAF + at, at, other, scratch);
                 }
             }
@@ -289,7 +295,8 @@ impl Join<'_> {
     fn scan(&self, place: usize, at: usize, other: usize, scratch: &mut Scratch) {
         let (points, columns) = (self.points, self.points.columns);
         let query = &scratch.asked[at * columns..][..columns];
-        let mut limit = scratch.limits[at];
+        let blur = points.leaf_errors[other];
+        let mut limit = self.axes.limit(scratch.reaches[at] + blur);
         scratch.exact.clear();
         for block in other * BLOCKS..(other + 1) * BLOCKS {
             let lanes = points.block(block);
@@ -323,7 +330,8 @@ impl Join<'_> {
                     let best = &mut scratch.best[at];
                     if key <= best.cut() {
                         best.offer(key, points.rows[found]);
-                        limit = self.limit(best.cut(), place);
+                        scratch.reaches[at] = self.reach(best.cut(), place);
+                        limit = self.axes.limit(scratch.reaches[at] + blur);
                         if best.cut() == 0.0 {
                             scratch.lasts[at] = best.found().last().map_or(NO_ROW, |last| last.1);
                         }
@@ -331,7 +339,6 @@ impl Join<'_> {
                 }
             }
         }
-        scratch.limits[at] = limit;
     }
 
     /// The query at a place as it is.
@@ -342,14 +349,16 @@ impl Join<'_> {
         }
     }
 
-    fn limit(&self, cut: f64, place: usize) -> f32 {
-        let moved = f64::from(self.queries.errors[self.queries.rows[place] as usize]) + self.points.error;
-        self.axes.limit(cut.sqrt(), moved)
+    fn reach(&self, cut: f64, place: usize) -> f32 {
+        let queries = self.queries;
+        // Not below, whatever the sum is rounded to.
+        (self.axes.reach(cut.sqrt()) + queries.errors[queries.rows[place] as usize])
+            * (1.0 + 4.0 * f32::EPSILON)
     }
 }
 
-fn widest(limits: &[f32]) -> f32 {
-    limits.iter().fold(f32::NEG_INFINITY, |most, &limit| if limit > most { limit } else { most })
+fn widest(reaches: &[f32]) -> f32 {
+    reaches.iter().fold(f32::NEG_INFINITY, |most, &reach| if reach > most { reach } else { most })
 }
 
 /// The larger one, in one instruction.

@@ -46,11 +46,11 @@ impl Best {
         }
     }
 
-    /// The last of `k` rows, where they are all equal to the point; any row where they are not; `None` without a question.
-    pub fn last(&self) -> Option<u32> {
+    /// The last of `k` rows, where none can be nearer than they are; any row where one can; `None` without a question.
+    pub fn last(&self, least: f64) -> Option<u32> {
         match self.found.last() {
             _ if self.k == 0 => None,
-            Some(&(key, row)) if self.found.len() == self.k && key <= 0.0 => Some(row),
+            Some(&(key, row)) if self.found.len() == self.k && key <= least => Some(row),
             _ => Some(u32::MAX),
         }
     }

@@ -54,6 +54,8 @@ pub struct Search<'a> {
     except: u32,
     questions: usize,
     cut: f64,
+    /// The key of a row that equals the point: what its gaps cost.
+    least: f64,
     /// Rows above this change nothing any more, however near they are: where all that is found equals the point.
     last: u32,
     /// A sum above this has a key above the cut: that of a row with all columns of the point is the lowest.
@@ -72,6 +74,7 @@ impl<'a> Search<'a> {
             except: NO_ROW,
             questions: 0,
             cut: 0.0,
+            least: 0.0,
             last: NO_ROW,
             limit: 0.0,
         }
@@ -149,12 +152,13 @@ impl<'a> Search<'a> {
         let (index, descent) = (self.index, self.descent);
         self.questions = 0;
         self.present.clear();
-        self.weight = 0.0;
+        (self.weight, self.least) = (0.0, 0.0);
         for (column, (&value, &term)) in coordinates.iter().zip(&index.space.terms).enumerate() {
             if !value.is_nan() {
                 self.present.push((column, value, term));
                 self.weight += term.weight();
             } else if let Some(gaps) = &index.space.gaps {
+                self.least += gaps[column];
                 self.present.push((column, 0.0, Term::Constant { cost: gaps[column] }));
             }
         }
@@ -212,8 +216,9 @@ impl<'a> Search<'a> {
         self.cut = self.best[..self.questions].iter().map(Best::cut).fold(f64::NEG_INFINITY, f64::max);
         self.limit = self.cut * (self.weight / self.index.scale) / SLACK;
         self.last = NO_ROW;
-        if self.cut == 0.0 {
-            self.last = self.best[..self.questions].iter().filter_map(Best::last).max().unwrap_or(NO_ROW);
+        if self.cut <= self.least {
+            let lasts = self.best[..self.questions].iter().filter_map(|best| best.last(self.least));
+            self.last = lasts.max().unwrap_or(NO_ROW);
         }
     }
 

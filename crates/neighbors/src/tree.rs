@@ -63,13 +63,10 @@ enum Shape {
 }
 
 impl Tree {
-    /// Grows it. Whoever may be asked by several threads at once, must not wait for others' work meanwhile: `parallel` is
-    /// for the others.
-    pub fn new(points: &Points, terms: &[Term], parallel: bool) -> Self {
+    pub fn new(points: &Points, terms: &[Term]) -> Self {
         let columns = points.n_columns();
         let mut order: Vec<u32> = (0..points.n_rows() as u32).collect();
-        let serial = if parallel { PARALLEL } else { usize::MAX };
-        let shape = Splitter { points, terms, serial }.split(&mut order, 0);
+        let shape = Splitter { points, terms }.split(&mut order, 0);
         let (leaves, chunks) = (order.len().div_ceil(LEAF), order.len().div_ceil(LANES));
         let mut tree = Self {
             nodes: Vec::with_capacity(2 * leaves),
@@ -162,8 +159,6 @@ fn joined(a: Extent, b: Extent) -> Extent {
 struct Splitter<'a> {
     points: &'a Points,
     terms: &'a [Term],
-    /// Parts of up to so many rows are split by one thread.
-    serial: usize,
 }
 
 impl Splitter<'_> {
@@ -187,7 +182,7 @@ impl Splitter<'_> {
         };
         let (first, second) = order.split_at_mut(left);
         let below = gap_splits + usize::from(apart);
-        let children = if first.len().min(second.len()) > self.serial {
+        let children = if first.len().min(second.len()) > PARALLEL {
             rayon::join(|| self.split(first, below), || self.split(second, below))
         } else {
             (self.split(first, below), self.split(second, below))

@@ -101,7 +101,10 @@ type Cell<'a> = &'a dyn Fn(usize, usize, f64) -> f64;
 /// Where single precision sees nothing, or too much.
 #[test]
 fn tables_of_any_scale() {
-    let cases: [(&str, Cell<'_>); 9] = [
+    let cases: [(&str, Cell<'_>); 12] = [
+        ("sentinels", &|row, c, u| if row % 20 == 0 && c == 1 { 999_999_999.0 } else { u }),
+        ("sentinels far off", &|row, c, u| if row % 97 == 0 && c == 0 { -1e30 } else { u }),
+        ("nearly constant", &|row, c, u| if row % 9 == c { u * 1e6 } else { 7.0 }),
         ("far off", &|_, _, u| 1e9 + u),
         ("two places far apart", &|row, _, u| if row % 2 == 0 { u } else { 1e9 + u }),
         ("fractions of a step", &|_, _, u| 1.0 + (u * 8.0).floor() * f64::EPSILON),
