@@ -13,7 +13,9 @@ use mlsys::models::LogisticRegression;
 use mlsys::neighbors::Metric;
 use mlsys::prelude::{Metric as _, *};
 use mlsys::read::ParquetReader;
-use mlsys::sampling::{Repeated, Shuffle, StratifiedGroupKFold, StratifiedKFold, StratifiedSplit};
+use mlsys::sampling::{
+    Repeated, Shuffle, StratifiedGroupKFold, StratifiedGroupSplit, StratifiedKFold, StratifiedSplit,
+};
 use mlsys::stats::student_t_quantile;
 
 type Classifier = BoxedFit<dyn PredictProba>;
@@ -66,6 +68,11 @@ fn treatments(categories: bool) -> Vec<Treatment> {
         Treatment { name: "class weights, corrected", recipe: weighed(), correction: corrected },
         treatment("random over-sampling", resampled(RandomOverSampler::new())),
         treatment("random under-sampling", resampled(RandomUnderSampler::new())),
+        Treatment {
+            name: "the same, corrected",
+            recipe: resampled(RandomUnderSampler::new()),
+            correction: |train| PriorCorrection::of(&RandomUnderSampler::new(), train).map(Some),
+        },
         treatment(if categories { "SMOTE-NC" } else { "SMOTE" }, smote),
         treatment("balanced bagging", bagged),
         treatment("Tomek links removed", resampled(TomekLinks::new().metric(metric))),
@@ -97,14 +104,14 @@ fn measures(
 
 /// A table of all treatments: mean values, and how they differ from doing nothing, with 95 % intervals of Student's t that know
 /// that the folds share rows (Nadeau and Bengio, *Inference for the generalization error*, 2003).
-fn study(data: Dataset<Train>, folds: &dyn Folds, categories: bool) -> Result<String> {
+fn study(data: Dataset<Train>, folds: &dyn Folds, split: &dyn Split, categories: bool) -> Result<String> {
     println!("{}", Imbalance::new().report(&data)?);
     let treatments = treatments(categories);
     let folds = folds.folds(&data)?;
     let mut all: Vec<Vec<[f64; 5]>> = vec![Vec::new(); treatments.len()];
     for fold in &folds {
         let (train, held_out) = data.fold(fold)?;
-        let (train, validation) = StratifiedSplit::new().test_share(0.25).split_validation(train)?;
+        let (train, validation) = split.split_validation(train)?;
         for (treatment, values) in treatments.iter().zip(&mut all) {
             values.push(measures(treatment, &train, &validation, &held_out)?);
         }
@@ -148,18 +155,22 @@ fn main() -> Result<()> {
     let flights = flights.take(&eighth)?.into_train_all();
     println!("# Late flights: {} rows, folds of whole hours\n", flights.n_rows());
     let folds = StratifiedGroupKFold::new(5).shuffle(Shuffle::On);
-    println!("{}\n", study(flights, &Repeated::new(folds, 3), true)?);
+    println!(
+        "{}\n",
+        study(flights, &Repeated::new(folds, 3), &StratifiedGroupSplit::new().test_share(0.25), true)?
+    );
 
+    let split = StratifiedSplit::new().test_share(0.25);
     let adults = Dataset::new(read("adult")?)?.target("income")?;
     // The weight says how many people a row stands for, and the number what the word says.
     let adults = adults.ignore(["fnlwgt", "education_num"])?.into_train_all();
     println!("# Adults with more than 50,000 a year: {} rows\n", adults.n_rows());
     let folds = StratifiedKFold::new(5).shuffle(Shuffle::On);
-    println!("{}\n", study(adults, &Repeated::new(folds, 3), true)?);
+    println!("{}\n", study(adults, &Repeated::new(folds, 3), &split, true)?);
 
     let tumours = Dataset::new(read("breast_cancer")?)?.target("malignant")?.into_train_all();
     println!("# Malignant tumours: {} rows\n", tumours.n_rows());
     let folds = StratifiedKFold::new(5).shuffle(Shuffle::On);
-    println!("{}", study(tumours, &Repeated::new(folds, 10), false)?);
+    println!("{}", study(tumours, &Repeated::new(folds, 10), &split, false)?);
     Ok(())
 }
