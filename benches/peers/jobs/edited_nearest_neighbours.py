@@ -1,4 +1,4 @@
-"""Edited nearest neighbours of 100,000 rows, 16 numbers: the same rows."""
+"""Edited nearest neighbours of 100,000 rows, 16 numbers, by all votes, which is the default of the peer: the same rows."""
 
 from imblearn.under_sampling import EditedNearestNeighbours
 

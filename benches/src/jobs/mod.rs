@@ -24,8 +24,8 @@ use mlsys::arrow::datatypes::FieldRef;
 use mlsys::core::{Error, Result};
 use mlsys::encoding::{QuantileTransformer, RobustScaler, StandardScaler};
 use mlsys::imbalance::{
-    Adasyn, BorderlineSmote, EditedNearestNeighbours, NearMiss, NearMissVersion, OneSidedSelection, Smote,
-    SmoteNc, TomekLinks,
+    Adasyn, BorderlineSmote, EditedNearestNeighbours, NearMiss, NearMissVersion, NeighborVote,
+    OneSidedSelection, Smote, SmoteNc, TomekLinks,
 };
 use mlsys::missing_values::{IterativeImputer, KnnImputer, MedianImputer};
 use numeric::Numeric;
@@ -68,9 +68,11 @@ pub fn load(name: &str, data: &str) -> Result<Box<dyn Job>> {
         "adasyn" => Box::new(Resampling::load(Adasyn::new(), 100_000, data)?),
         "tomek_links" => Box::new(Resampling::exact(TomekLinks::new(), 100_000, data)?),
         "one_sided_selection" => Box::new(Resampling::load(OneSidedSelection::new(), 100_000, data)?),
-        "edited_nearest_neighbours" => {
-            Box::new(Resampling::exact(EditedNearestNeighbours::new(), 100_000, data)?)
-        }
+        "edited_nearest_neighbours" => Box::new(Resampling::exact(
+            EditedNearestNeighbours::new().vote(NeighborVote::All),
+            100_000,
+            data,
+        )?),
         "near_miss_1" => Box::new(Resampling::exact(NearMiss::new(NearMissVersion::One), 100_000, data)?),
         "roc_auc" => Box::new(roc_auc::Area::load(data)?),
         "logistic_regression" => Box::new(logistic_regression::Logistic::load(data)?),
