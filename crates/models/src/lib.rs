@@ -7,6 +7,7 @@ mod random_guess;
 mod register;
 mod rule;
 mod sgd_classifier;
+pub mod trees;
 mod zero_rule;
 
 pub use existing_prediction::{ExistingPrediction, FittedExistingPrediction};
@@ -18,4 +19,5 @@ pub use random_guess::{FittedRandomGuess, Guess, RandomGuess};
 pub use register::register;
 pub use rule::{FittedRule, Rule};
 pub use sgd_classifier::{FittedSgdClassifier, LearningRate, RowOrder, SgdClassifier, SgdLoss, SgdPenalty};
+pub use trees::{Tree, TreeEnsemble};
 pub use zero_rule::{FittedZeroRule, FittedZeroRuleRegressor, ZeroRule, ZeroRuleRegressor};

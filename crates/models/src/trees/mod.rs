@@ -1,0 +1,12 @@
+//! What all tree models share: a tree, many of them over named columns, and how a row comes to its leaves.
+//!
+//! [`tree`] is the plain form of one tree, whoever grew it; [`feature`] reads columns as trees see them; [`ensemble`] adds up many
+//! trees and is what fitted models hold, what is explained, and what is exchanged with other libraries.
+
+mod ensemble;
+mod feature;
+mod tree;
+
+pub use ensemble::{Combine, TreeEnsemble};
+pub use feature::{MissingPolicy, OnMissing, OnUnseen, TreeFeature};
+pub use tree::{Categories, Child, MissingGoes, Split, Test, Tree};
