@@ -2,6 +2,7 @@
 
 mod existing_prediction;
 mod features;
+mod gbdt;
 mod logistic_regression;
 mod random_guess;
 mod register;
@@ -11,6 +12,10 @@ pub mod trees;
 mod zero_rule;
 
 pub use existing_prediction::{ExistingPrediction, FittedExistingPrediction};
+pub use gbdt::{
+    BoostingMode, ClassObjective, EarlyStopping, FittedGbdt, Gbdt, GbdtObjective, Monotone, RankObjective,
+    RegressionObjective, RowSample, TrainingHistory,
+};
 pub use logistic_regression::{
     ClassWeights, FittedLogisticRegression, Intercept, LinearObjective, LogisticCoefficients,
     LogisticRegression, SparseCoefficients, logistic_regression,

@@ -275,7 +275,7 @@ impl Tree {
 }
 
 /// Below this, a value is zero to those libraries for which zero is missing.
-const ZERO: f64 = 1e-35;
+pub(super) const ZERO: f64 = 1e-35;
 
 impl Split {
     /// Whether a value goes left: NaN where missing, a code for a category.
