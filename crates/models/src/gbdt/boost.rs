@@ -1,6 +1,6 @@
 //! One tree after another, each by the derivatives that the ones before it left.
 
-use mlsys_core::Result;
+use mlsys_core::{Error, Result};
 use rayon::prelude::*;
 
 use super::BoostingMode;
@@ -72,6 +72,16 @@ impl Boosting<'_> {
                 let of_row = |row: u32| derivatives[row as usize * k + output];
                 let bounds = if drawn.weighted { None } else { loss.bounds() };
                 let [max_g, max_h] = bounds.unwrap_or_else(|| largest(&derivatives, k, output));
+                if !(max_g.is_finite() && max_h.is_finite()) {
+                    let expected =
+                        "finite derivatives: take a smaller learning rate, or a target of a smaller scale";
+                    return Err(Error::invalid_value(
+                        "scores",
+                        None,
+                        format!("run away in iteration {number}"),
+                        expected,
+                    ));
+                }
                 let tree = (number * k + output) as u64;
                 let n_rows = drawn.rows.as_ref().map_or(n, Vec::len);
                 let constant = loss.constant_hessian() && !drawn.weighted;
@@ -159,8 +169,11 @@ fn sums(grower: &Grower<'_>, grown: &Grown, of_row: &(impl Fn(u32) -> Derivative
 fn largest(derivatives: &[Derivatives], k: usize, output: usize) -> Derivatives {
     let of_chunk = |chunk: &[Derivatives]| {
         let own = chunk.iter().skip(output).step_by(k);
-        own.fold([0.0f64; 2], |most, [g, h]| [most[0].max(g.abs()), most[1].max(*h)])
+        // Not a number is not the largest of any, but has to be found.
+        let larger = |a: f64, b: f64| if b > a || b.is_nan() { b } else { a };
+        own.fold([0.0f64; 2], |most, [g, h]| [larger(most[0], g.abs()), larger(most[1], *h)])
     };
-    let most = |a: Derivatives, b: Derivatives| [a[0].max(b[0]), a[1].max(b[1])];
+    let larger = |a: f64, b: f64| if a.is_nan() || a > b { a } else { b };
+    let most = |a: Derivatives, b: Derivatives| [larger(a[0], b[0]), larger(a[1], b[1])];
     derivatives.par_chunks(CHUNK * k).map(of_chunk).reduce(|| [0.0; 2], most)
 }

@@ -100,11 +100,19 @@ impl<T: Task> Gbdt<T> {
             BoostingMode::Gradient => self.learning_rate,
             BoostingMode::RandomForest => 1.0,
         };
+        let grow = self.grow_parameters(&features.features)?;
+        let penalty = Penalty {
+            l1: self.l1,
+            l2: self.l2,
+            learning_rate,
+            max_step: grow.max_step,
+            monotone: grow.monotone.clone(),
+        };
         let boosting = Boosting {
             table: &table,
             features: &features,
-            grow: self.grow_parameters(&features.features)?,
-            penalty: Penalty { l1: self.l1, l2: self.l2, learning_rate },
+            grow,
+            penalty,
             mode: self.mode,
             iterations: self.trees,
             rows: self.rows,
@@ -246,9 +254,10 @@ impl<T: Task> Gbdt<T> {
                 one_vs_rest: self.max_one_vs_rest,
                 smoothing: self.category_smoothing,
                 l2: self.category_l2,
-                max_set: 32,
+                max_set: self.max_set,
                 min_rows: self.min_rows_per_category,
             },
+            max_step: self.max_step.unwrap_or(f64::INFINITY),
             monotone,
             groups,
             split_share: self.split_share,

@@ -44,6 +44,7 @@ const NAME: &str = "Gbdt";
 /// | `min_hessian` | 1e-3 | 0 or more | H of a leaf |
 /// | `l1`, `l2` | 0 | 0 or more | penalties of leaf values |
 /// | `min_gain` | 0 | 0 or more | a split gains more than this |
+/// | `max_step` | `None` | above 0 | the largest magnitude of a leaf's value, before the learning rate |
 /// | `rows` | `All` | [`RowSample`] | the rows that a tree sees |
 /// | `tree_share`, `split_share` | 1 | above 0, up to 1 | the share of the features that a tree sees, and a split of those |
 /// | `max_bins` | 255 | 2 to 255 | bins of a feature, besides one for missing values |
@@ -52,6 +53,7 @@ const NAME: &str = "Gbdt";
 /// | `category_smoothing`, `category_l2` | 10 | 0 or more | how little small categories move, and how costly sets of them are |
 /// | `min_rows_per_category` | 100 | 1 or more | rows by which two sets differ |
 /// | `max_one_vs_rest` | 4 | 0 or more | up to so many categories, each is tried alone |
+/// | `max_set` | 32 | 1 or more | categories of a set at most |
 /// | `monotone` | none | [`Monotone`] | features that scores may only rise or fall with |
 /// | `interactions` | none | | groups of features that may meet on one way to a leaf; the others are a group of their own |
 /// | `class_weights` | `Uniform` | [`ClassWeights`] | by the class of the row; of classes only |
@@ -116,6 +118,7 @@ pub struct Gbdt<T: Task = Classification> {
     l1: f64,
     l2: f64,
     min_gain: f64,
+    max_step: Option<f64>,
     rows: RowSample,
     tree_share: f64,
     split_share: f64,
@@ -126,6 +129,7 @@ pub struct Gbdt<T: Task = Classification> {
     category_l2: f64,
     min_rows_per_category: u64,
     max_one_vs_rest: usize,
+    max_set: usize,
     monotone: Vec<(String, Monotone)>,
     interactions: Vec<Vec<String>>,
     class_weights: ClassWeights,
@@ -149,6 +153,7 @@ impl<T: Task> Default for Gbdt<T> {
             l1: 0.0,
             l2: 0.0,
             min_gain: 0.0,
+            max_step: None,
             rows: RowSample::All,
             tree_share: 1.0,
             split_share: 1.0,
@@ -159,6 +164,7 @@ impl<T: Task> Default for Gbdt<T> {
             category_l2: 10.0,
             min_rows_per_category: 100,
             max_one_vs_rest: 4,
+            max_set: 32,
             monotone: Vec::new(),
             interactions: Vec::new(),
             class_weights: ClassWeights::Uniform,

@@ -112,6 +112,12 @@ impl<T: Task> Gbdt<T> {
         self
     }
 
+    /// The largest magnitude of a leaf's value, before the learning rate.
+    pub fn max_step(mut self, step: impl Into<Option<f64>>) -> Self {
+        self.max_step = step.into();
+        self
+    }
+
     /// The rows that a tree sees.
     pub fn rows(mut self, rows: RowSample) -> Self {
         self.rows = rows;
@@ -172,6 +178,12 @@ impl<T: Task> Gbdt<T> {
         self
     }
 
+    /// Categories at most of a set that is split off.
+    pub fn max_set(mut self, categories: usize) -> Self {
+        self.max_set = categories;
+        self
+    }
+
     /// Scores may only rise, or only fall, with a feature; call it again for others.
     pub fn monotone(mut self, column: &str, direction: Monotone) -> Self {
         self.monotone.push((column.to_owned(), direction));
@@ -221,6 +233,7 @@ impl<T: Task> Gbdt<T> {
             ("max_leaves", self.max_leaves as u64, 2, 1 << 24),
             ("max_depth", self.max_depth.map_or(1, |depth| depth as u64), 1, u64::MAX),
             ("min_rows", self.min_rows, 1, u64::MAX),
+            ("max_set", self.max_set as u64, 1, u64::MAX),
             ("max_bins", self.max_bins as u64, 2, MAX_BINS as u64),
             ("min_rows_in_bin", self.min_rows_in_bin, 1, u64::MAX),
             ("min_rows_per_category", self.min_rows_per_category, 1, u64::MAX),
@@ -254,6 +267,9 @@ impl<T: Task> Gbdt<T> {
             if !(value >= 0.0 && value.is_finite()) {
                 return refused(name, value.to_string(), "0 or more, and finite");
             }
+        }
+        if let Some(step) = self.max_step.filter(|step| !(*step > 0.0 && step.is_finite())) {
+            return refused("max_step", step.to_string(), "above 0 and finite, or none");
         }
         match self.rows {
             RowSample::Share(share) if !(share > 0.0 && share <= 1.0) => {

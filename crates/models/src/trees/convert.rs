@@ -3,7 +3,7 @@
 use mlsys_core::Result;
 
 use super::bins::{FeatureBins, FeaturesInBins};
-use super::grow::{BinTest, Grown, shrunk};
+use super::grow::{BinTest, Grown, divided, shrunk};
 use super::tree::{Categories, Child, MissingGoes, Split, Test, Tree};
 
 /// The sums of a leaf's derivatives.
@@ -32,11 +32,15 @@ impl Sums {
 }
 
 /// What values are made by.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Penalty {
     pub l1: f64,
     pub l2: f64,
     pub learning_rate: f64,
+    /// The largest magnitude of a value.
+    pub max_step: f64,
+    /// As in `GrowParameters`.
+    pub monotone: Vec<i8>,
 }
 
 /// The tree by values. Gains, values and covers come from the exact sums of its leaves; `renewed` has other values of the leaves, if there
@@ -48,31 +52,38 @@ pub(crate) fn tree(
     penalty: &Penalty,
     renewed: Option<&[f64]>,
 ) -> Result<Tree> {
-    let Penalty { l1, l2, learning_rate } = *penalty;
+    let Penalty { l1, l2, learning_rate, max_step, ref monotone } = *penalty;
     let mut below = vec![Sums::default(); grown.splits.len()];
+    let of = |child: Child, below: &[Sums]| match child {
+        Child::Split(i) => below[i as usize],
+        Child::Leaf(i) => sums[i as usize],
+    };
+    for (place, split) in grown.splits.iter().enumerate().rev() {
+        below[place] = of(split.left, &below).add(of(split.right, &below));
+    }
+    // From the root on: what a node may have as its value, and the penalty under which it has it.
+    let free = [-max_step, max_step];
+    let mut bounds = vec![free; grown.splits.len()];
+    let mut leaf_bounds = vec![free; grown.leaves.len()];
     let mut extra = vec![0.0; grown.splits.len()];
     let mut leaf_extra = vec![0.0; grown.leaves.len()];
-    for split in &grown.splits {
-        for child in [split.left, split.right] {
+    let mut gains = vec![0.0; grown.splits.len()];
+    for (place, split) in grown.splits.iter().enumerate() {
+        let children = [split.left, split.right];
+        let l2_below = l2 + split.extra_l2;
+        let values = children.map(|child| of(child, &below).value(l1, l2_below, bounds[place]));
+        let score = |i: usize| of(children[i], &below).score(l1, l2_below, values[i]);
+        let own = below[place].score(l1, l2, below[place].value(l1, l2, free));
+        let gain = score(0) + score(1) - own;
+        // Squares of huge sums overflow.
+        gains[place] = if gain.is_finite() { gain } else { f64::MAX };
+        let direction = monotone.get(split.feature as usize).copied().unwrap_or(0);
+        for (child, own) in children.into_iter().zip(divided(bounds[place], values, direction)) {
             match child {
-                Child::Split(i) => extra[i as usize] = split.extra_l2,
-                Child::Leaf(i) => leaf_extra[i as usize] = split.extra_l2,
+                Child::Split(i) => (bounds[i as usize], extra[i as usize]) = (own, split.extra_l2),
+                Child::Leaf(i) => (leaf_bounds[i as usize], leaf_extra[i as usize]) = (own, split.extra_l2),
             }
         }
-    }
-    let of = |child: Child, below: &[Sums]| match child {
-        Child::Split(i) => (below[i as usize], grown.splits[i as usize].bounds),
-        Child::Leaf(i) => (sums[i as usize], grown.leaves[i as usize].bounds),
-    };
-    let mut gains = vec![0.0; grown.splits.len()];
-    for (place, split) in grown.splits.iter().enumerate().rev() {
-        let children = [of(split.left, &below), of(split.right, &below)];
-        below[place] = children[0].0.add(children[1].0);
-        let l2_below = l2 + split.extra_l2;
-        let score =
-            |(sums, bounds): (Sums, [f64; 2])| sums.score(l1, l2_below, sums.value(l1, l2_below, bounds));
-        let own = below[place].value(l1, l2, NO_BOUNDS);
-        gains[place] = score(children[0]) + score(children[1]) - below[place].score(l1, l2, own);
     }
     let splits = grown.splits.iter().enumerate();
     let splits = splits.map(|(place, split)| {
@@ -93,13 +104,13 @@ pub(crate) fn tree(
             left: split.left,
             right: split.right,
             gain: gains[place],
-            value: learning_rate * below[place].value(l1, l2 + extra[place], split.bounds),
+            value: learning_rate * below[place].value(l1, l2 + extra[place], bounds[place]),
             cover: below[place].h,
             rows: below[place].rows,
         }
     });
     let leaf = |place: usize| {
-        let bounds = grown.leaves[place].bounds;
+        let bounds = leaf_bounds[place];
         let value = match renewed {
             Some(values) => values[place].max(bounds[0]).min(bounds[1]),
             None => sums[place].value(l1, l2 + leaf_extra[place], bounds),
@@ -110,5 +121,3 @@ pub(crate) fn tree(
     let covers = sums.iter().map(|sums| sums.h).collect();
     Tree::new(splits.collect(), 1, values, covers, sums.iter().map(|sums| sums.rows).collect())
 }
-
-const NO_BOUNDS: [f64; 2] = [f64::NEG_INFINITY, f64::INFINITY];

@@ -151,48 +151,36 @@ impl Loss for OfValues {
     }
 }
 
-/// A quantile of values, ascending, each with its weight.
+/// A quantile of values, ascending, each with its weight: linear between the ranks of n rows, `(n - 1) share` counted from 0.
 ///
-/// Of n rows it is that of rank `(1 - share) n`, counted from 1 at the highest value, between two values where that is not whole:
-/// LightGBM's, which is not the usual one. Whole weights stand for repeated rows; else it is the first value whose cumulated weight exceeds
-/// the share, or the mean with the one before where they are equal.
+/// Whole weights stand for repeated rows; else it is the first value whose cumulated weight exceeds the share, or the mean with the next where
+/// they are equal, as in `mlsys_stats::Quantiles`.
 fn quantile(pairs: &[(f64, f64)], share: f64) -> Option<f64> {
-    let (&(low, _), &(high, _)) = (pairs.first()?, pairs.last()?);
     let total: f64 = pairs.iter().map(|pair| pair.1).sum();
-    if pairs.iter().any(|pair| pair.1.fract() != 0.0) {
-        let target = total * share;
+    let last = pairs.last()?.0;
+    // The first value up to which there is more weight.
+    let above = |weight: f64| {
         let mut sum = 0.0;
-        for (place, pair) in pairs.iter().enumerate() {
+        let found = pairs.iter().find(|pair| {
             sum += pair.1;
-            if sum > target {
-                return Some(pair.0);
-            }
-            if sum == target {
-                return Some(pairs.get(place + 1).map_or(pair.0, |next| 0.5 * pair.0 + 0.5 * next.0));
-            }
-        }
-        return Some(high);
+            sum > weight
+        });
+        found.map_or(last, |pair| pair.0)
+    };
+    if pairs.iter().all(|pair| pair.1.fract() == 0.0) {
+        let rank = ((total - 1.0) * share).max(0.0);
+        let (low, high) = (above(rank.floor()), above(rank.floor() + 1.0));
+        return Some(low + (high - low) * (rank - rank.floor()));
     }
-    let rank = (1.0 - share) * total;
-    let whole = rank.floor();
-    if whole < 1.0 {
-        return Some(high);
-    }
-    if whole >= total {
-        return Some(low);
-    }
-    // The values of a rank and the next, counted from 1 from above.
-    let (mut above, mut sum) = (high, 0.0);
-    for pair in pairs.iter().rev() {
-        if sum < whole {
-            above = pair.0;
-        }
+    let target = total * share;
+    let mut sum = 0.0;
+    for pair in pairs {
         sum += pair.1;
-        if sum > whole {
-            return Some(above - (above - pair.0) * (rank - whole));
+        if sum == target {
+            return Some(0.5 * pair.0 + 0.5 * above(target));
         }
     }
-    Some(low)
+    Some(above(target))
 }
 
 #[cfg(test)]
@@ -200,17 +188,16 @@ mod tests {
     use super::quantile;
 
     #[test]
-    fn quantiles_are_those_of_lightgbm() {
+    fn whole_weights_repeat_rows() {
         let of =
             |values: &[f64], share| quantile(&values.iter().map(|&x| (x, 1.0)).collect::<Vec<_>>(), share);
-        assert_eq!(of(&[1.0, 2.0, 3.0], 0.5), Some(2.5));
-        assert_eq!(of(&[1.0, 2.0, 3.0, 4.0], 0.5), Some(3.0));
-        assert_eq!(of(&[1.0, 2.0, 3.0, 4.0], 0.9), Some(4.0));
+        assert_eq!(of(&[1.0, 2.0, 3.0], 0.5), Some(2.0));
+        assert_eq!(of(&[1.0, 2.0, 3.0, 4.0], 0.5), Some(2.5));
         assert_eq!(of(&[1.0], 0.1), Some(1.0));
         assert_eq!(of(&[], 0.1), None);
-        // Repeated rows.
         let repeated = quantile(&[(1.0, 2.0), (5.0, 3.0)], 0.3);
         assert_eq!(repeated, of(&[1.0, 1.0, 5.0, 5.0, 5.0], 0.3));
         assert_eq!(quantile(&[(1.0, 0.5), (2.0, 0.5), (3.0, 1.5)], 0.5), Some(3.0));
+        assert_eq!(quantile(&[(1.0, 0.5), (2.0, 0.5)], 0.5), Some(1.5));
     }
 }

@@ -24,15 +24,12 @@ pub(crate) struct GrownSplit {
     pub right: Child,
     /// Added to the L2 penalty of both children.
     pub extra_l2: f64,
-    /// The values that it may have as a leaf.
-    pub bounds: [f64; 2],
 }
 
 /// A leaf of a tree that grew: where its rows are in [`Grower::rows`].
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct GrownLeaf {
     pub rows: Range<usize>,
-    pub bounds: [f64; 2],
 }
 
 /// A tree that grew, by bins. Splits are in the order in which they were made; the left child of a split keeps its leaf's number.
@@ -124,7 +121,7 @@ impl<'a> Grower<'a> {
             best: None,
             counted: Vec::new(),
             above: None,
-            bounds: [f64::NEG_INFINITY, f64::INFINITY],
+            bounds: [-parameters.max_step, parameters.max_step],
             path: Vec::new(),
             allowed: self.allowed(parameters, features, &[], (tree, 0)),
         };
@@ -180,7 +177,6 @@ impl<'a> Grower<'a> {
                 left: Child::Leaf(place as u32),
                 right: Child::Leaf(right as u32),
                 extra_l2: best.extra_l2,
-                bounds: leaves[place].bounds,
             });
             let last = right + 1 == parameters.max_leaves;
             let middle = leaf.start + left;
@@ -226,7 +222,7 @@ impl<'a> Grower<'a> {
         }
         let leaves = leaves.into_iter().map(|open| {
             self.free.extend(open.histogram);
-            GrownLeaf { rows: open.rows, bounds: open.bounds }
+            GrownLeaf { rows: open.rows }
         });
         let leaves = leaves.collect();
         Grown { splits, leaves }
@@ -382,9 +378,18 @@ fn bounds_below(
     let rows = leaf.rows.len() as u64;
     let scanned = scan::Leaf { packing, parameters, total: leaf.total, rows, bounds: leaf.bounds };
     let values = [best.left, leaf.total - best.left].map(|sum| scanned.value(sum, best.extra_l2));
+    divided(leaf.bounds, values, monotone)
+}
+
+/// The bounds of two children with these values, where the left one may not be above the right one, or the other way round.
+pub(crate) fn divided(bounds: [f64; 2], values: [f64; 2], monotone: i8) -> [[f64; 2]; 2] {
     let middle = 0.5 * values[0] + 0.5 * values[1];
-    let (below, above) = ([leaf.bounds[0], middle], [middle, leaf.bounds[1]]);
-    if monotone > 0 { [below, above] } else { [above, below] }
+    let (below, above) = ([bounds[0], middle], [middle, bounds[1]]);
+    match monotone {
+        0 => [bounds; 2],
+        1.. => [below, above],
+        _ => [above, below],
+    }
 }
 
 /// The leaf that is split next.

@@ -12,7 +12,7 @@ mod partition;
 mod scan;
 mod walk;
 
-pub(crate) use grower::{Grower, Grown, draw_size};
+pub(crate) use grower::{Grower, Grown, divided, draw_size};
 pub(crate) use packing::Packing;
 pub(crate) use scan::{BinTest, shrunk};
 pub(crate) use walk::BinWalk;
@@ -40,6 +40,8 @@ pub(crate) struct GrowParameters {
     pub l2: f64,
     pub min_gain: f64,
     pub categories: CategoryParameters,
+    /// The largest magnitude of a leaf's value; infinite without one.
+    pub max_step: f64,
     /// For each feature 1 where values may only rise with it, -1 where they may only fall, else 0; empty without constraints.
     pub monotone: Vec<i8>,
     /// Features that may occur together on a way from the root to a leaf; empty without constraints.
@@ -47,6 +49,13 @@ pub(crate) struct GrowParameters {
     /// The share of the features that each split chooses among.
     pub split_share: f64,
     pub seed: u64,
+}
+
+impl GrowParameters {
+    /// Whether values of leaves have bounds.
+    fn is_bounded(&self) -> bool {
+        !self.monotone.is_empty() || self.max_step < f64::INFINITY
+    }
 }
 
 /// How categories are split.

@@ -90,7 +90,8 @@ impl Leaf<'_> {
         let p = self.parameters;
         let h = self.packing.h(self.total) as f64;
         let hessian = (p.min_hessian / self.packing.h_unit).ceil();
-        let rows = ((p.min_rows as f64 - 0.5) * h / self.rows as f64).ceil();
+        // Of one row nothing has to be estimated: it has a Hessian.
+        let rows = if p.min_rows > 1 { ((p.min_rows as f64 - 0.5) * h / self.rows as f64).ceil() } else { 0.0 };
         hessian.max(rows).max(1.0) as i64
     }
 
@@ -109,12 +110,25 @@ impl Leaf<'_> {
         if (monotone > 0 && values[0] > values[1]) || (monotone < 0 && values[0] < values[1]) {
             return f64::NEG_INFINITY;
         }
-        let score = |sum: i64, value: f64| {
-            let g = shrunk(self.packing.g(sum) as f64 * self.packing.g_unit, self.parameters.l1);
-            let h = self.packing.h(sum) as f64 * self.packing.h_unit + self.parameters.l2 + extra_l2;
-            -(2.0 * g * value + h * value * value)
-        };
-        (score(sums[0], values[0]) + score(sums[1], values[1])) / self.gain_unit()
+        (self.score_with(sums[0], extra_l2, values[0]) + self.score_with(sums[1], extra_l2, values[1]))
+            / self.gain_unit()
+    }
+
+    /// The score of a side with a value.
+    fn score_with(&self, sum: i64, extra_l2: f64, value: f64) -> f64 {
+        let g = shrunk(self.packing.g(sum) as f64 * self.packing.g_unit, self.parameters.l1);
+        let h = self.packing.h(sum) as f64 * self.packing.h_unit + self.parameters.l2 + extra_l2;
+        -(2.0 * g * value + h * value * value)
+    }
+
+    /// The score of the leaf as it is, in units; constraints of features do not count.
+    fn own_score(&self) -> f64 {
+        let step = self.parameters.max_step;
+        if step == f64::INFINITY {
+            return self.score(self.total, 0.0);
+        }
+        let free = Leaf { bounds: [-step, step], ..*self };
+        self.score_with(self.total, 0.0, free.value(self.total, 0.0)) / self.gain_unit()
     }
 
     /// The value of a side, within the bounds.
@@ -127,10 +141,10 @@ impl Leaf<'_> {
 
     /// The score of both sides for a sum of what goes left.
     pub fn score_of(&self, left: i64, extra_l2: f64) -> f64 {
-        if self.parameters.monotone.is_empty() {
-            self.score(left, extra_l2) + self.score(self.total - left, extra_l2)
-        } else {
+        if self.parameters.is_bounded() {
             self.score_within(left, extra_l2, 0)
+        } else {
+            self.score(left, extra_l2) + self.score(self.total - left, extra_l2)
         }
     }
 
@@ -149,7 +163,7 @@ impl Leaf<'_> {
         left: i64,
         extra_l2: f64,
     ) -> Option<Candidate> {
-        let parent = self.score(self.total, 0.0);
+        let parent = self.own_score();
         let gain = (score - parent) * self.gain_unit();
         // Below, it is what rounding made.
         let enough = score - parent > 1e-13 * parent && gain > self.parameters.min_gain;
@@ -236,7 +250,8 @@ impl Leaf<'_> {
 
     /// The score of both sides for each sum of what goes left.
     fn scores(&self, feature: usize, upto: &[i64], add: i64, scores: &mut [f64]) {
-        if let Some(&monotone) = self.parameters.monotone.get(feature) {
+        if self.parameters.is_bounded() {
+            let monotone = self.parameters.monotone.get(feature).copied().unwrap_or(0);
             let each = scores.iter_mut().zip(upto);
             each.for_each(|(score, &left)| *score = self.score_within(left + add, 0.0, monotone));
             return;
