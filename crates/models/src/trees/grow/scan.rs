@@ -91,7 +91,8 @@ impl Leaf<'_> {
         let h = self.packing.h(self.total) as f64;
         let hessian = (p.min_hessian / self.packing.h_unit).ceil();
         // Of one row nothing has to be estimated: it has a Hessian.
-        let rows = if p.min_rows > 1 { ((p.min_rows as f64 - 0.5) * h / self.rows as f64).ceil() } else { 0.0 };
+        let rows =
+            if p.min_rows > 1 { ((p.min_rows as f64 - 0.5) * h / self.rows as f64).ceil() } else { 0.0 };
         hessian.max(rows).max(1.0) as i64
     }
 
