@@ -205,7 +205,7 @@ fn rows_of_leaves_are_counted() {
 
 #[test]
 fn interactions_stay_within_groups() {
-    let recipe = Gbdt::regressor().trees(20).min_rows(3).min_rows_per_category(1).interactions([["a", "b"]]);
+    let recipe = Gbdt::regressor().trees(150).min_rows(3).min_rows_per_category(1).interactions([["a", "b"]]);
     let model = recipe.fit(&numbers(600, 4)).unwrap();
     fn ways(tree: &Tree, at: Child, above: &mut Vec<u32>, all: &mut Vec<Vec<u32>>) {
         match at {
