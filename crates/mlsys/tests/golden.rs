@@ -181,6 +181,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("LogisticRegression", &["ties", "weights"]),
     ("MultinomialLogit", &["ties", "weights"]),
     ("SgdClassifier", &["ties", "weights"]),
+    ("Gbdt", &["nulls", "weights"]),
     ("ZeroRule", &["ties", "weights"]),
     ("ZeroRuleRegressor", &["ties", "weights"]),
 ];
@@ -213,8 +214,8 @@ const WITHOUT_REFERENCE: [&str; 24] = [
     "StratifiedGroupSplit",
 ];
 /// Checked beside what they vary (`energy_from` beside `energy`), or by an example alone.
-const VARIANTS: [&str; 6] =
-    ["aligned", "chi_square_sf", "energy_from", "psi_from", "psi_of_samples", "wasserstein_from"];
+const VARIANTS: [&str; 7] =
+    ["OrderedValues", "aligned", "chi_square_sf", "energy_from", "psi_from", "psi_of_samples", "wasserstein_from"];
 /// The traits whose implementations need golden inputs.
 const TRAITS: [&str; 8] =
     ["Metric", "Fit", "FitByStatistic", "Folds", "PlanResample", "Split", "ColumnStatistic", "Statistic"];

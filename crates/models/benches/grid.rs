@@ -10,7 +10,7 @@ use mlsys_core::arrow::datatypes::{Field, Schema};
 use mlsys_core::sparse::SparseBuilder;
 use mlsys_core::{Dataset, Fit, Predict, PredictProba, Train, seed};
 use mlsys_models::{
-    ExistingPrediction, LogisticRegression, RandomGuess, Rule, SgdClassifier, ZeroRule, ZeroRuleRegressor,
+    ExistingPrediction, Gbdt, LogisticRegression, RandomGuess, Rule, SgdClassifier, ZeroRule, ZeroRuleRegressor,
 };
 use mlsys_testkit::bench::{Grid, Point, labelled};
 
@@ -68,6 +68,10 @@ fn models(criterion: &mut Criterion) {
     both(criterion, "sgd_classifier", "label", &sgd, proba);
     Grid::complete()
         .measure(criterion, "sgd_classifier of sparse rows/fit", sparse, |train| sgd.fit(train).unwrap());
+    both(criterion, "gbdt", "label", &Gbdt::new().trees(20), proba);
+    both(criterion, "gbdt of numbers", "x0", &Gbdt::regressor().trees(20), |model, batch| {
+        model.predict(batch).unwrap()
+    });
     both(criterion, "zero_rule", "label", &ZeroRule::new(), proba);
     both(criterion, "random_guess", "label", &RandomGuess::new(), proba);
     both(criterion, "zero_rule_regressor", "x0", &ZeroRuleRegressor::new(), |model, batch| {

@@ -2,8 +2,9 @@
 
 use mlsys_core::Registry;
 
+use crate::trees::{Ranking, Regression};
 use crate::{
-    FittedExistingPrediction, FittedLogisticRegression, FittedRandomGuess, FittedSgdClassifier,
+    FittedExistingPrediction, FittedGbdt, FittedLogisticRegression, FittedRandomGuess, FittedSgdClassifier,
     FittedZeroRule, FittedZeroRuleRegressor,
 };
 
@@ -15,6 +16,9 @@ use crate::{
 /// ```
 pub fn register(registry: Registry) -> Registry {
     registry
+        .predict_proba::<FittedGbdt>()
+        .predict::<FittedGbdt<Regression>>()
+        .predict::<FittedGbdt<Ranking>>()
         .predict_proba::<FittedLogisticRegression>()
         .predict_proba::<FittedSgdClassifier>()
         .predict_proba::<FittedZeroRule>()
