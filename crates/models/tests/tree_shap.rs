@@ -442,11 +442,12 @@ fn sum_of(batch: &RecordBatch, trees: Vec<Tree>) -> TreeEnsemble {
 
 #[test]
 fn more_features_than_a_word_by_all_sets() {
-    let column =
-        |j: usize| vec![if j == 9 { 1.0 } else { -1.0 }, if j % 5 == 4 { 1.0 } else { -1.0 }, -1.0, 1.0];
-    let table = numbers(&(0..18).map(column).collect::<Vec<_>>());
-    let trees = sum_of(&table, vec![chain(18, |level| level as u32, |level| 0.9 - 0.03 * level as f64)]);
-    as_by_all_sets(&trees, &table.slice(0, 1), &table.slice(1, 3), NodeWeight::Rows);
+    // Two rows that differ in the second word alone.
+    let x = |is_above: bool| if is_above { 1.0 } else { -1.0 };
+    let column = |j: usize| vec![x(j == 9), x(j == 9 || j == 16), x(j % 5 == 4), -1.0, 1.0];
+    let table = numbers(&(0..17).map(column).collect::<Vec<_>>());
+    let trees = sum_of(&table, vec![chain(17, |level| level as u32, |level| 0.9 - 0.03 * level as f64)]);
+    as_by_all_sets(&trees, &table.slice(0, 2), &table.slice(2, 3), NodeWeight::Rows);
 }
 
 #[test]
@@ -551,6 +552,12 @@ fn branches_without_rows() {
     };
     assert_eq!(of([0, 4]), (5.0, vec![-4.0, 0.0]));
     assert_eq!(of([0, 0]), (3.0, vec![-2.0, 2.0]));
+    // The rows of one node are not known: covers count.
+    let known = stump([1.0, 5.0], [3, 1], MissingGoes::Right);
+    let unknown = Split { rows: 0, ..known.splits()[0].clone() };
+    let unknown = Tree::new(vec![unknown], 1, vec![1.0, 5.0], vec![1.0, 1.0], vec![3, 1]).unwrap();
+    assert_eq!(TreeShap::new(&sum_of(&table, vec![known.clone()])).base(), [2.0]);
+    assert_eq!(TreeShap::new(&sum_of(&table, vec![known, unknown])).base(), [2.0 + 3.0]);
 }
 
 #[test]

@@ -127,22 +127,26 @@ pub(super) fn by_background(
 ) {
     table.fill(0.0);
     let size = path.div_ceil(WORD);
-    let mut own = vec![0u16; size];
+    // What the row passes, and what it does not.
+    let mut own = vec![(0u16, 0u16); size];
     for pattern in 0..n {
-        own.iter_mut().enumerate().for_each(|(place, word)| *word = patterns.word(pattern, place));
+        for (place, (passes, fails)) in own.iter_mut().enumerate() {
+            *passes = patterns.word(pattern, place);
+            *fails = full(path, place) & !*passes;
+        }
         'rows: for (theirs, share) in passed.words.chunks_exact(size).zip(&passed.shares) {
             let (mut a, mut b) = (0, 0);
-            for (place, (own, theirs)) in own.iter().zip(theirs).enumerate() {
-                if own | theirs != full(path, place) {
+            for (&(passes, fails), theirs) in own.iter().zip(theirs) {
+                if fails & !theirs != 0 {
                     continue 'rows;
                 }
-                a += (own & !theirs).count_ones() as usize;
-                b += (theirs & !own).count_ones() as usize;
+                a += (passes & !theirs).count_ones() as usize;
+                b += fails.count_ones() as usize;
             }
             let gain = share * orders.of(a, b);
             let loss = -share * orders.of(b, a);
-            for (place, (own, theirs)) in own.iter().zip(theirs).enumerate() {
-                for (mut bits, x) in [(own & !theirs, gain), (theirs & !own, loss)] {
+            for (place, (&(passes, fails), theirs)) in own.iter().zip(theirs).enumerate() {
+                for (mut bits, x) in [(passes & !theirs, gain), (fails, loss)] {
                     while bits != 0 {
                         table[(place * WORD + bits.trailing_zeros() as usize) * n + pattern] += x;
                         bits &= bits - 1;

@@ -117,11 +117,6 @@ impl<'a> Patterns<'a> {
     pub(super) fn word(&self, pattern: usize, place: usize) -> u16 {
         self.words[place * self.rows + self.first[pattern]]
     }
-
-    /// Whether a pattern has the feature at a place of the path.
-    pub(super) fn has(&self, pattern: usize, place: usize) -> bool {
-        self.word(pattern, place / WORD) >> (place % WORD) & 1 == 1
-    }
 }
 
 /// Numbers rows apart that had one number and have different words.

@@ -27,7 +27,7 @@ impl Quadrature {
         let least = terms.div_ceil(2).max(1);
         match least {
             ..=16 => least,
-            ..=64 => least.next_multiple_of(8),
+            17..=64 => least.next_multiple_of(8),
             _ => least.next_power_of_two(),
         }
     }

@@ -90,8 +90,9 @@ pub enum NodeWeight {
 /// **Method**: Scott Lundberg, Gabriel Erion, Su-In Lee, *Consistent individualized feature attribution for tree ensembles*, 2018,
 /// algorithm 2, for the path-dependent `v`; Scott Lundberg and others, *From local explanations to global understanding with explainable AI
 /// for trees*, 2020, for the interventional one. The sums are reached otherwise: leaf by leaf, for each different pattern of features
-/// passed, as in Jilei Yang, *Fast TreeSHAP*, 2021; and its weights by an integral, `k! (D−1−k)! / D! = ∫ t^k (1−t)^{D−1−k} dt`, exact by
-/// quadrature and without subtractions, where algorithm 2 divides its path apart again and loses digits with depth. Shares are those of
+/// passed, as in Jilei Yang, *Fast TreeSHAP: accelerating SHAP value computation for trees*, 2021; and the weights of sets by Guillermo
+/// Owen's integral (*Multilinear extensions of games*, 1972), `k! (D−1−k)! / D! = ∫ t^k (1−t)^{D−1−k} dt`, exact by quadrature and without
+/// subtractions, where algorithm 2 divides its path apart again and loses digits with depth. Shares are those of
 /// the two branches, so that they add up to 1 where the weights of branches do not add up to their split's. Values equal those of
 /// LightGBM's `pred_contrib` and of shap's `TreeExplainer`.
 ///
@@ -189,7 +190,7 @@ impl<'a> TreeShap<'a> {
     fn rows_at_once(&self, rows: usize) -> usize {
         let depth = self.ensemble.trees().iter().map(Tree::depth).max().unwrap_or(0);
         let fair = rows.div_ceil(4 * rayon::current_num_threads());
-        fair.min((1 << 20) / depth.max(1)).clamp(64, MOST_ROWS / 2)
+        fair.min((1 << 20) / depth.max(1)).clamp(64, MOST_ROWS)
     }
 
     fn explain_block(&self, columns: &[ScalarBuffer<f64>], start: usize, out: ArrayViewMut3<'_, f64>) {

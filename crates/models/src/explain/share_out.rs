@@ -7,10 +7,11 @@
 //! φ_i = (o_i − z_i) ∫₀¹ Π_{j≠i} (z_j (1−t) + o_j t) dt
 //! ```
 //!
+//! which is the multilinear extension of the game, derived along the diagonal (Guillermo Owen, *Multilinear extensions of games*, 1972).
 //! The integrand is a polynomial of degree D − 1, which quadrature with D/2 points integrates exactly, and no term is negative: nothing
 //! cancels, however long the way.
 
-use super::patterns::Patterns;
+use super::patterns::{Patterns, WORD};
 use super::quadrature::Quadrature;
 use super::walk::Factor;
 
@@ -37,13 +38,15 @@ pub(super) fn by_shares(
     for start in (0..n).step_by(LANES) {
         let lanes = LANES.min(n - start);
         room.ones.clear();
-        room.ones.extend((0..path.len()).map(|place| {
-            let mut ones = [0.0; LANES];
-            for (lane, one) in ones.iter_mut().enumerate().take(lanes) {
-                *one = f64::from(u8::from(patterns.has(start + lane, place)));
+        room.ones.resize(path.len(), [0.0; LANES]);
+        for lane in 0..lanes {
+            for (place, ones) in room.ones.chunks_mut(WORD).enumerate() {
+                let word = patterns.word(start + lane, place);
+                for (bit, ones) in ones.iter_mut().enumerate() {
+                    ones[lane] = f64::from(word >> bit & 1);
+                }
             }
-            ones
-        }));
+        }
         room.products.clear();
         room.products.extend(rule.points.iter().map(|&(_, _, weight)| [weight; LANES]));
         for (factor, ones) in path.iter().zip(&room.ones) {
