@@ -2,17 +2,18 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mlsys_core::arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch};
 use mlsys_core::arrow::datatypes::Float64Type;
 use mlsys_core::rand::RngExt;
-use mlsys_core::{Category, Dataset, ErrorKind, InputColumn, seed};
+use mlsys_core::{Category, Dataset, ErrorKind, Fit, InputColumn, seed};
 use mlsys_models::trees::{
     Child, Combine, MissingGoes, MissingPolicy, OnMissing, OnUnseen, Split, Test, Tree, TreeEnsemble,
     TreeFeature,
 };
-use mlsys_models::{Importance, Importances, NodeWeight, ShapValues, TreeShap};
+use mlsys_models::{Gbdt, Importance, Importances, NodeWeight, ShapValues, TreeShap};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -711,4 +712,43 @@ fn importances_of_splits() {
     );
     assert_eq!(out.column(0).as_string::<i32>().value(1), "a");
     assert_eq!(out.column(1).null_count(), 0);
+}
+
+// Models.
+
+#[test]
+fn boosted_trees_of_three_classes() {
+    let mut columns = random_columns(3, 5, 600);
+    let noise = random_columns(4, 1, 600).remove(0);
+    // By x0 and x1 alone, but for some noise.
+    let class = |row: usize| {
+        let sum = columns[0][row].max(-9.0) + columns[1][row].max(-9.0) + 0.1 * noise[row].max(-1.0);
+        if sum < -1.0 { 0.0 } else { f64::from(1 + u8::from(sum > 2.0)) }
+    };
+    let classes: Vec<f64> = (0..600).map(class).collect();
+    columns.push(classes);
+    let table = batch(&columns, is_category);
+    let train = Dataset::new(table.clone()).unwrap().target("x5").unwrap().into_train_all();
+    let model = Gbdt::classifier().trees(10).min_rows(5).categorical(["x2"]).fit(&train).unwrap();
+    let margins = model.margins(&table).unwrap();
+    for shap in [
+        TreeShap::new(model.ensemble()),
+        TreeShap::new(model.ensemble()).interventional(&table.slice(0, 100)).unwrap(),
+    ] {
+        let shap = shap.explain(&table).unwrap();
+        for output in 0..3 {
+            let values = shap.output(output).unwrap();
+            for row in 0..600 {
+                let sum = shap.base()[output] + values.row(row).sum();
+                close(sum, margins[[row, output]], 1e-12, &format!("row {row}, class {output}"));
+            }
+            let mut most: Vec<_> =
+                shap.mean_absolute(output).unwrap().into_iter().zip(shap.features()).collect();
+            most.sort_by(|a, b| b.0.total_cmp(&a.0));
+            let most: BTreeSet<&str> = most[..2].iter().map(|(_, name)| name.as_str()).collect();
+            assert!(most.into_iter().eq(["x0", "x1"]));
+        }
+    }
+    let gain = Importances::new(model.ensemble(), Importance::Gain);
+    assert!(gain.sorted()[..2].iter().all(|(name, _)| ["x0", "x1"].contains(name)));
 }
