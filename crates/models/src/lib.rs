@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod existing_prediction;
+mod explain;
 mod features;
 mod gbdt;
 mod logistic_regression;
@@ -12,6 +13,7 @@ pub mod trees;
 mod zero_rule;
 
 pub use existing_prediction::{ExistingPrediction, FittedExistingPrediction};
+pub use explain::{Importance, Importances, NodeWeight, ShapValues, TreeShap};
 pub use gbdt::{
     BoostingMode, ClassObjective, EarlyStopping, FittedGbdt, Gbdt, GbdtObjective, Monotone, RankObjective,
     RegressionObjective, RowSample, TrainingHistory,

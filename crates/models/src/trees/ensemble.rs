@@ -194,11 +194,17 @@ impl TreeEnsemble {
     /// What is left to do once the values of all trees are added up: a mean is divided.
     pub(super) fn end(&self, sums: &mut [f64]) {
         if self.combine == Combine::Mean {
-            let own = self.trees.first().is_none_or(|tree| tree.width() == self.base.len());
-            let trees = if own { self.trees.len() } else { self.trees.len() / self.base.len() };
-            let n = trees.max(1) as f64;
+            let n = self.trees_per_output();
             sums.iter_mut().zip(&self.base).for_each(|(sum, base)| *sum = base + *sum / n);
         }
+    }
+
+    /// By what sums are divided where trees are averaged; 1 without trees.
+    pub(crate) fn trees_per_output(&self) -> f64 {
+        let outputs = self.base.len();
+        let has_all = self.trees.first().is_none_or(|tree| tree.width() == outputs);
+        let n = if has_all { self.trees.len() } else { self.trees.len() / outputs };
+        n.max(1) as f64
     }
 
     /// The leaf of each row in each tree.
