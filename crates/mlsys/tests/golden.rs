@@ -182,6 +182,8 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("MultinomialLogit", &["ties", "weights"]),
     ("SgdClassifier", &["ties", "weights"]),
     ("Gbdt", &["nulls", "weights"]),
+    ("Importances", &["nulls"]),
+    ("TreeShap", &["nulls"]),
     ("ZeroRule", &["ties", "weights"]),
     ("ZeroRuleRegressor", &["ties", "weights"]),
 ];
