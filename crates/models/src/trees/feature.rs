@@ -32,6 +32,8 @@ pub enum OnUnseen {
     /// It goes where missing values go.
     #[default]
     AsMissing,
+    /// It goes where categories go that a split does not name, to the right: only in models of other libraries.
+    AsOther,
     /// It is an error.
     Refuse,
 }
@@ -117,6 +119,8 @@ impl TreeFeature {
             codes.push(match by_value.binary_search_by(|(known, _)| (*known).cmp(value)) {
                 Ok(place) => f64::from(by_value[place].1),
                 Err(_) if policy.unseen == OnUnseen::AsMissing => f64::NAN,
+                // The first code that no category has.
+                Err(_) if policy.unseen == OnUnseen::AsOther => categories.len() as f64,
                 Err(_) => {
                     let (column, value) = (self.name().into(), value.to_string());
                     let row = coded.codes.iter().position(|&c| c as usize == code).unwrap_or(0);

@@ -9,4 +9,5 @@ mod tree;
 
 pub use ensemble::{Combine, TreeEnsemble};
 pub use feature::{MissingPolicy, OnMissing, OnUnseen, TreeFeature};
+pub(crate) use tree::ZERO;
 pub use tree::{Categories, Child, MissingGoes, Split, Test, Tree};
