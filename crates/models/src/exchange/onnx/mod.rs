@@ -104,7 +104,7 @@ impl OnnxWriter {
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](mlsys_core::ErrorKind::Unsupported) for the link [`Link::Step`], and for values that floats of 32 bits cannot hold;
+    /// [`Unsupported`](mlsys_core::ErrorKind::Unsupported) for the link [`Link::Step`], for two outputs that are logistic each, and for values that floats of 32 bits cannot hold;
     /// [`Shape`](mlsys_core::ErrorKind::Shape) when there are more or fewer classes than the model tells apart, or classes of a model that
     /// tells none apart.
     pub fn write(&self, model: &TreeModel) -> Result<Vec<u8>> {
@@ -112,6 +112,10 @@ impl OnnxWriter {
         let outputs = ensemble.n_outputs();
         let (link, n_classes) = match model.link() {
             Link::Logistic { .. } if outputs == 1 => (model.link(), 2),
+            Link::Logistic { .. } if outputs == 2 => {
+                let what = "two outputs, each one class against the other, in ONNX: one output tells two classes apart";
+                return Err(Error::unsupported(what));
+            }
             Link::Logistic { .. } | Link::Softmax => (model.link(), outputs),
             Link::Step => {
                 let what = "a step from raw outputs to classes in ONNX: write the model with Link::Identity";
@@ -191,14 +195,25 @@ impl OnnxWriter {
 
     fn classifier(&self, mut nodes: Nodes, mut base: Vec<f64>, link: Link, n: usize) -> Result<(Node, i64)> {
         let mut transform = if link == Link::Softmax { "SOFTMAX" } else { "LOGISTIC" };
-        if base.len() == 1 {
-            // The softmax of 0 and x is the logistic of x. With values of both classes there is no guessing which one x is of.
+        if n == 2 {
+            // The softmax of 0 and x is the logistic of x. onnxruntime takes the sign of the second score for the label, guesses which class
+            // values of one class only are of, and does not add base values as it does for more classes.
             transform = "SOFTMAX";
-            base.insert(0, 0.0);
-            nodes.leaves.iter_mut().for_each(|(_, _, output, _)| *output = 1);
+            let sign = |output: i64| if output == 0 && base.len() == 2 { -1.0 } else { 1.0 };
+            nodes.leaves.iter_mut().for_each(|(_, _, output, x)| (*output, *x) = (1, sign(*output) * *x));
+            let start: f64 = (0..).zip(&base).map(|(output, x)| sign(output) * x).sum();
+            let first = nodes.leaves.first().map_or(0, |leaf| leaf.0);
+            let mut last = None;
+            for (tree, node, _, x) in &mut nodes.leaves {
+                // Once per leaf, which has two values if trees are of both outputs.
+                if *tree == first && last.replace(*node) != Some(*node) {
+                    *x += start;
+                }
+            }
             if let Some(&(tree, node, ..)) = nodes.leaves.first() {
                 nodes.leaves.insert(0, (tree, node, 0, 0.0));
             }
+            base.clear();
         }
         let node = Node::new("TreeEnsembleClassifier", DOMAIN, &["X"], &["label", "probabilities"])
             .string("post_transform", transform);
@@ -232,17 +247,16 @@ impl OnnxWriter {
             .ints(&format!("{prefix}_treeids"), &column(|leaf| leaf.0))
             .ints(&format!("{prefix}_nodeids"), &column(|leaf| leaf.1))
             .ints(&format!("{prefix}_ids"), &column(|leaf| leaf.2));
+        let weights_name = format!("{prefix}_weights");
         if self.input == OnnxInput::Double {
-            return Ok(node
+            let node = node
                 .doubles("nodes_values_as_tensor", &nodes.value)
-                .doubles(&format!("{prefix}_weights_as_tensor"), &weights)
-                .doubles("base_values_as_tensor", base));
+                .doubles(&format!("{weights_name}_as_tensor"), &weights);
+            return Ok(if base.is_empty() { node } else { node.doubles("base_values_as_tensor", base) });
         }
         let thresholds: Vec<f32> = nodes.value.iter().map(|&x| x as f32).collect();
-        Ok(node
-            .floats("nodes_values", &thresholds)
-            .floats(&format!("{prefix}_weights"), &narrow(&weights)?)
-            .floats("base_values", &narrow(base)?))
+        let node = node.floats("nodes_values", &thresholds).floats(&weights_name, &narrow(&weights)?);
+        Ok(if base.is_empty() { node } else { node.floats("base_values", &narrow(base)?) })
     }
 }
 

@@ -125,3 +125,71 @@ fn questions(split: &Split, ensemble: &TreeEnsemble, input: OnnxInput) -> Result
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::parts;
+    use crate::trees::{Combine, MissingGoes, MissingPolicy};
+    use mlsys_core::Category;
+    use proptest::prelude::*;
+
+    /// The leaf of a row, as the standard says.
+    fn walk(nodes: &Nodes, row: &[f64]) -> i64 {
+        let mut at = 0;
+        loop {
+            if nodes.mode[at] == LEAF {
+                return nodes.id[at];
+            }
+            let x = row[nodes.feature[at] as usize];
+            let holds = if x.is_nan() {
+                nodes.missing_is_true[at] == 1
+            } else if nodes.mode[at] == EQUAL {
+                x == nodes.value[at]
+            } else {
+                x <= nodes.value[at]
+            };
+            let next = if holds { nodes.if_true[at] } else { nodes.if_false[at] };
+            at = nodes.id.iter().position(|&id| id == next).unwrap();
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nodes_lead_to_the_same_leaves(
+            t in prop_oneof![Just(0.0), Just(ZERO), Just(-ZERO), Just(1e-36), Just(-1e-36), -2.0..2.0, Just(f64::INFINITY)],
+            missing in prop::sample::select(vec![
+                MissingGoes::Left, MissingGoes::Right, MissingGoes::LeftWithZero, MissingGoes::RightWithZero,
+            ]),
+            set in prop::collection::vec(0u32..6, 0..6),
+            doubles in any::<bool>(),
+        ) {
+            let split = |feature, test, left, right| Split {
+                feature, test, missing, left, right, gain: 0.0, value: 0.0, cover: 0.0, rows: 0,
+            };
+            let splits = vec![
+                split(0, Test::AtMost(t), Child::Split(1), Child::Leaf(0)),
+                split(1, Test::In(set.into_iter().collect()), Child::Leaf(1), Child::Leaf(2)),
+            ];
+            let tree = Tree::new(splits, 1, vec![1.0, 2.0, 3.0], vec![0.0; 3], vec![0; 3]).unwrap();
+            let categories = (0..5).map(Category::Int).collect();
+            let features = vec![parts::number("x").unwrap(), parts::category("k", categories).unwrap()];
+            let ensemble = TreeEnsemble::new(
+                features, MissingPolicy::default(), vec![tree.clone()], vec![0.0], Combine::Sum,
+            ).unwrap();
+            let input = if doubles { OnnxInput::Double } else { OnnxInput::Float };
+            let mut nodes = Nodes::default();
+            nodes.add(&tree, 0, &ensemble, input).unwrap();
+            let first = nodes.leaves[0].1;
+            for x in [t, t.next_up(), t.next_down(), 0.0, -0.0, ZERO, -ZERO, 1e-30, -1e-30, -3.0, 3.0, f64::NAN] {
+                let x = if doubles { x } else { f64::from(x as f32) };
+                for k in [0.0, 1.0, 2.0, 4.0, 5.0, 9.0, f64::NAN] {
+                    let row = [x, k];
+                    // A code beyond the list is of no set: those that the tree names beyond it are never read.
+                    let known = if k > 4.0 { [x, 1e9] } else { row };
+                    prop_assert_eq!(walk(&nodes, &row) - first, tree.leaf(&known) as i64, "{:?}", row);
+                }
+            }
+        }
+    }
+}

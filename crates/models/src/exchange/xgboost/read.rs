@@ -102,7 +102,7 @@ pub fn read(text: &str) -> Result<TreeModel> {
             };
             let set = codes.into_iter().map(code).collect::<Result<Vec<u32>>>()?;
             words = words.saturating_add(set.iter().max().map_or(0, |&last| last as usize / 64 + 1));
-            if words > text.len().saturating_mul(8) {
+            if words > text.len().saturating_mul(4) {
                 return Err(refused("sets of categories that are far longer than the file".into()));
             }
             split.test = Test::In(set.into_iter().collect::<Categories>());
