@@ -86,7 +86,7 @@ impl<'a> File<'a> {
         let mut trees: Vec<Fields<'a>> = Vec::new();
         let mut ended = false;
         for (at, line) in lines.by_ref() {
-            let line = line.trim_end();
+            let line = line.trim_ascii_end();
             if line == "end of trees" {
                 ended = true;
                 break;
