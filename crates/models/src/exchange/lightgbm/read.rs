@@ -16,7 +16,7 @@ use crate::trees::{Categories, Combine, MissingPolicy, Test, TreeEnsemble, TreeF
 /// Input: the text of `save_model` or `model_to_string`, `version=v3` or `v4`. Columns of numbers are of `Kind::Float` and called as in the
 /// file; missing are null and NaN. Categories that the file does not name go right at every split, as do missing ones.
 ///
-/// Time and memory are linear in the file.
+/// Time and memory are linear in the file. [`TreeModel`] has an example.
 ///
 /// # Errors
 ///
