@@ -3,10 +3,12 @@
 import sys
 from pathlib import Path
 
+import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import ydf
 
 NUMERIC = [
     "month", "day", "sched_dep_time", "sched_arr_time", "distance", "hour", "minute", "temp", "dewp", "humid", "wind_dir",
@@ -76,3 +78,48 @@ rows = np.flatnonzero(train)
 resampling = scaled[NUMERIC].iloc[rows] + 0.01 * rng.normal(size=(len(rows), len(NUMERIC)))
 resampling[["carrier", "origin", "dest", "late"]] = flights[["carrier", "origin", "dest", "late"]].iloc[rows]
 write(resampling.reset_index(drop=True), "resampling.parquet")
+
+# Flights for trees: 24 numbers with their gaps, the last five of them codes of texts in alphabetical order; four of the texts; and `late`.
+texts = ["carrier", "origin", "dest", "tailnum", "manufacturer"]
+boosting = flights[["month", "day"]].astype("float64")
+boosting["weekday"] = flights.time_hour.dt.tz_convert("America/New_York").dt.day_of_week.astype("float64")
+for name in ["dep", "arr"]:
+    time = flights[f"sched_{name}_time"]
+    boosting[f"sched_{name}_min"] = (time // 100 * 60 + time % 100).astype("float64")
+boosting[["distance", "flight"]] = flights[["distance", "flight"]].astype("float64")
+kept = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib", "plane_year", "engines", "seats"]
+boosting[kept] = flights[kept].astype("float64")
+for name in texts:
+    codes = flights[name].astype("category").cat.codes.astype("float64")
+    boosting[f"{name}_code"] = codes.where(codes >= 0)
+features = list(boosting.columns)
+boosting[texts[:4] + ["late"]] = flights[texts[:4] + ["late"]]
+write(boosting[train].reset_index(drop=True), "boosting_train.parquet")
+write(boosting[~train].reset_index(drop=True), "boosting_test.parquet")
+
+# As many columns as the HIGGS data have, of which half say something, some only in pairs. The last 100,000 rows are to test with.
+n = 1_100_000
+x = np.round(rng.normal(size=(n, 28)), 3)
+x[:, 20:] = np.round(np.exp(x[:, 20:]), 3)
+z = x[:, 0] * x[:, 1] + np.abs(x[:, 2]) * (x[:, 3] > 0) - x[:, 4] + 0.5 * x[:, 5] * x[:, 20] + np.sin(2 * x[:, 6]) + 0.3 * x[:, 21:24].sum(axis=1) - 1
+million = pd.DataFrame({f"x{i}": x[:, i] for i in range(28)})
+million["y"] = rng.random(n) < 1 / (1 + np.exp(-z))
+write(million, "boosting_1m.parquet")
+
+
+# Models that both sides read, to predict and to explain with.
+def model(x, y, trees, leaves, name):
+    parameters = dict(objective="binary", num_leaves=leaves, learning_rate=0.1, verbosity=-1, deterministic=True, num_threads=2)
+    lgb.train(parameters, lgb.Dataset(x, y), trees).save_model(directory / name)
+
+
+model(boosting.loc[train, features], boosting.late[train], 200, 63, "flights_200x63.txt")
+model(million.iloc[:100_000, :28], million.y[:100_000], 100, 31, "synthetic_100x31.txt")
+
+# YDF reads no other library's models: as many trees with as many leaves, of the same rows.
+ydf.verbose(0)
+learner = ydf.GradientBoostedTreesLearner(
+    label="late", num_trees=200, max_num_nodes=63, max_depth=-1, growing_strategy="BEST_FIRST_GLOBAL", min_examples=20, shrinkage=0.1,
+    validation_ratio=0.0, early_stopping="NONE", discretize_numerical_columns=True, num_threads=2,
+)
+learner.train(boosting.loc[train, features + ["late"]]).save(str(directory / "flights_200x63.ydf"))

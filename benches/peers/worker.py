@@ -1,5 +1,7 @@
 """The peer's side of a job: loads its data, says so, and runs once for every line on its standard input.
 
+A job may keep `seconds`, where the peer times itself, and `figures`: names and numbers that are reported beside the time.
+
 Usage: worker.py JOB PEER DATA-DIRECTORY
 """
 
@@ -35,7 +37,8 @@ for line in sys.stdin:
         clock = time.perf_counter()
         job.output = job.run()
         seconds = time.perf_counter() - clock
-        answer(dict(seconds=seconds, peak_mb=max(status("VmHWM") - resident, 0.0)))
+        seconds = getattr(job, "seconds", seconds)
+        answer(dict(seconds=seconds, figures=getattr(job, "figures", {}), peak_mb=max(status("VmHWM") - resident, 0.0)))
     elif line.strip() == "outcome":
         digest, quality = job.outcome()
         answer(dict(digest={k: float(v) for k, v in digest.items() if not math.isnan(v)}, quality=quality))

@@ -136,7 +136,7 @@ def of_xgboost(name, why, numbers_only=False, y=None, rounds=4, named=True, **op
     expected = {"raw": two(model.predict(of(rows), output_margin=True)), "predicted": two(model.predict(of(rows)))}
     shown = NAMES[:columns] if named else [f"f{i}" for i in range(columns)]
     return case(f"XGBoost: {name}", why, {"names": shown, "rows": lines(rows), "text": text}, {"xgboost::read": expected},
-                ties=False, tool="xgboost", version=xgboost.__version__, rtol=1e-6)
+                ties=False, tool="xgboost", version=xgboost.__version__, of_largest=1e-6)
 
 
 def of_xgboost_pandas():
@@ -154,7 +154,7 @@ def of_xgboost_pandas():
     inputs = {"names": list(frame), "rows": [[None if pd.isna(v) else v for v in row] for row in rows.astype(object).to_numpy().tolist()],
               "text": saved(model)}
     return case("XGBoost: categories of pandas", "text, years and flags", inputs, {"xgboost::read": expected},
-                ties=False, tool="xgboost", version=xgboost.__version__, rtol=1e-6)
+                ties=False, tool="xgboost", version=xgboost.__version__, of_largest=1e-6)
 
 
 SAME = "the same doubles in the same order"

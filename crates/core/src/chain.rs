@@ -10,8 +10,8 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{Artifact, LoadArtifact, StepReader, Steps};
-use crate::{Classes, Columns, Dataset, InputColumn, Layout, Probabilities, Result, Train};
-use crate::{DecisionFunction, Fit, FitTransform, Predict, PredictProba, Resample, Transform};
+use crate::{Classes, Columns, Dataset, InputColumn, Layout, Probabilities, Result, Train, Validation};
+use crate::{DecisionFunction, Fit, FitTransform, FitValidated, Predict, PredictProba, Resample, Transform};
 
 /// A recipe of one step and then another. Made by [`Fit::then`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +77,24 @@ where
     fn fit(&self, train: &Dataset<Train>) -> Result<Self::Fitted> {
         let (first, data) = self.first.fit_transform(train.clone()).map_err(|e| named::<A>(e, "fitting"))?;
         let second = self.second.fit(&data).map_err(|e| named::<B>(e, "fitting"))?;
+        Ok(FittedChain { first, second })
+    }
+}
+
+/// Validation rows pass through the fitted first part.
+impl<A, B> FitValidated for Chain<A, B>
+where
+    A: FitTransform<Fitted: Transform>,
+    B: FitValidated,
+{
+    fn fit_validated(
+        &self,
+        train: &Dataset<Train>,
+        validation: &Dataset<Validation>,
+    ) -> Result<Self::Fitted> {
+        let (first, data) = self.first.fit_transform(train.clone()).map_err(|e| named::<A>(e, "fitting"))?;
+        let validation = validation.apply(&first).map_err(|e| named::<A>(e, "applying"))?;
+        let second = self.second.fit_validated(&data, &validation).map_err(|e| named::<B>(e, "fitting"))?;
         Ok(FittedChain { first, second })
     }
 }

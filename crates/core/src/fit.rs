@@ -70,6 +70,22 @@ pub trait Fit {
     }
 }
 
+/// A recipe that may look at validation rows while it is fitted: to stop early, or to choose. Never at test rows.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be fitted with validation rows",
+    label = "not a `FitValidated`",
+    note = "`Gbdt` stops early by validation rows, also at the end of a chain"
+)]
+pub trait FitValidated: Fit {
+    /// Learns from training rows, and goes by validation rows in what it does not learn.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fit::fit`].
+    fn fit_validated(&self, train: &Dataset<Train>, validation: &Dataset<Validation>)
+    -> Result<Self::Fitted>;
+}
+
 /// A recipe whose fitted value transforms.
 ///
 /// `fit_transform` is what the next step sees while training. Out-of-fold encoders and resamplers override it;

@@ -43,8 +43,8 @@ pub use columns::Columns;
 pub use dataset::{Dataset, Missing};
 pub use error::{Error, ErrorKind, Result, first_error};
 pub use fit::{
-    DecisionFunction, Fit, FitByStatistic, FitTransform, Folds, PartialFit, Predict, PredictProba, Resample,
-    Split, ThreeWay, Transform,
+    DecisionFunction, Fit, FitByStatistic, FitTransform, FitValidated, Folds, PartialFit, Predict,
+    PredictProba, Resample, Split, ThreeWay, Transform,
 };
 pub use fold::Fold;
 pub use input::InputColumn;

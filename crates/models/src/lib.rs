@@ -3,6 +3,7 @@
 pub mod exchange;
 mod existing_prediction;
 mod features;
+mod gbdt;
 mod logistic_regression;
 mod random_guess;
 mod register;
@@ -12,6 +13,10 @@ pub mod trees;
 mod zero_rule;
 
 pub use existing_prediction::{ExistingPrediction, FittedExistingPrediction};
+pub use gbdt::{
+    BoostingMode, ClassObjective, EarlyStopping, FittedGbdt, Gbdt, GbdtObjective, Monotone, RankObjective,
+    RegressionObjective, RowSample, TrainingHistory,
+};
 pub use logistic_regression::{
     ClassWeights, FittedLogisticRegression, Intercept, LinearObjective, LogisticCoefficients,
     LogisticRegression, SparseCoefficients, logistic_regression,

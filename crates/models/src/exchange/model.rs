@@ -74,7 +74,7 @@ impl TreeModel {
     ///
     /// As [`TreeEnsemble::read`].
     pub fn margins(&self, batch: &RecordBatch) -> Result<Array2<f64>> {
-        self.ensemble.outputs_by_walk(batch)
+        self.ensemble.outputs(batch)
     }
 
     /// The predictions of each row: values, or probabilities as [`Link`] says.

@@ -1,5 +1,7 @@
 //! Many trees over named columns.
 
+use std::sync::{Arc, OnceLock};
+
 use mlsys_core::arrow::array::RecordBatch;
 use mlsys_core::arrow::buffer::ScalarBuffer;
 use mlsys_core::ndarray::Array2;
@@ -8,6 +10,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::feature::{MissingPolicy, TreeFeature};
+use super::scorer::Prepared;
 use super::tree::{Test, Tree};
 
 /// How the values of trees become the outputs of an ensemble.
@@ -24,13 +27,23 @@ pub enum Combine {
 ///
 /// An ensemble has one or more outputs. The leaves of a tree hold one value per output, or one value: then tree `i` belongs to output
 /// `i % outputs`. Outputs are raw: log-odds in boosting, before any link. They are `base`, and then the trees' values in their order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TreeEnsemble {
     features: Vec<TreeFeature>,
     policy: MissingPolicy,
     trees: Vec<Tree>,
     base: Vec<f64>,
     combine: Combine,
+    /// What predicts fast, made when first asked for.
+    #[serde(skip)]
+    prepared: OnceLock<Arc<Prepared>>,
+}
+
+impl PartialEq for TreeEnsemble {
+    fn eq(&self, other: &Self) -> bool {
+        let own = (&self.features, self.policy, &self.trees, &self.base, self.combine);
+        own == (&other.features, other.policy, &other.trees, &other.base, other.combine)
+    }
 }
 
 /// Rows that are walked together: their values stay in the first cache while all trees go over them.
@@ -50,7 +63,8 @@ impl TreeEnsemble {
         base: Vec<f64>,
         combine: Combine,
     ) -> Result<Self> {
-        let ensemble = Self { features, policy, trees, base, combine };
+        let prepared = OnceLock::new();
+        let ensemble = Self { features, policy, trees, base, combine, prepared };
         ensemble.validate()?;
         Ok(ensemble)
     }
@@ -173,13 +187,18 @@ impl TreeEnsemble {
                 sums[place % outputs] += values[0];
             }
         }
+        self.end(&mut sums);
+        sums
+    }
+
+    /// What is left to do once the values of all trees are added up: a mean is divided.
+    pub(super) fn end(&self, sums: &mut [f64]) {
         if self.combine == Combine::Mean {
-            let per_output =
-                |width: usize| if width == outputs { self.trees.len() } else { self.trees.len() / outputs };
-            let n = per_output(self.trees.first().map_or(outputs, Tree::width)).max(1) as f64;
+            let own = self.trees.first().is_none_or(|tree| tree.width() == self.base.len());
+            let trees = if own { self.trees.len() } else { self.trees.len() / self.base.len() };
+            let n = trees.max(1) as f64;
             sums.iter_mut().zip(&self.base).for_each(|(sum, base)| *sum = base + *sum / n);
         }
-        sums
     }
 
     /// The leaf of each row in each tree.
@@ -188,13 +207,28 @@ impl TreeEnsemble {
     ///
     /// As [`read`](Self::read).
     pub fn leaves(&self, batch: &RecordBatch) -> Result<Array2<u32>> {
-        let columns = self.read(batch)?;
-        let mut row = vec![0.0; columns.len()];
-        let mut leaves = Array2::zeros((batch.num_rows(), self.trees.len()));
-        for (place, mut out) in leaves.outer_iter_mut().enumerate() {
-            columns.iter().zip(&mut row).for_each(|(column, x)| *x = column[place]);
-            out.iter_mut().zip(&self.trees).for_each(|(to, tree)| *to = tree.leaf(&row) as u32);
-        }
-        Ok(leaves)
+        self.prepared().leaves(self, batch)
+    }
+
+    /// The outputs of each row, with the bits of [`outputs_by_walk`](Self::outputs_by_walk). The first call prepares tables that later ones
+    /// share.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn outputs(&self, batch: &RecordBatch) -> Result<Array2<f64>> {
+        self.prepared().outputs(self, batch)
+    }
+
+    pub(super) fn prepared(&self) -> Arc<Prepared> {
+        Arc::clone(self.prepared.get_or_init(|| Arc::new(Prepared::new(self))))
+    }
+
+    /// The first trees, as many as are said.
+    pub(crate) fn first_trees(&self, n: usize) -> Self {
+        let (features, policy, base, combine) =
+            (self.features.clone(), self.policy, self.base.clone(), self.combine);
+        let trees = self.trees.iter().take(n).cloned().collect();
+        Self { features, policy, trees, base, combine, prepared: OnceLock::new() }
     }
 }

@@ -110,17 +110,27 @@ impl TreeFeature {
     pub fn read(&self, batch: &RecordBatch, policy: &MissingPolicy) -> Result<ScalarBuffer<f64>> {
         let array = self.column.find(batch)?;
         policy.check(self.name(), array)?;
-        let Some(categories) = &self.categories else { return ordered(self.name(), array) };
+        if self.categories.is_none() {
+            return ordered(self.name(), array);
+        }
         let coded = Coded::new(self.name(), array)?;
+        let codes = self.codes(&coded, policy)?;
+        let code = |&code: &u32| codes.get(code as usize).copied().flatten().map_or(f64::NAN, f64::from);
+        Ok(coded.codes.iter().map(code).collect())
+    }
+
+    /// The code of each distinct value of a column of categories, where it has one.
+    pub(crate) fn codes(&self, coded: &Coded, policy: &MissingPolicy) -> Result<Vec<Option<u32>>> {
+        let categories = self.categories.as_deref().unwrap_or_default();
         let mut by_value: Vec<(&Category, u32)> = categories.iter().zip(0..).collect();
         by_value.sort_unstable();
         let mut codes = Vec::with_capacity(coded.distinct.len());
         for (code, value) in coded.distinct.iter().enumerate() {
             codes.push(match by_value.binary_search_by(|(known, _)| (*known).cmp(value)) {
-                Ok(place) => f64::from(by_value[place].1),
-                Err(_) if policy.unseen == OnUnseen::AsMissing => f64::NAN,
+                Ok(place) => Some(by_value[place].1),
+                Err(_) if policy.unseen == OnUnseen::AsMissing => None,
                 // The first code that no category has.
-                Err(_) if policy.unseen == OnUnseen::AsOther => categories.len() as f64,
+                Err(_) if policy.unseen == OnUnseen::AsOther => Some(categories.len() as u32),
                 Err(_) => {
                     let (column, value) = (self.name().into(), value.to_string());
                     let row = coded.codes.iter().position(|&c| c as usize == code).unwrap_or(0);
@@ -129,8 +139,7 @@ impl TreeFeature {
                 }
             });
         }
-        let code = |&code: &u32| codes.get(code as usize).copied().unwrap_or(f64::NAN);
-        Ok(coded.codes.iter().map(code).collect())
+        Ok(codes)
     }
 }
 

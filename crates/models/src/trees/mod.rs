@@ -3,11 +3,19 @@
 //! [`tree`] is the plain form of one tree, whoever grew it; [`feature`] reads columns as trees see them; [`ensemble`] adds up many
 //! trees and is what fitted models hold, what is explained, and what is exchanged with other libraries.
 
+pub(crate) mod bins;
+pub(crate) mod convert;
 mod ensemble;
 mod feature;
+pub(crate) mod grow;
+mod scorer;
+mod task;
 mod tree;
 
 pub use ensemble::{Combine, TreeEnsemble};
 pub use feature::{MissingPolicy, OnMissing, OnUnseen, TreeFeature};
+pub use grow::Growth;
+pub use scorer::{Scorer, Scratch};
+pub use task::{Classification, Link, Ranking, Regression, Task};
 pub(crate) use tree::ZERO;
 pub use tree::{Categories, Child, MissingGoes, Split, Test, Tree};

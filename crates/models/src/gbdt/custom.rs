@@ -1,0 +1,35 @@
+//! Boosted trees by another loss of classes.
+
+use mlsys_core::{Dataset, Fit, Objective, Result, Train, silent};
+use serde::{Deserialize, Serialize};
+
+use super::fit::Job;
+use super::{FittedGbdt, Gbdt};
+use crate::trees::Classification;
+
+/// A [`Gbdt`] of classes that minimises another loss. Made by [`Gbdt::by`].
+///
+/// Everything else is as there. The loss is told how much the rows of each class count, before class weights. Of its Hessian the diagonal
+/// counts, and nothing where that is negative.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[must_use = "a recipe does nothing until it is fitted"]
+pub struct GbdtObjective<O> {
+    recipe: Gbdt<Classification>,
+    objective: O,
+}
+
+impl Gbdt<Classification> {
+    /// Minimises another loss of the scores.
+    pub fn by<O: Objective>(self, objective: O) -> GbdtObjective<O> {
+        GbdtObjective { recipe: self, objective }
+    }
+}
+
+impl<O: Objective> Fit for GbdtObjective<O> {
+    type Fitted = FittedGbdt;
+
+    fn fit(&self, train: &Dataset<Train>) -> Result<FittedGbdt> {
+        let job = Job { train, validation: None, metrics: &[], from: None, progress: &mut silent };
+        self.recipe.fit_classes(job, None, Some(&self.objective))
+    }
+}

@@ -1,0 +1,153 @@
+//! A table in bins: what trees are grown on.
+
+use mlsys_core::arrow::array::{ArrayRef, RecordBatch};
+use mlsys_core::arrow::buffer::ScalarBuffer;
+use mlsys_core::{Coded, Result, first_error};
+use rayon::prelude::*;
+
+use super::edges::{FeatureBins, MISSING};
+use crate::trees::feature::{MissingPolicy, TreeFeature, ordered};
+
+/// Features whose bins lie together: eight bytes are read at once, and their histograms fit the first cache.
+pub(crate) const LANES: usize = 8;
+
+/// The bins of [`LANES`] features of one row.
+pub(crate) type Lanes = [u8; LANES];
+
+/// The bins of every row, in blocks of [`LANES`] features. A last block that is not full has bin 0 in the lanes that are left.
+pub(crate) struct BinnedTable {
+    blocks: Vec<Vec<Lanes>>,
+    n_rows: usize,
+    n_features: usize,
+}
+
+/// Rows that are binned together.
+const CHUNK: usize = 2048;
+
+/// A column to be binned.
+enum Source {
+    /// Doubles, with the cuts padded to 255.
+    Ordered { values: ScalarBuffer<f64>, cuts: Box<[f64; 255]> },
+    /// Codes of this batch, and the bin of each.
+    Coded { codes: Vec<u32>, bins: Vec<u8> },
+}
+
+impl BinnedTable {
+    /// Puts the columns of a batch into bins; categories that have no bin, and those that are missing, into bin 0.
+    ///
+    /// # Errors
+    ///
+    /// As [`TreeFeature::read`].
+    pub fn new(
+        features: &[TreeFeature],
+        bins: &[FeatureBins],
+        policy: &MissingPolicy,
+        batch: &RecordBatch,
+    ) -> Result<Self> {
+        let n_rows = batch.num_rows();
+        let read = |(feature, bins): (&TreeFeature, &FeatureBins)| Source::read(feature, bins, policy, batch);
+        let mut blocks = Vec::with_capacity(features.len().div_ceil(LANES));
+        // A block at a time, so that few columns are held as doubles at once.
+        for (features, bins) in features.chunks(LANES).zip(bins.chunks(LANES)) {
+            let columns: Vec<(&TreeFeature, &FeatureBins)> = features.iter().zip(bins).collect();
+            let sources: Vec<Source> = first_error(columns.into_par_iter().map(read).collect())?;
+            let mut block = vec![[MISSING; LANES]; n_rows];
+            block.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, rows)| {
+                for (lane, source) in sources.iter().enumerate() {
+                    source.put(chunk * CHUNK, rows, lane);
+                }
+            });
+            blocks.push(block);
+        }
+        Ok(Self { blocks, n_rows, n_features: features.len() })
+    }
+
+    pub fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    pub fn n_features(&self) -> usize {
+        self.n_features
+    }
+
+    pub fn blocks(&self) -> &[Vec<Lanes>] {
+        &self.blocks
+    }
+
+    /// The block of a feature, and its lane there.
+    pub fn lane(&self, feature: usize) -> (&[Lanes], usize) {
+        (&self.blocks[feature / LANES], feature % LANES)
+    }
+
+    /// The bin of a row.
+    pub fn bin(&self, row: usize, feature: usize) -> u8 {
+        self.blocks[feature / LANES][row][feature % LANES]
+    }
+}
+
+impl Source {
+    fn read(
+        feature: &TreeFeature,
+        bins: &FeatureBins,
+        policy: &MissingPolicy,
+        batch: &RecordBatch,
+    ) -> Result<Self> {
+        let array: &ArrayRef = feature.column().find(batch)?;
+        policy.check(feature.name(), array)?;
+        match bins {
+            FeatureBins::Ordered(edges) => {
+                let mut cuts = Box::new([f64::INFINITY; 255]);
+                cuts.iter_mut().zip(edges).for_each(|(to, &cut)| *to = cut);
+                Ok(Self::Ordered { values: ordered(feature.name(), array)?, cuts })
+            }
+            FeatureBins::Categories(bins) => {
+                let coded = Coded::new(feature.name(), array)?;
+                let codes = feature.codes(&coded, policy)?;
+                let bin = |code: Option<u32>| {
+                    code.and_then(|code| bins.get(code as usize)).copied().unwrap_or(MISSING)
+                };
+                Ok(Self::Coded { bins: codes.into_iter().map(bin).collect(), codes: coded.codes })
+            }
+        }
+    }
+
+    /// Writes a lane of the rows from `first` on.
+    fn put(&self, first: usize, rows: &mut [Lanes], lane: usize) {
+        match self {
+            Self::Ordered { values, cuts } => {
+                let values = &values[first..first + rows.len()];
+                rows.iter_mut().zip(values).for_each(|(row, &x)| row[lane] = bin_of(x, cuts));
+            }
+            Self::Coded { codes, bins } => {
+                let codes = &codes[first..first + rows.len()];
+                let bin = |code: u32| bins.get(code as usize).copied().unwrap_or(MISSING);
+                rows.iter_mut().zip(codes).for_each(|(row, &code)| row[lane] = bin(code));
+            }
+        }
+    }
+}
+
+/// The bin of a value, by halving without branches; 0 for NaN. Cuts beyond the last are infinite.
+#[inline]
+fn bin_of(x: f64, cuts: &[f64; 255]) -> u8 {
+    let mut below = 0;
+    for step in [128, 64, 32, 16, 8, 4, 2, 1] {
+        below += if x > cuts[below + step - 1] { step } else { 0 };
+    }
+    if x.is_nan() { MISSING } else { (below + 1) as u8 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_at_a_cut_are_below_it() {
+        let mut cuts = [f64::INFINITY; 255];
+        cuts[..3].copy_from_slice(&[-1.0, 0.0, 2.5]);
+        let bins = [-2.0, -1.0, -0.5, -0.0, 0.0, 0.1, 2.5, 2.6, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
+        assert_eq!(bins.map(|x| bin_of(x, &cuts)), [1, 1, 2, 2, 2, 3, 3, 4, 4, 1, 0]);
+        let full: [f64; 255] = std::array::from_fn(|i| i as f64);
+        assert_eq!([0.0, 0.5, 253.0, 253.5, 254.0].map(|x| bin_of(x, &full)), [1, 2, 254, 255, 255]);
+    }
+}

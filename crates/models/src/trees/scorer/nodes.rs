@@ -1,0 +1,132 @@
+//! Trees of any size, walked node by node by bins.
+
+use super::bins::RowBins;
+use crate::trees::ensemble::TreeEnsemble;
+use crate::trees::tree::{Child, Test, Tree};
+
+/// A node. Bins from `low` on, `span` more of them, go to the first child, others to the second, which lies behind it; a leaf leads to
+/// itself.
+#[derive(Debug, Clone, Copy)]
+struct Node {
+    lane: u16,
+    low: u16,
+    span: u16,
+    /// 0, or one more than the place of a set of bins.
+    set: u16,
+    children: u32,
+    leaf: u32,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Nodes {
+    nodes: Vec<Node>,
+    /// Where each tree begins, and how deep it is.
+    trees: Vec<(u32, u32)>,
+    /// Bins that go left, of splits by category.
+    sets: Vec<Vec<bool>>,
+    width: usize,
+}
+
+/// Rows that are walked at once.
+const ROWS: usize = 8;
+
+impl Nodes {
+    pub fn new(ensemble: &TreeEnsemble, bins: &RowBins) -> Self {
+        let mut lane_of = vec![0u16; ensemble.features().len()];
+        bins.features().iter().enumerate().for_each(|(lane, feature)| lane_of[feature.place] = lane as u16);
+        let mut all = Self { nodes: Vec::new(), trees: Vec::new(), sets: Vec::new(), width: bins.n_used() };
+        for tree in ensemble.trees() {
+            all.add(tree, bins, &lane_of);
+        }
+        all
+    }
+
+    fn add(&mut self, tree: &Tree, bins: &RowBins, lane_of: &[u16]) {
+        let root = self.nodes.len();
+        self.trees.push((root as u32, tree.depth() as u32));
+        let nothing = Node { lane: 0, low: 0, span: u16::MAX, set: 0, children: 0, leaf: 0 };
+        self.nodes.push(nothing);
+        let mut open = vec![(tree.root(), root)];
+        while let Some((child, at)) = open.pop() {
+            match child {
+                Child::Leaf(leaf) => self.nodes[at] = Node { children: at as u32, leaf, ..nothing },
+                Child::Split(i) => {
+                    let split = &tree.splits()[i as usize];
+                    let lane = lane_of[split.feature as usize];
+                    let kind = &bins.features()[lane as usize].kind;
+                    let children = self.nodes.len();
+                    let mut node = Node { lane, children: children as u32, ..nothing };
+                    let left = |bin: usize| split.goes_left(kind.value_in(bin));
+                    let n = kind.n_bins();
+                    let first = (0..n).find(|&bin| left(bin));
+                    let is_range = |first: usize| {
+                        let end = (first..n).find(|&bin| !left(bin)).unwrap_or(n);
+                        (end..n).all(|bin| !left(bin)).then_some(end)
+                    };
+                    match (first, first.and_then(is_range)) {
+                        // None at all: a range beyond all bins.
+                        (None, _) => (node.low, node.span) = (u16::MAX, 0),
+                        (Some(first), Some(end)) if !matches!(split.test, Test::In(_)) => {
+                            (node.low, node.span) = (first as u16, (end - 1 - first) as u16);
+                        }
+                        _ => {
+                            self.sets.push((0..n).map(left).collect());
+                            node.set = self.sets.len().min(u16::MAX as usize) as u16;
+                        }
+                    }
+                    self.nodes[at] = node;
+                    self.nodes.extend([nothing, nothing]);
+                    open.push((split.right, children + 1));
+                    open.push((split.left, children));
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn step(&self, at: u32, bins: &[u16]) -> u32 {
+        let node = &self.nodes[at as usize];
+        let bin = bins.get(node.lane as usize).copied().unwrap_or(0);
+        let left = match node.set {
+            0 => bin.wrapping_sub(node.low) <= node.span,
+            set => self.sets[set as usize - 1][bin as usize],
+        };
+        // A leaf leads to itself, whatever the bin: all bins are in its range.
+        node.children + u32::from(!left)
+    }
+
+    /// The leaf of one row in each tree.
+    pub fn leaves(&self, bins: &[u16], leaves: &mut [u32]) {
+        for (leaf, &(root, depth)) in leaves.iter_mut().zip(&self.trees) {
+            let mut at = root;
+            for _ in 0..depth {
+                at = self.step(at, bins);
+            }
+            *leaf = self.nodes[at as usize].leaf;
+        }
+    }
+
+    /// The leaves of many rows, row by row.
+    pub fn leaves_of_block(&self, bins: &[u16], leaves: &mut [u32]) {
+        let n_trees = self.trees.len();
+        if n_trees == 0 {
+            return;
+        }
+        let rows = leaves.len() / n_trees;
+        let bins_of = |row: usize| &bins[row * self.width..(row + 1) * self.width];
+        for (tree, &(root, depth)) in self.trees.iter().enumerate() {
+            for first in (0..rows).step_by(ROWS) {
+                let n = ROWS.min(rows - first);
+                let mut at = [root; ROWS];
+                for _ in 0..depth {
+                    for (lane, at) in at[..n].iter_mut().enumerate() {
+                        *at = self.step(*at, bins_of(first + lane));
+                    }
+                }
+                for (lane, &at) in at[..n].iter().enumerate() {
+                    leaves[(first + lane) * n_trees + tree] = self.nodes[at as usize].leaf;
+                }
+            }
+        }
+    }
+}
