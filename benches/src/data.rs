@@ -47,3 +47,14 @@ pub fn information(directory: &str) -> Result<RecordBatch> {
 pub fn resampling(directory: &str) -> Result<RecordBatch> {
     read_parquet(format!("{directory}/resampling.parquet"))
 }
+
+/// Training and test rows of the flights for boosting: 24 numbers with their gaps, four of the texts that some are codes of, and the target.
+pub fn boosting(directory: &str) -> Result<(RecordBatch, RecordBatch)> {
+    let read = |part: &str| read_parquet(format!("{directory}/boosting_{part}.parquet"));
+    Ok((read("train")?, read("test")?))
+}
+
+/// 1,100,000 synthetic rows of 28 numbers, and a target.
+pub fn boosting_1m(directory: &str) -> Result<RecordBatch> {
+    read_parquet(format!("{directory}/boosting_1m.parquet"))
+}

@@ -1,5 +1,6 @@
 //! A file per job, named as the job.
 
+mod boosting;
 mod chi_square;
 mod feature_hasher;
 mod kbins_quantile;
@@ -19,6 +20,7 @@ mod stratified_sample;
 mod target_encoder;
 mod weighted_sample;
 
+use boosting::Boosting;
 use mlsys::arrow::array::{ArrayRef, RecordBatch};
 use mlsys::arrow::datatypes::FieldRef;
 use mlsys::core::{Error, Result};
@@ -76,6 +78,15 @@ pub fn load(name: &str, data: &str) -> Result<Box<dyn Job>> {
         "near_miss_1" => Box::new(Resampling::exact(NearMiss::new(NearMissVersion::One), 100_000, data)?),
         "roc_auc" => Box::new(roc_auc::Area::load(data)?),
         "logistic_regression" => Box::new(logistic_regression::Logistic::load(data)?),
+        "gbdt_train"
+        | "gbdt_train_quantised"
+        | "gbdt_train_xgboost"
+        | "gbdt_train_histgb"
+        | "gbdt_train_forust"
+        | "gbdt_train_hessboost" => Box::new(Boosting::numbers(data, usize::MAX)?),
+        "gbdt_train_10k" => Box::new(Boosting::numbers(data, 10_000)?),
+        "gbdt_train_categorical" => Box::new(Boosting::categories(data)?),
+        "gbdt_train_1m" => Box::new(Boosting::million(data)?),
         other => return Err(Error::unsupported(format!("no job is called {other}"))),
     })
 }

@@ -10,8 +10,9 @@ use mlsys_core::{
     ClassLoss, Dataset, Fit, FitTransform, InputColumn, Objective, Result, Train, Transform, column,
 };
 use mlsys_models::{
-    ExistingPrediction, Guess, LearningRate, LogisticRegression, RandomGuess, SgdClassifier, SgdLoss,
-    SgdPenalty, ZeroRule, ZeroRuleRegressor,
+    BoostingMode, ClassObjective, EarlyStopping, ExistingPrediction, Gbdt, Guess, LearningRate,
+    LogisticRegression, RandomGuess, RegressionObjective, RowSample, SgdClassifier, SgdLoss, SgdPenalty,
+    ZeroRule, ZeroRuleRegressor,
 };
 use mlsys_testkit::{Contract, Features, Target};
 use serde::{Deserialize, Serialize};
@@ -208,4 +209,100 @@ fn baselines() {
         .features(Features::Any)
         .skip("columns_at_apply", "the column is the target of the table")
         .predict_proba();
+}
+
+/// What every task refuses.
+macro_rules! boosting_refuses {
+    ($contract:expr, $recipe:expr) => {
+        $contract
+            .bad("trees", $recipe().trees(0))
+            .bad("learning_rate", $recipe().learning_rate(0.0))
+            .bad("learning_rate", $recipe().learning_rate(f64::NAN))
+            .bad("max_leaves", $recipe().max_leaves(1))
+            .bad("max_leaves", $recipe().max_leaves(usize::MAX))
+            .bad("max_depth", $recipe().max_depth(0))
+            .bad("min_rows", $recipe().min_rows(0))
+            .bad("min_hessian", $recipe().min_hessian(-1.0))
+            .bad("l1", $recipe().l1(f64::INFINITY))
+            .bad("l2", $recipe().l2(-1.0))
+            .bad("min_gain", $recipe().min_gain(f64::NAN))
+            .bad("max_step", $recipe().max_step(0.0))
+            .bad("rows", $recipe().rows(RowSample::Share(0.0)))
+            .bad("rows", $recipe().rows(RowSample::Goss { top: 0.9, other: 0.2 }))
+            .bad("tree_share", $recipe().tree_share(1.5))
+            .bad("split_share", $recipe().split_share(0.0))
+            .bad("max_bins", $recipe().max_bins(1))
+            .bad("max_bins", $recipe().max_bins(256))
+            .bad("min_rows_in_bin", $recipe().min_rows_in_bin(0))
+            .bad("category_smoothing", $recipe().category_smoothing(-1.0))
+            .bad("category_l2", $recipe().category_l2(f64::NAN))
+            .bad("min_rows_per_category", $recipe().min_rows_per_category(0))
+            .bad("max_set", $recipe().max_set(0))
+            .bad("mode", $recipe().mode(BoostingMode::RandomForest))
+            .bad("early_stopping", $recipe().early_stopping(EarlyStopping::after(0)))
+            .bad("early_stopping", $recipe().early_stopping(EarlyStopping::after(5)))
+    };
+}
+
+#[test]
+fn gbdt_of_classes() {
+    for target in [Target::Binary, Target::Multiclass] {
+        for objective in [ClassObjective::Logistic, ClassObjective::Focal(2.0)] {
+            let recipe = || Gbdt::new().objective(objective).trees(5).min_rows(2).min_rows_per_category(1);
+            let contract = Contract::new("Gbdt", recipe())
+                .features(Features::Any)
+                .target(target)
+                .skip("weights", "`min_rows` counts rows, not weights")
+                .bad("objective", recipe().objective(ClassObjective::Focal(-1.0)));
+            boosting_refuses!(contract, recipe).predict_proba();
+        }
+        for rows in [RowSample::Share(0.5), RowSample::Goss { top: 0.2, other: 0.3 }] {
+            let recipe = Gbdt::new()
+                .trees(12)
+                .learning_rate(0.5)
+                .min_rows(2)
+                .rows(rows)
+                .tree_share(0.6)
+                .split_share(0.7);
+            Contract::new("Gbdt on samples", recipe)
+                .features(Features::Any)
+                .target(target)
+                .skip("weights", "rows are drawn whatever they weigh")
+                .predict_proba();
+        }
+    }
+}
+
+#[test]
+fn gbdt_of_numbers() {
+    for objective in [
+        RegressionObjective::Squared,
+        RegressionObjective::Absolute,
+        RegressionObjective::Huber(1.0),
+        RegressionObjective::Quantile(0.9),
+    ] {
+        let recipe = || Gbdt::regressor().objective(objective).trees(5).min_rows(2).min_rows_per_category(1);
+        let contract = Contract::new("Gbdt of numbers", recipe())
+            .features(Features::Any)
+            .target(Target::Number)
+            .skip("weights", "`min_rows` counts rows, not weights")
+            .bad("objective", recipe().objective(RegressionObjective::Huber(0.0)))
+            .bad("objective", recipe().objective(RegressionObjective::Quantile(1.0)))
+            .bad("objective", recipe().objective(RegressionObjective::Tweedie(2.0)));
+        boosting_refuses!(contract, recipe).predict();
+    }
+    let forest =
+        Gbdt::regressor().trees(5).min_rows(2).rows(RowSample::Share(0.6)).mode(BoostingMode::RandomForest);
+    Contract::new("Gbdt as a forest", forest)
+        .features(Features::Any)
+        .target(Target::Number)
+        .skip("weights", "rows are drawn whatever they weigh")
+        .predict();
+    // A row of twice the weight is two rows, where all rows may be leaves and bins of their own.
+    let recipe = Gbdt::regressor().trees(5).min_rows(1).min_rows_in_bin(1).max_leaves(6).min_hessian(0.0);
+    Contract::new("Gbdt with weights", recipe.category_smoothing(0.0).max_one_vs_rest(255))
+        .features(Features::Any)
+        .target(Target::Number)
+        .weight_tolerance(1e-9)
+        .predict();
 }

@@ -143,11 +143,6 @@ impl Tree {
         Ok(tree)
     }
 
-    /// A tree of one leaf.
-    pub(crate) fn leaf_only(values: Vec<f64>, cover: f64, rows: u64) -> Self {
-        Self { splits: Vec::new(), width: values.len(), values, covers: vec![cover], rows: vec![rows] }
-    }
-
     fn validate(&self) -> Result<()> {
         let refused = |why: String| Err(Error::artifact(format!("not a tree: {why}")));
         let leaves = self.covers.len();
@@ -207,11 +202,6 @@ impl Tree {
     /// When there is no such leaf.
     pub fn values(&self, leaf: usize) -> &[f64] {
         &self.values[leaf * self.width..][..self.width]
-    }
-
-    /// Changes the values of leaves: `change` is given the leaf and its values.
-    pub(crate) fn change_values(&mut self, mut change: impl FnMut(usize, &mut [f64])) {
-        self.values.chunks_exact_mut(self.width).enumerate().for_each(|(leaf, values)| change(leaf, values));
     }
 
     /// The sum of what rows of a leaf counted in training.

@@ -78,11 +78,6 @@ impl BinnedTable {
     pub fn lane(&self, feature: usize) -> (&[Lanes], usize) {
         (&self.blocks[feature / LANES], feature % LANES)
     }
-
-    /// The bin of a row.
-    pub fn bin(&self, row: usize, feature: usize) -> u8 {
-        self.blocks[feature / LANES][row][feature % LANES]
-    }
 }
 
 impl Source {

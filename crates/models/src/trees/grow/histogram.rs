@@ -19,10 +19,6 @@ impl Histogram {
         &self.0[feature]
     }
 
-    pub fn lanes(&self) -> &[Lane] {
-        &self.0
-    }
-
     pub fn lanes_mut(&mut self) -> &mut [Lane] {
         &mut self.0
     }

@@ -86,11 +86,6 @@ impl Packing {
     pub fn shift(&self) -> u32 {
         self.shift
     }
-
-    /// Whether the Hessian part counts rows.
-    pub fn counts_rows(&self) -> bool {
-        self.constant
-    }
 }
 
 const UNIT: f64 = 1.0 / 4_294_967_296.0;
