@@ -22,6 +22,11 @@ impl Draft {
     }
 }
 
+/// A tree that adds nothing.
+pub(super) fn nothing() -> Result<Tree> {
+    Tree::new(Vec::new(), 1, vec![0.0], vec![0.0], vec![0])
+}
+
 /// The splits such that children come after their parents, as they are if they do.
 fn parents_first(splits: Vec<Split>) -> Result<Vec<Split>> {
     let below = |split: &Split| {

@@ -47,8 +47,9 @@ pub fn write(model: &TreeModel) -> Result<String> {
     });
     let infos: Vec<String> = infos.collect();
 
+    let nothing = parts::nothing()?;
     let mut trees = Vec::new();
-    for (place, tree) in by_output(ensemble)?.into_iter().enumerate() {
+    for (place, tree) in by_output(ensemble, &nothing)?.into_iter().enumerate() {
         trees.push(tree.write(place, ensemble, as_codes)?);
     }
     let mut out = format!(
@@ -153,10 +154,8 @@ struct Single<'a> {
     bias: f64,
 }
 
-/// Trees in LightGBM's order: one per output and iteration.
-fn by_output(ensemble: &TreeEnsemble) -> Result<Vec<Single<'_>>> {
-    static NOTHING: std::sync::OnceLock<Tree> = std::sync::OnceLock::new();
-    let nothing = NOTHING.get_or_init(|| Tree::leaf_only(vec![0.0], 0.0, 0));
+/// Trees in LightGBM's order: one per output and iteration, which adds `nothing` where there is none.
+fn by_output<'a>(ensemble: &'a TreeEnsemble, nothing: &'a Tree) -> Result<Vec<Single<'a>>> {
     let outputs = ensemble.n_outputs();
     let mut of: Vec<Vec<(&Tree, usize)>> = vec![Vec::new(); outputs];
     for (place, tree) in ensemble.trees().iter().enumerate() {

@@ -134,8 +134,7 @@ impl OnnxWriter {
             nodes.add(tree, output, ensemble, self.input)?;
         }
         if ensemble.trees().is_empty() {
-            let nothing = crate::trees::Tree::leaf_only(vec![0.0], 0.0, 0);
-            nodes.add(&nothing, 0, ensemble, self.input)?;
+            nodes.add(&super::parts::nothing()?, 0, ensemble, self.input)?;
         }
         // ONNX averages over all trees, not over those of an output.
         let wide = ensemble.trees().first().is_none_or(|tree| tree.width() == outputs);
