@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod exchange;
 mod existing_prediction;
 mod explain;
 mod features;

@@ -32,6 +32,8 @@ pub enum OnUnseen {
     /// It goes where missing values go.
     #[default]
     AsMissing,
+    /// It goes where categories go that a split does not name, to the right: only in models of other libraries.
+    AsOther,
     /// It is an error.
     Refuse,
 }
@@ -127,6 +129,8 @@ impl TreeFeature {
             codes.push(match by_value.binary_search_by(|(known, _)| (*known).cmp(value)) {
                 Ok(place) => Some(by_value[place].1),
                 Err(_) if policy.unseen == OnUnseen::AsMissing => None,
+                // The first code that no category has.
+                Err(_) if policy.unseen == OnUnseen::AsOther => Some(categories.len() as u32),
                 Err(_) => {
                     let (column, value) = (self.name().into(), value.to_string());
                     let row = coded.codes.iter().position(|&c| c as usize == code).unwrap_or(0);

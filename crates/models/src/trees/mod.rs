@@ -17,4 +17,5 @@ pub use feature::{MissingPolicy, OnMissing, OnUnseen, TreeFeature};
 pub use grow::Growth;
 pub use scorer::{Scorer, Scratch};
 pub use task::{Classification, Link, Ranking, Regression, Task};
+pub(crate) use tree::ZERO;
 pub use tree::{Categories, Child, MissingGoes, Split, Test, Tree};

@@ -264,8 +264,8 @@ impl Tree {
     }
 }
 
-/// Below this, a value is zero to those libraries for which zero is missing.
-pub(super) const ZERO: f64 = 1e-35;
+/// Up to this, a value is zero to those libraries for which zero is missing: LightGBM's, a float as a double.
+pub(crate) const ZERO: f64 = 1e-35_f32 as f64;
 
 impl Split {
     /// Whether a value goes left: NaN where missing, a code for a category.

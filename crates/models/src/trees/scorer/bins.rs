@@ -2,6 +2,7 @@
 
 use mlsys_core::arrow::buffer::ScalarBuffer;
 
+use crate::trees::OnUnseen;
 use crate::trees::ensemble::TreeEnsemble;
 use crate::trees::tree::Test;
 
@@ -43,7 +44,11 @@ impl RowBins {
         }
         let feature = |(place, mut cuts): (usize, Vec<f64>)| {
             let kind = match ensemble.features()[place].categories() {
-                Some(categories) => categories_of(ensemble, place, categories.len()),
+                Some(categories) => {
+                    // Unseen ones have the first code that no category has, where they are not missing.
+                    let other = usize::from(ensemble.policy().unseen == OnUnseen::AsOther);
+                    categories_of(ensemble, place, categories.len() + other)
+                }
                 None => {
                     cuts.retain(|cut| *cut < f64::INFINITY);
                     cuts.sort_unstable_by(f64::total_cmp);
@@ -148,16 +153,17 @@ fn categories_of(ensemble: &TreeEnsemble, place: usize, n: usize) -> Kind {
     let mut codes: Vec<u32> = if n > 0 { vec![0] } else { Vec::new() };
     bins.iter_mut().for_each(|bin| *bin = 1);
     for split in ensemble.trees().iter().flat_map(|tree| tree.splits()) {
-        let Test::In(set) = &split.test else { continue };
-        if split.feature as usize != place {
+        if split.feature as usize != place || !matches!(split.test, Test::In(_)) {
             continue;
         }
+        // Not only of the set: what counts as zero goes with missing values.
+        let left = |code: u32| split.goes_left(f64::from(code));
         // A bin of which some are in the set and some are not becomes two: its first code stays.
         let mut other = std::collections::BTreeMap::new();
         for code in 0..n as u32 {
             let bin = bins[code as usize];
             let first = codes[bin as usize - 1];
-            if set.contains(code) != set.contains(first) {
+            if left(code) != left(first) {
                 let new = *other.entry(bin).or_insert_with(|| {
                     codes.push(code);
                     codes.len() as u16
