@@ -112,7 +112,7 @@ def one(name, why, seed, objective, *, missing=0.0, categorical=(), zero=False, 
     codes = {place: sorted({int(v) for v in x[:, place] if v == v}) for place in categorical}
     against = x[30:60] if background else None
     inputs = ensemble(booster, codes) | {"columns": rows.T, "background": None if against is None else against.T}
-    return case(name, why, inputs, said(booster, rows, classes, against), ties=False, tool="LightGBM", version=lightgbm.__version__, rtol=1e-6,
+    return case(name, why, inputs, said(booster, rows, classes, against), ties=False, tool="LightGBM", version=lightgbm.__version__, rtol=1e-10,
                 versions={"lightgbm": lightgbm.__version__, "shap": shap.__version__})
 
 

@@ -5,8 +5,9 @@ pub use mlsys_core::read;
 pub use mlsys_core::statistic::{summarize, summarize_batches, summarize_by};
 pub use mlsys_core::{
     Batches, Category, Classes, Columns, Dataset, DecisionFunction, Error, ErrorKind, Fit, FitByStatistic,
-    FitTransform, FitValidated, Fold, Folds, Metric, Partition, Predict, PredictProba, Prediction, Probabilities, Progress,
-    Resample, Result, Role, Split, Statistic, Step, Test, Train, Transform, Unsplit, Validation,
+    FitTransform, FitValidated, Fold, Folds, Metric, Partition, Predict, PredictProba, Prediction,
+    Probabilities, Progress, Resample, Result, Role, Split, Statistic, Step, Test, Train, Transform, Unsplit,
+    Validation,
 };
 #[cfg(feature = "encoding")]
 pub use mlsys_encoding::{

@@ -184,6 +184,8 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("Gbdt", &["nulls", "weights"]),
     ("Importances", &["nulls"]),
     ("TreeShap", &["nulls"]),
+    ("lightgbm::read", &["nulls"]),
+    ("xgboost::read", &["nulls"]),
     ("ZeroRule", &["ties", "weights"]),
     ("ZeroRuleRegressor", &["ties", "weights"]),
 ];
@@ -216,8 +218,15 @@ const WITHOUT_REFERENCE: [&str; 24] = [
     "StratifiedGroupSplit",
 ];
 /// Checked beside what they vary (`energy_from` beside `energy`), or by an example alone.
-const VARIANTS: [&str; 7] =
-    ["OrderedValues", "aligned", "chi_square_sf", "energy_from", "psi_from", "psi_of_samples", "wasserstein_from"];
+const VARIANTS: [&str; 7] = [
+    "OrderedValues",
+    "aligned",
+    "chi_square_sf",
+    "energy_from",
+    "psi_from",
+    "psi_of_samples",
+    "wasserstein_from",
+];
 /// The traits whose implementations need golden inputs.
 const TRAITS: [&str; 8] =
     ["Metric", "Fit", "FitByStatistic", "Folds", "PlanResample", "Split", "ColumnStatistic", "Statistic"];

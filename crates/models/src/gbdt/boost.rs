@@ -58,6 +58,7 @@ impl Boosting<'_> {
         let mut trees = Vec::new();
         let warm_up = (1.0 / self.penalty.learning_rate) as usize;
         let mut is_drawn = vec![false; n];
+        let mut leaf_of = vec![0u32; n];
         for iteration in 0..self.iterations {
             let number = iteration + start.trees / k;
             loss.all_derivatives(&scores, &mut derivatives);
@@ -91,14 +92,29 @@ impl Boosting<'_> {
                     packing.pack(row, g, h)
                 });
                 let grown = grower.grow(&self.grow, &packing, &features, tree);
-                let sums = sums(&grower, &grown, &of_row);
+                if grown.leaves.len() <= FEW_LEAVES {
+                    for (leaf, own) in (0..).zip(&grown.leaves) {
+                        grower.rows(own).iter().for_each(|&row| leaf_of[row as usize] = leaf);
+                    }
+                }
+                let sums = match grown.leaves.len() {
+                    0..=FEW_LEAVES => {
+                        let drawn = drawn.rows.as_ref().map(|_| is_drawn.as_slice());
+                        sums_by_row(&leaf_of, drawn, grown.leaves.len(), &of_row)
+                    }
+                    _ => sums(&grower, &grown, &of_row),
+                };
                 let renewed: Option<Vec<f64>> = loss.renews().then(|| {
                     grown.leaves.par_iter().map(|leaf| loss.renewed(grower.rows(leaf), &scores)).collect()
                 });
                 let tree = convert::tree(&grown, self.features, &sums, &self.penalty, renewed.as_deref())?;
                 grew |= !tree.splits().is_empty();
                 let values = |leaf: usize| tree.values(leaf)[0];
-                if self.mode == BoostingMode::Gradient {
+                if self.mode == BoostingMode::Gradient && grown.leaves.len() <= FEW_LEAVES {
+                    let drawn = drawn.rows.as_ref().map(|_| is_drawn.as_slice());
+                    let all: Vec<f64> = (0..grown.leaves.len()).map(values).collect();
+                    add_values(&mut scores, (k, output), &leaf_of, &all, drawn);
+                } else if self.mode == BoostingMode::Gradient {
                     for (place, leaf) in grown.leaves.iter().enumerate() {
                         let value = values(place);
                         grower.rows(leaf).iter().for_each(|&row| scores[row as usize * k + output] += value);
@@ -148,6 +164,54 @@ impl Boosting<'_> {
         }
         features
     }
+}
+
+/// Up to so many leaves, rows are gone through in their own order, which memory likes; not leaf by leaf.
+const FEW_LEAVES: usize = 256;
+
+/// The sums of each leaf, as doubles: those of each chunk of rows in their order, and then of the chunks in theirs.
+fn sums_by_row(
+    leaf_of: &[u32],
+    drawn: Option<&[bool]>,
+    leaves: usize,
+    of_row: &(impl Fn(u32) -> Derivatives + Sync),
+) -> Vec<Sums> {
+    let of_chunk = |(chunk, leaf_of): (usize, &[u32])| {
+        let mut sums = vec![Sums::default(); leaves];
+        for (row, &leaf) in (chunk * CHUNK..).zip(leaf_of) {
+            if drawn.is_none_or(|drawn| drawn[row]) {
+                let [g, h] = of_row(row as u32);
+                let sums = &mut sums[leaf as usize];
+                *sums = Sums { g: sums.g + g, h: sums.h + h, rows: sums.rows + 1 };
+            }
+        }
+        sums
+    };
+    let parts: Vec<Vec<Sums>> = leaf_of.par_chunks(CHUNK).enumerate().map(of_chunk).collect();
+    let mut all = vec![Sums::default(); leaves];
+    for part in parts {
+        all.iter_mut().zip(part).for_each(|(all, part)| *all = all.add(part));
+    }
+    all
+}
+
+/// Adds the value of its leaf to one of the scores of each row.
+fn add_values(
+    scores: &mut [f64],
+    (width, output): (usize, usize),
+    leaf_of: &[u32],
+    values: &[f64],
+    drawn: Option<&[bool]>,
+) {
+    let chunks = scores.par_chunks_mut(CHUNK * width).zip(leaf_of.par_chunks(CHUNK));
+    chunks.enumerate().for_each(|(chunk, (scores, leaf_of))| {
+        let rows = scores.iter_mut().skip(output).step_by(width).zip(leaf_of);
+        for (row, (score, &leaf)) in (chunk * CHUNK..).zip(rows) {
+            if drawn.is_none_or(|drawn| drawn[row]) {
+                *score += values[leaf as usize];
+            }
+        }
+    });
 }
 
 /// The sums of each leaf, as doubles in the order of its rows.

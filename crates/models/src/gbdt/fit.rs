@@ -37,7 +37,7 @@ type Judged<'a> = &'a dyn Fn(Array2<f64>) -> Result<Prediction>;
 /// The rows that count.
 fn counted(train: &Dataset<Train>) -> Result<Dataset<Train>> {
     match train.weights()? {
-        Some(weights) if weights.iter().any(|w| *w == 0.0) => {
+        Some(weights) if weights.contains(&0.0) => {
             train.filter(&BooleanArray::from_iter(weights.iter().map(|w| Some(*w > 0.0))))
         }
         _ => Ok(train.clone()),

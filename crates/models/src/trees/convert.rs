@@ -15,7 +15,7 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
-    fn add(self, other: Self) -> Self {
+    pub fn add(self, other: Self) -> Self {
         Self { g: self.g + other.g, h: self.h + other.h, rows: self.rows + other.rows }
     }
 

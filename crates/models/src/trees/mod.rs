@@ -1,7 +1,7 @@
 //! What all tree models share: a tree, many of them over named columns, and how a row comes to its leaves.
 //!
-//! [`tree`] is the plain form of one tree, whoever grew it; [`feature`] reads columns as trees see them; [`ensemble`] adds up many
-//! trees and is what fitted models hold, what is explained, and what is exchanged with other libraries.
+//! A [`Tree`] is the plain form of one tree, whoever grew it; a [`TreeFeature`] reads a column as trees see it; a [`TreeEnsemble`] adds up many
+//! trees and is what fitted models hold, what is explained, and what is exchanged with other libraries; a [`Scorer`] predicts by it.
 
 pub(crate) mod bins;
 pub(crate) mod convert;

@@ -50,8 +50,8 @@ pub(crate) fn cuts(values: &[f64], counts: &[u64], max_bins: usize, min_rows: u6
     let mut cut_after = |place: usize| cuts.push(halfway(values[place], values[place + 1]));
     if values.len() <= max_bins {
         let mut rows = 0;
-        for place in 0..last {
-            rows += counts[place];
+        for (place, count) in counts[..last].iter().enumerate() {
+            rows += count;
             if rows >= min_rows {
                 cut_after(place);
                 rows = 0;
@@ -71,12 +71,12 @@ pub(crate) fn cuts(values: &[f64], counts: &[u64], max_bins: usize, min_rows: u6
         mean = rows_left as f64 / bins_left as f64;
     }
     let (mut rows, mut n_cuts) = (0, 0);
-    for place in 0..last {
+    for (place, &count) in counts[..last].iter().enumerate() {
         let big = is_big(place, first_mean);
         if !big {
-            rows_left -= counts[place];
+            rows_left -= count;
         }
-        rows += counts[place];
+        rows += count;
         let half = (mean * 0.5).max(1.0);
         if big || rows as f64 >= mean || (is_big(place + 1, first_mean) && rows as f64 >= half) {
             cut_after(place);

@@ -233,9 +233,9 @@ impl Leaf<'_> {
         }
         if some_missing && let Some((first, last)) = range(0, 0, n_bins) {
             self.scores(feature, &upto[first..=last], 0, &mut scores[first..=last]);
-            for bin in first..=last {
-                if best.is_none_or(|(score, ..)| scores[bin] > score) {
-                    best = Some((scores[bin], bin, false));
+            for (bin, &own) in (first..).zip(&scores[first..=last]) {
+                if best.is_none_or(|(score, ..)| own > score) {
+                    best = Some((own, bin, false));
                 }
             }
         }
