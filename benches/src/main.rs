@@ -29,6 +29,10 @@ pub trait Job {
     fn run(&mut self) -> Result<()>;
     /// What the last run gave; not timed.
     fn outcome(&self) -> Result<Outcome>;
+    /// Figures of the last run beside its time, such as the time of one call.
+    fn figures(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
     /// Rows of the input.
     fn rows(&self) -> usize;
 }
@@ -52,7 +56,10 @@ fn main() -> Result<()> {
                 let clock = Instant::now();
                 job.run()?;
                 let seconds = clock.elapsed().as_secs_f64();
-                answer(&json!({ "seconds": seconds, "peak_mb": memory::peak_over(start) }))?;
+                let peak = memory::peak_over(start);
+                let figures: serde_json::Map<String, Value> =
+                    job.figures().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+                answer(&json!({ "seconds": seconds, "peak_mb": peak, "figures": figures }))?;
             }
             "outcome" => {
                 let outcome = job.outcome()?;

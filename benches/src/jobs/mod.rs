@@ -15,6 +15,7 @@ mod profile;
 mod profile_3m;
 mod resampling;
 mod roc_auc;
+mod scoring;
 mod stratified_group_k_fold;
 mod stratified_sample;
 mod target_encoder;
@@ -87,6 +88,10 @@ pub fn load(name: &str, data: &str) -> Result<Box<dyn Job>> {
         "gbdt_train_10k" => Box::new(Boosting::numbers(data, 10_000)?),
         "gbdt_train_categorical" => Box::new(Boosting::categories(data)?),
         "gbdt_train_1m" => Box::new(Boosting::million(data)?),
+        "gbdt_predict" => Box::new(scoring::Batch::load(data)?),
+        "gbdt_row" | "gbdt_row_ydf" => Box::new(scoring::RowByRow::flights(data)?),
+        "gbdt_row_100x31" => Box::new(scoring::RowByRow::synthetic(data)?),
+        "tree_shap" => Box::new(scoring::Explaining::load(data)?),
         other => return Err(Error::unsupported(format!("no job is called {other}"))),
     })
 }
