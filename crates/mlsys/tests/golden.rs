@@ -219,7 +219,7 @@ const WITHOUT_REFERENCE: [&str; 24] = [
 ];
 /// Checked beside what they vary (`energy_from` beside `energy`), or by an example alone.
 const VARIANTS: [&str; 7] = [
-    "OrderedValues",
+    "ValueCounts",
     "aligned",
     "chi_square_sf",
     "energy_from",

@@ -6,13 +6,15 @@ mod table;
 pub(crate) use edges::{FeatureBins, MAX_BINS, MISSING};
 pub(crate) use table::{BinnedTable, LANES, Lanes};
 
-use mlsys_core::arrow::array::ArrayRef;
-use mlsys_core::arrow::datatypes::Field;
-use mlsys_core::{Category, Error, ErrorKind, FitByStatistic, InputColumn, Kind, Layout, Result};
+use std::sync::Arc;
+
+use mlsys_core::arrow::array::{ArrayRef, Float64Array, RecordBatch};
+use mlsys_core::arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use mlsys_core::{Category, Error, ErrorKind, FitByStatistic, InputColumn, Kind, Layout, Result, Statistic};
 use mlsys_stats::{
-    Column, ColumnStatistic, Counts, CountsSummary, PerColumn, Quantiles, QuantilesState, QuantilesSummary,
+    ColumnStatistic, Counts, CountsState, CountsSummary, PerColumn, Quantiles, QuantilesState,
+    QuantilesSummary,
 };
-use serde::{Deserialize, Serialize};
 
 use super::feature::{TreeFeature, ordered};
 
@@ -59,7 +61,7 @@ impl Binner {
 }
 
 impl FitByStatistic for Binner {
-    type Statistic = (PerColumn<OrderedValues>, PerColumn<Counts>);
+    type Statistic = ValueCounts;
     type Fitted = FeaturesInBins;
 
     fn statistic(&self, layout: &Layout) -> Result<Self::Statistic> {
@@ -71,10 +73,14 @@ impl FitByStatistic for Binner {
         let of = |category: bool| {
             columns.iter().filter(move |column| column.1 == category).map(|column| column.0.clone())
         };
-        Ok((
-            OrderedValues(Quantiles::new()).over(of(false)),
-            Counts::new().cap(MAX_CATEGORIES).over(of(true)),
-        ))
+        let counts = (Quantiles::new().over(of(false)), Counts::new().cap(MAX_CATEGORIES).over(of(true)));
+        let mut temporal = Vec::new();
+        for name in of(false) {
+            if layout.kind(&name)?.is_temporal() {
+                temporal.push(name);
+            }
+        }
+        Ok(ValueCounts { of: counts, temporal })
     }
 
     fn fitted(
@@ -110,53 +116,50 @@ impl FitByStatistic for Binner {
     }
 }
 
-/// [`Quantiles`] of whatever has an order: dates and times too.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct OrderedValues(Quantiles);
+/// Quantiles of whatever has an order, dates and times too, and counts of categories.
+#[derive(Debug, Clone)]
+pub(crate) struct ValueCounts {
+    of: (PerColumn<Quantiles>, PerColumn<Counts>),
+    /// Columns that are read as numbers first.
+    temporal: Vec<String>,
+}
 
-impl OrderedValues {
-    /// The column as numbers, if it is not one of numbers.
-    fn numbers(name: &str, array: &ArrayRef) -> Result<Option<ArrayRef>> {
-        if !Kind::of(array.data_type()).is_temporal() {
-            return Ok(None);
-        }
-        let values = mlsys_core::arrow::array::Float64Array::new(ordered(name, array)?, None);
-        Ok(Some(std::sync::Arc::new(values)))
+impl ValueCounts {
+    fn schema(&self, schema: &Schema) -> Schema {
+        let field = |field: &FieldRef| match self.temporal.contains(field.name()) {
+            true => Arc::new(Field::new(field.name(), DataType::Float64, true)),
+            false => Arc::clone(field),
+        };
+        Schema::new(schema.fields().iter().map(field).collect::<Vec<FieldRef>>())
     }
 }
 
-impl ColumnStatistic for OrderedValues {
-    const NAME: &'static str = "mlsys.OrderedValues";
+impl Statistic for ValueCounts {
+    type State = (Vec<QuantilesState>, Vec<CountsState>);
+    type Output = (Vec<(String, QuantilesSummary)>, Vec<(String, CountsSummary)>);
 
-    type State = QuantilesState;
-    type Output = QuantilesSummary;
+    fn init(&self, schema: &Schema) -> Result<Self::State> {
+        self.of.init(&self.schema(schema))
+    }
 
-    fn init(&self, field: &Field) -> Result<QuantilesState> {
-        match Kind::of(field.data_type()).is_temporal() {
-            true => {
-                self.0.init(&Field::new(field.name(), mlsys_core::arrow::datatypes::DataType::Float64, true))
-            }
-            false => self.0.init(field),
+    fn update(&self, state: &mut Self::State, batch: &RecordBatch) -> Result<()> {
+        if self.temporal.is_empty() {
+            return self.of.update(state, batch);
         }
+        let schema = Arc::new(self.schema(batch.schema_ref()));
+        let column = |(field, array): (&FieldRef, &ArrayRef)| match self.temporal.contains(field.name()) {
+            true => Ok(Arc::new(Float64Array::new(ordered(field.name(), array)?, None)) as ArrayRef),
+            false => Ok(Arc::clone(array)),
+        };
+        let columns = schema.fields().iter().zip(batch.columns()).map(column).collect::<Result<_>>()?;
+        self.of.update(state, &RecordBatch::try_new(schema, columns)?)
     }
 
-    fn update(&self, state: &mut QuantilesState, column: &Column<'_>) -> Result<()> {
-        match Self::numbers(column.name(), column.array())? {
-            Some(numbers) => self.0.update(state, &Column::new(column.name(), &numbers, column.weights())?),
-            None => self.0.update(state, column),
-        }
+    fn merge(&self, into: &mut Self::State, from: Self::State) -> Result<()> {
+        self.of.merge(into, from)
     }
 
-    fn merge(&self, into: &mut QuantilesState, from: QuantilesState) -> Result<()> {
-        self.0.merge(into, from)
-    }
-
-    fn finish(&self, state: &QuantilesState) -> Result<QuantilesSummary> {
-        self.0.finish(state)
-    }
-
-    fn check_state(&self, state: &QuantilesState) -> Result<()> {
-        self.0.check_state(state)
+    fn finish(&self, state: &Self::State) -> Result<Self::Output> {
+        self.of.finish(state)
     }
 }
