@@ -6,7 +6,7 @@ use mlsys_core::hash::hash_u64;
 use mlsys_core::seed;
 use rayon::prelude::*;
 
-use super::histogram::{self, Histogram, Lane};
+use super::histogram::{self, Histogram, Lane, Room};
 use super::packing::Packing;
 use super::partition::Rows;
 use super::scan::{self, BinTest, Candidate, Counts};
@@ -63,9 +63,11 @@ pub(crate) struct Grower<'a> {
     table: &'a BinnedTable,
     bins: &'a [FeatureBins],
     rows: Rows,
+    /// The packed gradient of each row of the table; of rows that are not of the tree, nothing.
+    cells: Vec<i64>,
     total: i64,
     free: Vec<Histogram>,
-    parts: Vec<Histogram>,
+    room: Room,
     threads: usize,
 }
 
@@ -75,27 +77,45 @@ const CHUNK: usize = 4096;
 impl<'a> Grower<'a> {
     pub fn new(table: &'a BinnedTable, bins: &'a [FeatureBins]) -> Self {
         let threads = rayon::current_num_threads().clamp(1, 64);
-        let parts = (1..threads).map(|_| Histogram::new(table)).collect();
-        Self { table, bins, rows: Rows::default(), total: 0, free: Vec::new(), parts, threads }
+        let room = Room::new(table, threads);
+        Self {
+            table,
+            bins,
+            rows: Rows::default(),
+            cells: Vec::new(),
+            total: 0,
+            free: Vec::new(),
+            room,
+            threads,
+        }
     }
 
     /// Takes the rows of a tree, ascending; all of them for `None`. `pack` gives the packed gradient of a row.
     pub fn start(&mut self, selected: Option<&[u32]>, pack: impl Fn(u32) -> i64 + Sync) {
-        let n = selected.map_or(self.table.n_rows(), <[u32]>::len);
-        self.rows.rows.resize(n, 0);
-        self.rows.cells.resize(n, 0);
-        let rows = self.rows.rows.par_chunks_mut(CHUNK).zip(self.rows.cells.par_chunks_mut(CHUNK));
-        let fill = |(chunk, (rows, cells)): (usize, (&mut [u32], &mut [i64]))| {
+        let n = self.table.n_rows();
+        self.cells.resize(n, 0);
+        match selected {
+            Some(rows) => self.rows.rows = rows.to_vec(),
+            None => {
+                self.rows.rows.resize(n, 0);
+                self.rows.rows.iter_mut().zip(0..).for_each(|(row, place)| *row = place);
+            }
+        }
+        let fill = |(chunk, cells): (usize, &mut [i64])| {
             let mut sum = 0i64;
-            for (place, (row, cell)) in rows.iter_mut().zip(cells).enumerate() {
-                let place = chunk * CHUNK + place;
-                *row = selected.map_or(place as u32, |selected| selected[place]);
-                *cell = pack(*row);
+            for (row, cell) in (chunk * CHUNK..).zip(cells) {
+                *cell = pack(row as u32);
                 sum += *cell;
             }
             sum
         };
-        self.total = rows.enumerate().map(fill).sum();
+        match selected {
+            None => self.total = self.cells.par_chunks_mut(CHUNK).enumerate().map(fill).sum(),
+            Some(rows) => {
+                rows.iter().for_each(|&row| self.cells[row as usize] = pack(row));
+                self.total = rows.iter().map(|&row| self.cells[row as usize]).sum();
+            }
+        }
     }
 
     /// The rows of a leaf, ascending.
@@ -128,14 +148,9 @@ impl<'a> Grower<'a> {
         let mut leaves = vec![root];
         if parameters.max_leaves > 1 && self.may_split(parameters, &leaves[0]) {
             let mut histogram = self.take();
-            let used = histogram::build(
-                self.table,
-                &self.rows.rows,
-                &self.rows.cells,
-                &mut histogram,
-                &mut self.parts,
-            );
-            let parts = &self.parts[..used];
+            let used =
+                histogram::build(self.table, &self.rows.rows, &self.cells, &mut histogram, &mut self.room);
+            let parts = &self.room.parts[..used];
             histogram.lanes_mut().iter_mut().enumerate().for_each(|(lane, to)| {
                 parts.iter().for_each(|part| histogram::add(to, part.lane(lane)));
             });
@@ -240,9 +255,9 @@ impl<'a> Grower<'a> {
         let small = usize::from(children[1].rows.len() < children[0].rows.len());
         let (mut own, mut rest) = (self.take(), parent);
         let range = children[small].rows.clone();
-        let (rows, cells) = (&self.rows.rows[range.clone()], &self.rows.cells[range]);
-        let used = histogram::build(self.table, rows, cells, &mut own, &mut self.parts);
-        let parts = &self.parts[..used];
+        let rows = &self.rows.rows[range];
+        let used = histogram::build(self.table, rows, &self.cells, &mut own, &mut self.room);
+        let parts = &self.room.parts[..used];
         let may = [0, 1].map(|child| self.may_split(parameters, &children[child]));
         let (small_leaf, large_leaf) = (&children[small], &children[1 - small]);
         let work = |(feature, (own, rest)): (usize, (&mut Lane, &mut Lane))| {

@@ -23,8 +23,9 @@ impl Histogram {
         &mut self.0
     }
 
-    /// Adds up the rows given, from zero, on this thread.
-    fn fill(&mut self, table: &BinnedTable, rows: &[u32], cells: &[i64]) {
+    /// Adds up the rows given, from zero, on this thread. `ordered` is room for their packed gradients in order.
+    fn fill(&mut self, table: &BinnedTable, rows: &[u32], cells: &[i64], ordered: &mut Vec<i64>) {
+        let cells = in_order(rows, cells, ordered);
         let (blocks, _) = self.0.as_chunks_mut::<LANES>();
         for (place, (out, block)) in blocks.iter_mut().zip(table.blocks()).enumerate() {
             fill_block(out, block, lanes_of(table, place), rows, cells);
@@ -32,23 +33,48 @@ impl Histogram {
     }
 }
 
+/// The packed gradients of rows in their order, so that each block of features reads them one after the other.
+fn in_order<'a>(rows: &[u32], cells: &'a [i64], ordered: &'a mut Vec<i64>) -> &'a [i64] {
+    if rows.len() == cells.len() {
+        return cells;
+    }
+    ordered.clear();
+    ordered.extend(rows.iter().map(|&row| cells[row as usize]));
+    ordered
+}
+
 /// Rows times blocks from which on it pays to ask other threads.
 const PARALLEL: usize = 1 << 13;
 
-/// Adds up rows by bin. The sum is that of `out` and all of `parts`, as many as are said: there are no sums in the others.
+/// What threads work with: a histogram for each but the first, and room for packed gradients for all.
+pub(super) struct Room {
+    pub parts: Vec<Histogram>,
+    ordered: Vec<Vec<i64>>,
+}
+
+impl Room {
+    pub fn new(table: &BinnedTable, threads: usize) -> Self {
+        let parts = (1..threads).map(|_| Histogram::new(table)).collect();
+        Self { parts, ordered: vec![Vec::new(); threads] }
+    }
+}
+
+/// Adds up rows by bin; `cells` are the packed gradients of all rows. The sum is that of `out` and of as many parts of the room as are said.
 pub(super) fn build(
     table: &BinnedTable,
     rows: &[u32],
     cells: &[i64],
     out: &mut Histogram,
-    parts: &mut [Histogram],
+    room: &mut Room,
 ) -> usize {
-    let (threads, blocks) = (parts.len() + 1, table.blocks().len());
+    let (threads, blocks) = (room.parts.len() + 1, table.blocks().len());
+    let Some((first, others)) = room.ordered.split_first_mut() else { return 0 };
     if threads == 1 || rows.len() * blocks < PARALLEL {
-        out.fill(table, rows, cells);
+        out.fill(table, rows, cells, first);
         return 0;
     }
     if blocks >= 4 * threads {
+        let cells = in_order(rows, cells, first);
         let (out, _) = out.0.as_chunks_mut::<LANES>();
         let fill = |(place, (out, block)): (usize, (&mut [Lane; LANES], &Vec<Lanes>))| {
             fill_block(out, block, lanes_of(table, place), rows, cells);
@@ -57,10 +83,10 @@ pub(super) fn build(
         return 0;
     }
     let share = rows.len().div_ceil(threads);
-    let own = std::iter::once(out).chain(parts.iter_mut());
-    let work: Vec<_> = own.zip(rows.chunks(share).zip(cells.chunks(share))).collect();
+    let own = std::iter::once((out, first)).chain(room.parts.iter_mut().zip(others));
+    let work: Vec<_> = own.zip(rows.chunks(share)).collect();
     let used = work.len() - 1;
-    work.into_par_iter().for_each(|(out, (rows, cells))| out.fill(table, rows, cells));
+    work.into_par_iter().for_each(|((out, ordered), rows)| out.fill(table, rows, cells, ordered));
     used
 }
 
@@ -87,7 +113,7 @@ fn fill_lanes<const N: usize>(out: &mut [Lane; LANES], block: &[Lanes], rows: &[
     out.iter_mut().take(N).for_each(|lane| lane.fill(0));
     if rows.len() == block.len() {
         // All rows, in their order.
-        for (bins, &cell) in block.iter().zip(cells) {
+        for (&bins, &cell) in block.iter().zip(cells) {
             for lane in 0..N {
                 out[lane][bins[lane] as usize] += cell;
             }

@@ -2,13 +2,12 @@
 
 use rayon::prelude::*;
 
-use crate::trees::bins::Lanes;
+use crate::trees::bins::{LANES, Lanes};
 
-/// The rows of a tree and their packed gradients, leaf by leaf; within a leaf rows ascend.
+/// The rows of a tree, leaf by leaf; within a leaf they ascend.
 #[derive(Default)]
 pub(super) struct Rows {
     pub rows: Vec<u32>,
-    pub cells: Vec<i64>,
     spare: Vec<Side>,
 }
 
@@ -16,9 +15,7 @@ pub(super) struct Rows {
 #[derive(Default)]
 struct Side {
     left_rows: Vec<u32>,
-    left_cells: Vec<i64>,
     right_rows: Vec<u32>,
-    right_cells: Vec<i64>,
     left: usize,
 }
 
@@ -38,69 +35,51 @@ impl Rows {
     ) -> usize {
         let threads = if leaf.len() < PARALLEL { 1 } else { threads };
         let share = leaf.len().div_ceil(threads).max(1);
-        self.spare.resize_with(threads, Side::default);
-        let (rows, cells) = (&self.rows[leaf.clone()], &self.cells[leaf]);
-        let work = |(side, (rows, cells)): (&mut Side, (&[u32], &[i64]))| {
-            side.sort(rows, cells, block, lane, goes_left);
-        };
-        if threads == 1 {
-            work((&mut self.spare[0], (rows, cells)));
-        } else {
-            let shares = rows.par_chunks(share).zip(cells.par_chunks(share));
-            self.spare.par_iter_mut().zip(shares).for_each(work);
+        let rows = &self.rows[leaf];
+        let used = rows.len().div_ceil(share).max(1);
+        self.spare.resize_with(used, Side::default);
+        match self.spare.as_mut_slice() {
+            [side] => side.sort(rows, block, lane, goes_left),
+            sides => {
+                let shares = sides.par_iter_mut().zip(rows.par_chunks(share));
+                shares.for_each(|(side, rows)| side.sort(rows, block, lane, goes_left));
+            }
         }
-        let used = leaf_shares(rows.len(), share);
-        self.spare.truncate(used);
         self.spare.iter().map(|side| side.left).sum()
     }
 
     /// Puts the rows of the leaf in the order that was found.
     pub fn commit(&mut self, leaf: std::ops::Range<usize>, left: usize) {
-        let (left_rows, right_rows) = self.rows[leaf.clone()].split_at_mut(left);
-        let (left_cells, right_cells) = self.cells[leaf.clone()].split_at_mut(left);
         let share = leaf.len().div_ceil(self.spare.len().max(1)).max(1);
+        let n = leaf.len();
+        let (left_rows, right_rows) = self.rows[leaf].split_at_mut(left);
         let (mut l, mut r, mut taken) = (0, 0, 0);
         for side in &self.spare {
-            let n = share.min(leaf.len() - taken);
+            let n = share.min(n - taken);
             let right = n - side.left;
             left_rows[l..l + side.left].copy_from_slice(&side.left_rows[..side.left]);
-            left_cells[l..l + side.left].copy_from_slice(&side.left_cells[..side.left]);
             right_rows[r..r + right].copy_from_slice(&side.right_rows[..right]);
-            right_cells[r..r + right].copy_from_slice(&side.right_cells[..right]);
             (l, r, taken) = (l + side.left, r + right, taken + n);
         }
     }
 }
 
-fn leaf_shares(rows: usize, share: usize) -> usize {
-    rows.div_ceil(share).max(1)
-}
-
 impl Side {
     /// Writes each row to both sides and moves on at the one where it belongs: no branch to guess wrong.
-    fn sort(&mut self, rows: &[u32], cells: &[i64], block: &[Lanes], lane: usize, goes_left: &[bool; 256]) {
+    fn sort(&mut self, rows: &[u32], block: &[Lanes], lane: usize, goes_left: &[bool; 256]) {
         let n = rows.len();
         for buffer in [&mut self.left_rows, &mut self.right_rows] {
             if buffer.len() < n {
                 buffer.resize(n, 0);
             }
         }
-        for buffer in [&mut self.left_cells, &mut self.right_cells] {
-            if buffer.len() < n {
-                buffer.resize(n, 0);
-            }
-        }
         let (left_rows, right_rows) = (&mut self.left_rows[..n], &mut self.right_rows[..n]);
-        let (left_cells, right_cells) = (&mut self.left_cells[..n], &mut self.right_cells[..n]);
-        let lane = lane % 8;
+        let lane = lane % LANES;
         let mut left = 0;
-        for (place, (&row, &cell)) in rows.iter().zip(cells).enumerate() {
+        for (place, &row) in rows.iter().enumerate() {
             let goes = goes_left[block[row as usize][lane] as usize];
-            let right = place - left;
             left_rows[left] = row;
-            left_cells[left] = cell;
-            right_rows[right] = row;
-            right_cells[right] = cell;
+            right_rows[place - left] = row;
             left += usize::from(goes);
         }
         self.left = left;
