@@ -205,6 +205,17 @@ impl<A: Fit> Fit for On<A> {
     }
 }
 
+impl<A: FitValidated> FitValidated for On<A> {
+    fn fit_validated(
+        &self,
+        train: &Dataset<Train>,
+        validation: &Dataset<Validation>,
+    ) -> Result<Self::Fitted> {
+        let limited = train.on(self.columns.clone())?;
+        self.inner.fit_validated(&limited, validation).map_err(|e| named::<A>(e, "fitting"))
+    }
+}
+
 impl<A: FitTransform<Fitted: Transform>> FitTransform for On<A> {
     fn fit_transform(&self, train: Dataset<Train>) -> Result<(Self::Fitted, Dataset<Train>)> {
         let limited = train.on(self.columns.clone())?;

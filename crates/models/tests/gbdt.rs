@@ -83,7 +83,9 @@ fn edges(ensemble: &TreeEnsemble, feature: usize) -> Vec<f64> {
         }
     }
     match ensemble.features()[feature].categories() {
-        Some(categories) => (0..categories.len()).map(|code| code as f64).chain([f64::NAN]).collect(),
+        Some(categories) => {
+            (0..categories.len() + 2).map(|code| code as f64).chain([f64::NAN, -3.0, 1e300]).collect()
+        }
         None => values,
     }
 }
@@ -161,7 +163,8 @@ fn going_on_keeps_trees_and_learns_new_categories() {
     batch = RecordBatch::try_new(batch.schema(), columns).unwrap();
     let more = Dataset::new(batch).unwrap().target("late").unwrap().ignore(["y"]).unwrap().into_train_all();
     let both = Gbdt::new().trees(3).fit_from(&first, &more, &mut silent).unwrap();
-    assert_eq!(both.ensemble().trees()[..5], *first.ensemble().trees());
+    // To the old trees the new category is still unseen.
+    assert_eq!(both.staged_margins(more.batch(), &[5]).unwrap()[0], first.margins(more.batch()).unwrap());
     assert_eq!(both.ensemble().trees().len(), 8);
     let categories = both.ensemble().features()[2].categories().unwrap();
     assert!(categories.starts_with(first.ensemble().features()[2].categories().unwrap()));
@@ -171,6 +174,96 @@ fn going_on_keeps_trees_and_learns_new_categories() {
         Gbdt::new().fit_from(&first, &other, &mut silent).unwrap_err().kind(),
         ErrorKind::Shape { .. }
     ));
+}
+
+#[test]
+fn forests_go_on_as_forests() {
+    let data = numbers(600, 3);
+    let recipe = |trees, seed| {
+        let recipe = Gbdt::regressor().trees(trees).seed(seed).min_rows_per_category(1);
+        recipe.rows(RowSample::Share(0.6)).mode(BoostingMode::RandomForest)
+    };
+    let first = recipe(20, 0).fit(&data).unwrap();
+    let both = recipe(20, 0).fit_from(&first, &data, &mut silent).unwrap();
+    let whole = recipe(40, 0).fit(&data).unwrap();
+    assert_eq!(both.ensemble(), whole.ensemble());
+}
+
+#[test]
+fn models_go_on_by_objectives_of_their_kind() {
+    let data = numbers(200, 3);
+    let counts = data.ignore(["a"]).unwrap();
+    let model = Gbdt::regressor().trees(3).fit(&counts).unwrap();
+    let other = Gbdt::regressor().objective(RegressionObjective::Tweedie(1.5));
+    let error = other.fit_from(&model, &counts, &mut silent).unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::InvalidParameter { name, .. } if name == "objective"),
+        "{error}"
+    );
+    let bounded =
+        Gbdt::regressor().objective(RegressionObjective::Quantile(0.9)).monotone("b", Monotone::Increasing);
+    let error = bounded.fit(&counts).unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::InvalidParameter { name, .. } if name == "monotone"),
+        "{error}"
+    );
+}
+
+#[test]
+fn validation_rows_must_be_there() {
+    let none = for_validation(10, 1).slice(0, 0).unwrap();
+    let error = Gbdt::new().fit_validated(&classes(100, 1), &none).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TooFewRows { .. }), "{error}");
+    // On some columns, and by another loss.
+    let stopping = Gbdt::new().trees(50).early_stopping(EarlyStopping::after(3));
+    let (train, validation) = (classes(300, 11), for_validation(300, 12));
+    let limited = stopping.clone().on(["a", "b"]).fit_validated(&train, &validation).unwrap();
+    assert_eq!(limited.ensemble().features().len(), 2);
+    let given = stopping.by(Logistic).fit_validated(&train, &validation).unwrap();
+    assert!(!given.history().is_empty());
+}
+
+/// A tree that halves the whole numbers up to a power of two until each has a leaf.
+fn halving(depth: u32) -> Tree {
+    let n = 1u32 << depth;
+    let split = |i: u32| {
+        let level = (i + 1).ilog2();
+        let width = n >> level;
+        let first = (i + 1 - (1 << level)) * width;
+        let child = |side: u32| {
+            let next = 2 * i + 1 + side;
+            if next < n - 1 { Child::Split(next) } else { Child::Leaf(next - (n - 1)) }
+        };
+        mlsys_models::trees::Split {
+            feature: 0,
+            test: Test::AtMost(f64::from(first + width / 2 - 1)),
+            missing: mlsys_models::trees::MissingGoes::Right,
+            left: child(0),
+            right: child(1),
+            gain: 0.0,
+            value: 0.0,
+            cover: 0.0,
+            rows: 0,
+        }
+    };
+    let values = (0..n).map(f64::from).collect();
+    Tree::new((0..n - 1).map(split).collect(), 1, values, vec![0.0; n as usize], vec![0; n as usize]).unwrap()
+}
+
+#[test]
+fn trees_with_more_thresholds_than_16_bits_count_are_scored() {
+    let model = Gbdt::regressor().trees(1).fit(&numbers(100, 1).ignore(["b", "c"]).unwrap()).unwrap();
+    let features = model.ensemble().features().to_vec();
+    let combine = mlsys_models::trees::Combine::Sum;
+    let ensemble =
+        TreeEnsemble::new(features, MissingPolicy::default(), vec![halving(17)], vec![0.0], combine).unwrap();
+    let scorer = Scorer::new(&ensemble);
+    let mut scratch = scorer.scratch();
+    for x in [0.0, 1.0, 65_534.0, 65_535.0, 65_536.5, 131_070.0, 131_071.0, 1e9, -5.0, f64::NAN] {
+        let expected = if x.is_nan() { 131_071.0 } else { f64::ceil(x).clamp(0.0, 131_071.0) };
+        assert_eq!(scorer.score(&[x], &mut scratch).unwrap(), [expected], "{x}");
+        assert_eq!(ensemble.outputs_of(&[x]), [expected], "{x}");
+    }
 }
 
 #[test]

@@ -107,7 +107,12 @@ impl Boosting<'_> {
                 let renewed: Option<Vec<f64>> = loss.renews().then(|| {
                     grown.leaves.par_iter().map(|leaf| loss.renewed(grower.rows(leaf), &scores)).collect()
                 });
-                let tree = convert::tree(&grown, self.features, &sums, &self.penalty, renewed.as_deref())?;
+                let mut tree =
+                    convert::tree(&grown, self.features, &sums, &self.penalty, renewed.as_deref())?;
+                if tree.splits().is_empty() && self.mode == BoostingMode::Gradient {
+                    // Nothing to tell rows apart by: all stay as they are.
+                    tree = Tree::new(Vec::new(), 1, vec![0.0], vec![tree.cover(0)], vec![tree.rows(0)])?;
+                }
                 grew |= !tree.splits().is_empty();
                 let values = |leaf: usize| tree.values(leaf)[0];
                 if self.mode == BoostingMode::Gradient && grown.leaves.len() <= FEW_LEAVES {

@@ -1,6 +1,8 @@
 //! Boosted trees by another loss of classes.
 
-use mlsys_core::{Dataset, Fit, Objective, Result, Train, silent};
+use mlsys_core::{
+    Dataset, Fit, FitValidated, Metric, Objective, Progress, Result, Train, Validation, silent,
+};
 use serde::{Deserialize, Serialize};
 
 use super::fit::Job;
@@ -30,6 +32,30 @@ impl<O: Objective> Fit for GbdtObjective<O> {
 
     fn fit(&self, train: &Dataset<Train>) -> Result<FittedGbdt> {
         let job = Job { train, validation: None, metrics: &[], from: None, progress: &mut silent };
+        self.recipe.fit_classes(job, None, Some(&self.objective))
+    }
+}
+
+impl<O: Objective> FitValidated for GbdtObjective<O> {
+    fn fit_validated(&self, train: &Dataset<Train>, validation: &Dataset<Validation>) -> Result<FittedGbdt> {
+        self.fit_watched(train, validation, &[], &mut silent)
+    }
+}
+
+impl<O: Objective> GbdtObjective<O> {
+    /// As [`Gbdt::fit_watched`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and the objective's own.
+    pub fn fit_watched(
+        &self,
+        train: &Dataset<Train>,
+        validation: &Dataset<Validation>,
+        metrics: &[&dyn Metric],
+        progress: &mut dyn Progress,
+    ) -> Result<FittedGbdt> {
+        let job = Job { train, validation: Some(validation), metrics, from: None, progress };
         self.recipe.fit_classes(job, None, Some(&self.objective))
     }
 }

@@ -58,8 +58,11 @@ impl<T: Task> Gbdt<T> {
             let expected = "validation rows to stop by: fit with `fit_validated`";
             return Err(Error::invalid_parameter(NAME, "early_stopping", "set", expected));
         }
-        if u32::try_from(train.n_rows()).is_err() {
-            return Err(Error::unsupported(format!("{NAME} on 4,294,967,296 rows or more")));
+        if train.n_rows() > 1 << 30 {
+            return Err(Error::unsupported(format!("{NAME} on more than 1,073,741,824 rows")));
+        }
+        if let Some(rows) = job.validation.filter(|rows| rows.n_rows() == 0) {
+            return Err(Error::too_few_rows(1, rows.n_rows(), "validation of a Gbdt"));
         }
         let combine = match self.mode {
             BoostingMode::Gradient => Combine::Sum,
@@ -79,7 +82,11 @@ impl<T: Task> Gbdt<T> {
                     let what = "a model of another mode or of other classes to go on from";
                     return Err(Error::unsupported(what));
                 }
-                let scores = from.outputs(train.batch())?.into_iter().collect();
+                let scores = match combine {
+                    Combine::Sum => from.outputs(train.batch())?.into_iter().collect(),
+                    // Trees of a forest do not know of each other.
+                    Combine::Mean => from.base().iter().copied().cycle().take(train.n_rows() * k).collect(),
+                };
                 Start { base: from.base().to_vec(), scores, trees: from.trees().len() }
             }
         };
@@ -91,7 +98,7 @@ impl<T: Task> Gbdt<T> {
                     BinnedTable::new(&features.features, &features.bins, &self.missing, rows.batch())?;
                 let scores: Vec<f64> = match job.from {
                     None => base.iter().copied().cycle().take(rows.n_rows() * k).collect(),
-                    Some(from) => from.outputs(rows.batch())?.into_iter().collect(),
+                    Some(_) => return Err(Error::unsupported("validation rows of a model that goes on")),
                 };
                 Some((rows, table, scores))
             }
@@ -162,6 +169,14 @@ impl<T: Task> Gbdt<T> {
             trees.truncate((best + 1) * k);
         }
         let mut all: Vec<_> = job.from.map_or_else(Vec::new, |from| from.trees().to_vec());
+        for (place, old) in job.from.map(TreeEnsemble::features).unwrap_or_default().iter().enumerate() {
+            // To the trees that there were, new categories are what they were while these grew: unseen.
+            let known = |feature: &TreeFeature| feature.categories().map_or(0, <[Category]>::len) as u32;
+            let new: Vec<u32> = (known(old)..known(&features.features[place])).collect();
+            if !new.is_empty() {
+                all.iter_mut().for_each(|tree| tree.send_with_missing(place as u32, &new));
+            }
+        }
         all.append(&mut trees);
         let ensemble = TreeEnsemble::new(features.features, self.missing, all, base, combine)?;
         Ok((ensemble, history))
@@ -274,7 +289,8 @@ struct Stop {
 
 impl Stop {
     fn go_on(&mut self, iteration: usize, value: f64, min_delta: f64, patience: usize) -> bool {
-        if self.best.is_none_or(|(_, best)| value < best - min_delta) {
+        // What is no number is never best.
+        if !value.is_nan() && self.best.is_none_or(|(_, best)| value < best - min_delta) {
             self.best = Some((iteration, value));
             self.since = 0;
         } else {
@@ -362,13 +378,32 @@ fn codes_of(classes: &Classes, target: &str, truth: &ArrayRef) -> Result<Vec<u32
 }
 
 impl Gbdt<Regression> {
-    fn fit_numbers(&self, mut job: Job<'_>) -> Result<FittedGbdt<Regression>> {
+    fn fit_numbers(&self, mut job: Job<'_>, known: Option<Link>) -> Result<FittedGbdt<Regression>> {
         self.validate()?;
         self.objective.validate(NAME)?;
+        let link = if self.objective.is_log() { Link::Log } else { Link::Identity };
+        if known.is_some_and(|known| known != link) {
+            let expected = "an objective that predicts as the model to go on from does";
+            return Err(Error::invalid_parameter(
+                NAME,
+                "objective",
+                format!("{:?}", self.objective),
+                expected,
+            ));
+        }
+        if self.objective.renews() && !self.monotone.is_empty() {
+            let expected = "none: leaves that hold medians or quantiles are not bounded by others";
+            return Err(Error::invalid_parameter(
+                NAME,
+                "monotone",
+                format!("for {:?}", self.objective),
+                expected,
+            ));
+        }
         let train = counted(job.train)?;
+        self.objective.check_start(train.layout().target(NAME)?, &train.target_values(NAME)?)?;
         let loss = self.value_loss(&train)?;
         let validation_loss = job.validation.map(|rows| self.value_loss(rows)).transpose()?;
-        let link = if self.objective.is_log() { Link::Log } else { Link::Identity };
         let judged = |scores: Array2<f64>| Ok(Prediction::from_labels(numbers(scores, link)));
         let validation_loss = validation_loss.as_ref().map(|loss| loss as &dyn Loss);
         let (ensemble, history) = self.boost(&mut job, &train, &loss, validation_loss, &judged)?;
@@ -421,6 +456,9 @@ impl Gbdt<Ranking> {
         let mut groups = vec![Vec::new(); coded.distinct.len()];
         for (row, &code) in coded.codes.iter().enumerate() {
             groups[code as usize].push(row as u32);
+        }
+        if relevance.iter().all(|y| *y == 0.0) {
+            return Err(Error::invalid_value(target, None, "zero in every row", "above 0 in some row"));
         }
         let gains = relevance.iter().map(|y| y.exp2() - 1.0).collect();
         Ok(LambdaMart::new(groups, gains, data.weights()?.map(|w| w.to_vec()), truncation))
@@ -502,10 +540,7 @@ macro_rules! fits {
 }
 
 fits!(Classification, |recipe, job, from| recipe.fit_classes(job, from.map(FittedGbdt::output), None));
-fits!(Regression, |recipe, job, from| {
-    let _ = from;
-    recipe.fit_numbers(job)
-});
+fits!(Regression, |recipe, job, from| recipe.fit_numbers(job, from.map(|model| *model.output())));
 fits!(Ranking, |recipe, job, from| {
     let _ = from;
     recipe.fit_ranks(job)

@@ -40,7 +40,7 @@ const NAME: &str = "Gbdt";
 /// | `max_leaves` | 31 | 2 or more | leaves of a tree |
 /// | `max_depth` | `None` | 1 or more | splits on the way to a leaf |
 /// | `growth` | `LeafWise` | [`Growth`] | which leaf is split next |
-/// | `min_rows` | 20 | 1 or more | rows of a leaf, counted exactly |
+/// | `min_rows` | 20 | 1 or more | rows of a leaf: splits are tried that seem to leave as many, by the share of H, and taken if they do |
 /// | `min_hessian` | 1e-3 | 0 or more | H of a leaf |
 /// | `l1`, `l2` | 0 | 0 or more | penalties of leaf values |
 /// | `min_gain` | 0 | 0 or more | a split gains more than this |
@@ -54,7 +54,7 @@ const NAME: &str = "Gbdt";
 /// | `min_rows_per_category` | 100 | 1 or more | rows by which two sets differ |
 /// | `max_one_vs_rest` | 4 | 0 or more | up to so many categories, each is tried alone |
 /// | `max_set` | 32 | 1 or more | categories of a set at most |
-/// | `monotone` | none | [`Monotone`] | features that scores may only rise or fall with |
+/// | `monotone` | none | [`Monotone`] | features that scores may only rise or fall with; not for medians and quantiles |
 /// | `interactions` | none | | groups of features that may meet on one way to a leaf; the others are a group of their own |
 /// | `class_weights` | `Uniform` | [`ClassWeights`] | by the class of the row; of classes only |
 /// | `missing` | learnt | [`MissingPolicy`] | nulls, NaN, and categories that were not there in training |
@@ -63,7 +63,7 @@ const NAME: &str = "Gbdt";
 /// | `seed` | 0 | | of what is drawn |
 ///
 /// **Input**: numbers, booleans, dates, times and text, of any width and encoding, without any preparation. Values are put in bins
-/// once, categories by value; columns are taken in the order of their names. Infinite values are ordered like others. Rows of weight 0 are left out; weights count in G and H, not in
+/// once, categories by value; columns are taken in the order of their names. Infinite values are ordered like others. Rows of weight 0 are left out; weights count in G and H, and rows in
 /// `min_rows`. More than 255 categories share the last bin but the most frequent. **Output**: [`FittedGbdt`], with labels and probabilities of classes, values of
 /// numbers, scores of rankings. **Complexity**: rows × features × (about 3) per tree, and a byte per value.
 ///

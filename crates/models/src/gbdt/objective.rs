@@ -90,6 +90,19 @@ impl RegressionObjective {
         matches!(self, Self::Poisson | Self::Gamma | Self::Tweedie(_))
     }
 
+    /// Whether leaves hold medians or quantiles.
+    pub(super) fn renews(self) -> bool {
+        matches!(self, Self::Absolute | Self::Quantile(_))
+    }
+
+    /// Refuses training targets whose mean has no logarithm.
+    pub(super) fn check_start(self, column: &str, target: &[f64]) -> Result<()> {
+        if self.is_log() && target.iter().all(|y| *y == 0.0) {
+            return Err(Error::invalid_value(column, None, "zero in every row", "above 0 in some row"));
+        }
+        Ok(())
+    }
+
     /// Refuses targets that have no loss.
     pub(super) fn check(self, column: &str, target: &[f64]) -> Result<()> {
         let refused =

@@ -91,7 +91,8 @@ pub(crate) fn tree(
         let (test, missing_left) = match (split.test, bins) {
             (BinTest::AtMost(bin), _) => (Test::AtMost(bins.upper(bin as usize)), split.missing_left),
             (BinTest::In(left), FeatureBins::Categories(bin_of)) => {
-                let is_left = |bin: u8| bin > 0 && left[bin as usize / 64] >> (bin % 64) & 1 == 1;
+                // Categories without a bin were in no row: they go where missing values go.
+                let is_left = |bin: u8| left[bin as usize / 64] >> (bin % 64) & 1 == 1;
                 let codes = bin_of.iter().zip(0..).filter(|&(&bin, _)| is_left(bin)).map(|(_, code)| code);
                 (Test::In(codes.collect::<Categories>()), left[0] & 1 == 1)
             }

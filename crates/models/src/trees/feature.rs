@@ -3,7 +3,7 @@
 use mlsys_core::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use mlsys_core::arrow::buffer::ScalarBuffer;
 use mlsys_core::arrow::compute::cast;
-use mlsys_core::arrow::datatypes::{DataType, Int64Type};
+use mlsys_core::arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use mlsys_core::{Category, Coded, Error, ErrorKind, InputColumn, Kind, Result, column};
 use serde::{Deserialize, Serialize};
 
@@ -178,8 +178,10 @@ pub(crate) fn ordered(name: &str, array: &ArrayRef) -> Result<ScalarBuffer<f64>>
         _ => array.clone(),
     };
     let instants = match plain.data_type() {
-        DataType::Time32(_) => cast(&cast(&plain, &DataType::Int32)?, &DataType::Int64)?,
-        DataType::Time64(_) => cast(&plain, &DataType::Int64)?,
+        // Of any unit, as nanoseconds.
+        DataType::Time32(_) | DataType::Time64(_) => {
+            cast(&cast(&plain, &DataType::Time64(TimeUnit::Nanosecond))?, &DataType::Int64)?
+        }
         _ => {
             let instants = column::instants_or_missing(name, &plain)?;
             return Ok(instants.iter().map(|x| x.map_or(f64::NAN, |x| x as f64)).collect());

@@ -185,6 +185,17 @@ impl Tree {
         &self.splits
     }
 
+    /// Sends further categories of a feature where its missing values go.
+    pub(crate) fn send_with_missing(&mut self, feature: u32, codes: &[u32]) {
+        let splits =
+            self.splits.iter_mut().filter(|split| split.feature == feature && split.missing.is_left());
+        for split in splits {
+            if let Test::In(categories) = &mut split.test {
+                *categories = categories.codes().chain(codes.iter().copied()).collect();
+            }
+        }
+    }
+
     /// The number of leaves.
     pub fn n_leaves(&self) -> usize {
         self.covers.len()

@@ -95,15 +95,25 @@ impl Loss for LambdaMart {
         groups.into_iter().flatten().for_each(|(row, own)| out[row as usize] = own);
     }
 
-    /// One less the mean NDCG at the truncation; groups without anything relevant do not count.
+    /// One less the mean NDCG at the truncation. Groups without anything relevant do not count; the others as much as their rows weigh in the
+    /// mean.
     fn mean(&self, scores: &[f64]) -> f64 {
-        let of_group = |(rows, &inverse): (&Vec<u32>, &f64)| {
+        let (mut sum, mut all) = (0.0, 0.0);
+        for (rows, &inverse) in self.groups.iter().zip(&self.inverse_best) {
+            if inverse == 0.0 {
+                continue;
+            }
+            let weight = self
+                .weights
+                .as_ref()
+                .map_or(1.0, |w| rows.iter().map(|&row| w[row as usize]).sum::<f64>() / rows.len() as f64);
             let order = Self::order(rows, scores);
             let gains = order.iter().take(self.truncation).enumerate();
-            gains.map(|(place, &row)| self.gains[row as usize] * discount(place)).sum::<f64>() * inverse
-        };
-        let counted = self.groups.iter().zip(&self.inverse_best).filter(|(_, inverse)| **inverse > 0.0);
-        let ndcg: Vec<f64> = counted.map(of_group).collect();
-        if ndcg.is_empty() { 0.0 } else { 1.0 - ndcg.iter().sum::<f64>() / ndcg.len() as f64 }
+            sum += weight
+                * gains.map(|(place, &row)| self.gains[row as usize] * discount(place)).sum::<f64>()
+                * inverse;
+            all += weight;
+        }
+        1.0 - sum / all
     }
 }

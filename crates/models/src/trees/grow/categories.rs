@@ -33,7 +33,7 @@ impl Leaf<'_> {
                 && h > 0.0
                 && rest > 0.0
         };
-        if n_bins <= p.one_vs_rest + 1 {
+        if n_bins <= p.one_vs_rest.saturating_add(1) {
             let mut best: Option<(f64, usize)> = None;
             for &bin in &used {
                 let sum = lane[bin];

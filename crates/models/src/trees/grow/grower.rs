@@ -171,7 +171,12 @@ impl<'a> Grower<'a> {
                     leaves[place].best = None;
                     continue;
                 }
-                self.count(&mut leaves[place], best.feature);
+                // Where estimates go wrong twice they will go wrong again.
+                let again = !leaves[place].counted.is_empty();
+                let all = leaves[place].allowed.clone().unwrap_or_else(|| features.to_vec());
+                for feature in if again { all } else { vec![best.feature] } {
+                    self.count(&mut leaves[place], feature);
+                }
                 let open = &leaves[place];
                 let histogram = open.histogram.as_ref();
                 leaves[place].best = histogram
@@ -367,7 +372,8 @@ impl<'a> Grower<'a> {
     }
 
     fn may_split(&self, parameters: &GrowParameters, leaf: &Open) -> bool {
-        leaf.depth < parameters.max_depth && leaf.rows.len() as u64 >= 2 * parameters.min_rows.max(1)
+        leaf.depth < parameters.max_depth
+            && leaf.rows.len() as u64 >= parameters.min_rows.max(1).saturating_mul(2)
     }
 
     fn take(&mut self) -> Histogram {

@@ -6,8 +6,8 @@
 /// from its parent is the other child, to the last bit. As `h` is not negative, it never borrows from `g`.
 ///
 /// For n rows, `g` and `h` have `(63 - 2 log₂ n) / 2` bits each: 13 for 250,000 rows, 11 for a million. Where the Hessian is the same for
-/// all rows it counts them, exactly, and `g` has the bits that are left, 20 or more. Units of less than 20 bits are rounded up or down by
-/// turns that are spread evenly over the rows, so that errors do not add up.
+/// all rows it counts them, exactly, and `g` has `62 - 2 log₂ n` bits, 30 at most. Units of few bits are rounded up or down by
+/// turns that are spread evenly over the rows, so that errors do not add up and small gradients beside huge ones are not lost. Up to 2^30 rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Packing {
     shift: u32,
@@ -23,6 +23,8 @@ pub(crate) struct Packing {
 
 /// Units of this many bits are rounded to the nearest.
 const NEAREST: u32 = 20;
+/// As many as there are up to 250,000 rows.
+const NEAREST_OF_CONSTANT: u32 = 26;
 
 /// The golden ratio of 2^32: multiples of it are spread evenly.
 const GOLDEN: u32 = 0x9e37_79b9;
@@ -49,7 +51,7 @@ impl Packing {
             h_scale: scale(max_h, h_most),
             g_unit: unit(max_g, most),
             h_unit: unit(max_h, h_most),
-            turns: (bits < NEAREST).then_some(turn),
+            turns: (bits < if constant { NEAREST_OF_CONSTANT } else { NEAREST }).then_some(turn),
             constant,
         }
     }

@@ -199,7 +199,7 @@ impl Leaf<'_> {
             }
             Some(_) => {
                 let need = self.parameters.min_rows.max(1);
-                let least = self.parameters.min_hessian / self.packing.h_unit;
+                let least = (self.parameters.min_hessian / self.packing.h_unit).max(1.0);
                 let h = self.packing.h(left) as f64;
                 let rest = self.packing.h(self.total) as f64 - h;
                 rows >= need && self.rows - rows >= need && h >= least && rest >= least

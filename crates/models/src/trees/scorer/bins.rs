@@ -2,7 +2,6 @@
 
 use mlsys_core::arrow::buffer::ScalarBuffer;
 
-use crate::trees::OnUnseen;
 use crate::trees::ensemble::TreeEnsemble;
 use crate::trees::tree::Test;
 
@@ -24,7 +23,7 @@ pub(super) enum Kind {
     /// Ascending cuts, padded to a power of two less one with infinity: the bin of a value is 1 and how many are below it.
     Ordered { cuts: Vec<f64>, n_cuts: usize },
     /// The bin of each code, and a code of each bin but the first.
-    Categories { bins: Vec<u16>, codes: Vec<u32> },
+    Categories { bins: Vec<u32>, codes: Vec<u32> },
 }
 
 impl RowBins {
@@ -45,9 +44,8 @@ impl RowBins {
         let feature = |(place, mut cuts): (usize, Vec<f64>)| {
             let kind = match ensemble.features()[place].categories() {
                 Some(categories) => {
-                    // Unseen ones have the first code that no category has, where they are not missing.
-                    let other = usize::from(ensemble.policy().unseen == OnUnseen::AsOther);
-                    categories_of(ensemble, place, categories.len() + other)
+                    // The first code that no category has stands for all of them.
+                    categories_of(ensemble, place, categories.len() + 1)
                 }
                 None => {
                     cuts.retain(|cut| *cut < f64::INFINITY);
@@ -74,14 +72,14 @@ impl RowBins {
     }
 
     /// The bins of one row.
-    pub fn of_row(&self, row: &[f64], bins: &mut [u16]) {
+    pub fn of_row(&self, row: &[f64], bins: &mut [u32]) {
         for (bin, feature) in bins.iter_mut().zip(&self.features) {
             *bin = feature.kind.bin(row[feature.place]);
         }
     }
 
     /// The bins of the rows from `first` on, row by row.
-    pub fn of_block(&self, columns: &[ScalarBuffer<f64>], first: usize, bins: &mut [u16]) {
+    pub fn of_block(&self, columns: &[ScalarBuffer<f64>], first: usize, bins: &mut [u32]) {
         let width = self.features.len();
         if width == 0 {
             return;
@@ -109,6 +107,14 @@ impl Kind {
         }
     }
 
+    /// The last bin of values up to one that is a cut; the last of all for others.
+    pub fn bin_upto(&self, cut: f64) -> usize {
+        match self {
+            Self::Ordered { cuts, n_cuts } => cuts[..*n_cuts].partition_point(|own| *own < cut + 0.0) + 1,
+            Self::Categories { codes, .. } => codes.len(),
+        }
+    }
+
     /// A value of a bin.
     pub fn value_in(&self, bin: usize) -> f64 {
         match self {
@@ -126,30 +132,33 @@ impl Kind {
     }
 
     #[inline]
-    fn bin(&self, x: f64) -> u16 {
+    fn bin(&self, x: f64) -> u32 {
         match self {
             Self::Ordered { cuts, .. } => ordered_bin(x, cuts),
-            Self::Categories { bins, .. } if x >= 0.0 => bins.get(x as usize).copied().unwrap_or(0),
-            Self::Categories { .. } => 0,
+            Self::Categories { .. } if x.is_nan() => 0,
+            Self::Categories { bins, .. } => {
+                let code = if x >= 0.0 { x as usize } else { usize::MAX };
+                bins.get(code).or(bins.last()).copied().unwrap_or(0)
+            }
         }
     }
 }
 
 /// 1 and how many cuts are below a value, by halving without branches; 0 for NaN.
 #[inline]
-fn ordered_bin(x: f64, cuts: &[f64]) -> u16 {
+fn ordered_bin(x: f64, cuts: &[f64]) -> u32 {
     let mut below = 0;
     let mut step = cuts.len().div_ceil(2);
     while step > 0 {
         below += if x > cuts[below + step - 1] { step } else { 0 };
         step /= 2;
     }
-    if x.is_nan() { 0 } else { (below + 1) as u16 }
+    if x.is_nan() { 0 } else { (below + 1) as u32 }
 }
 
 /// Categories that no set tells apart share a bin.
 fn categories_of(ensemble: &TreeEnsemble, place: usize, n: usize) -> Kind {
-    let mut bins = vec![0u16; n];
+    let mut bins = vec![0u32; n];
     let mut codes: Vec<u32> = if n > 0 { vec![0] } else { Vec::new() };
     bins.iter_mut().for_each(|bin| *bin = 1);
     for split in ensemble.trees().iter().flat_map(|tree| tree.splits()) {
@@ -166,7 +175,7 @@ fn categories_of(ensemble: &TreeEnsemble, place: usize, n: usize) -> Kind {
             if left(code) != left(first) {
                 let new = *other.entry(bin).or_insert_with(|| {
                     codes.push(code);
-                    codes.len() as u16
+                    codes.len() as u32
                 });
                 bins[code as usize] = new;
             }

@@ -70,7 +70,7 @@ enum Engine {
 /// What [`Scorer::score`] works with; made once by [`Scorer::scratch`].
 #[derive(Debug, Clone)]
 pub struct Scratch {
-    bins: Vec<u16>,
+    bins: Vec<u32>,
     leaves: Vec<u32>,
     outputs: Vec<f64>,
 }

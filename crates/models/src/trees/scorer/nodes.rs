@@ -8,11 +8,11 @@ use crate::trees::tree::{Child, Test, Tree};
 /// itself.
 #[derive(Debug, Clone, Copy)]
 struct Node {
-    lane: u16,
-    low: u16,
-    span: u16,
+    lane: u32,
+    low: u32,
+    span: u32,
     /// 0, or one more than the place of a set of bins.
-    set: u16,
+    set: u32,
     children: u32,
     leaf: u32,
 }
@@ -32,8 +32,8 @@ const ROWS: usize = 8;
 
 impl Nodes {
     pub fn new(ensemble: &TreeEnsemble, bins: &RowBins) -> Self {
-        let mut lane_of = vec![0u16; ensemble.features().len()];
-        bins.features().iter().enumerate().for_each(|(lane, feature)| lane_of[feature.place] = lane as u16);
+        let mut lane_of = vec![0u32; ensemble.features().len()];
+        bins.features().iter().enumerate().for_each(|(lane, feature)| lane_of[feature.place] = lane as u32);
         let mut all = Self { nodes: Vec::new(), trees: Vec::new(), sets: Vec::new(), width: bins.n_used() };
         for tree in ensemble.trees() {
             all.add(tree, bins, &lane_of);
@@ -41,10 +41,10 @@ impl Nodes {
         all
     }
 
-    fn add(&mut self, tree: &Tree, bins: &RowBins, lane_of: &[u16]) {
+    fn add(&mut self, tree: &Tree, bins: &RowBins, lane_of: &[u32]) {
         let root = self.nodes.len();
         self.trees.push((root as u32, tree.depth() as u32));
-        let nothing = Node { lane: 0, low: 0, span: u16::MAX, set: 0, children: 0, leaf: 0 };
+        let nothing = Node { lane: 0, low: 0, span: u32::MAX, set: 0, children: 0, leaf: 0 };
         self.nodes.push(nothing);
         let mut open = vec![(tree.root(), root)];
         while let Some((child, at)) = open.pop() {
@@ -56,22 +56,16 @@ impl Nodes {
                     let kind = &bins.features()[lane as usize].kind;
                     let children = self.nodes.len();
                     let mut node = Node { lane, children: children as u32, ..nothing };
-                    let left = |bin: usize| split.goes_left(kind.value_in(bin));
-                    let n = kind.n_bins();
-                    let first = (0..n).find(|&bin| left(bin));
-                    let is_range = |first: usize| {
-                        let end = (first..n).find(|&bin| !left(bin)).unwrap_or(n);
-                        (end..n).all(|bin| !left(bin)).then_some(end)
-                    };
-                    match (first, first.and_then(is_range)) {
-                        // None at all: a range beyond all bins.
-                        (None, _) => (node.low, node.span) = (u16::MAX, 0),
-                        (Some(first), Some(end)) if !matches!(split.test, Test::In(_)) => {
-                            (node.low, node.span) = (first as u16, (end - 1 - first) as u16);
+                    match split.test {
+                        // All bins up to one, from that of missing values on or after it.
+                        Test::AtMost(threshold) if !split.missing.has_zero() => {
+                            node.low = u32::from(!split.missing.is_left());
+                            node.span = kind.bin_upto(threshold) as u32 - node.low;
                         }
                         _ => {
-                            self.sets.push((0..n).map(left).collect());
-                            node.set = self.sets.len().min(u16::MAX as usize) as u16;
+                            let left = |bin: usize| split.goes_left(kind.value_in(bin));
+                            self.sets.push((0..kind.n_bins()).map(left).collect());
+                            node.set = self.sets.len() as u32;
                         }
                     }
                     self.nodes[at] = node;
@@ -84,7 +78,7 @@ impl Nodes {
     }
 
     #[inline]
-    fn step(&self, at: u32, bins: &[u16]) -> u32 {
+    fn step(&self, at: u32, bins: &[u32]) -> u32 {
         let node = &self.nodes[at as usize];
         let bin = bins.get(node.lane as usize).copied().unwrap_or(0);
         let left = match node.set {
@@ -96,7 +90,7 @@ impl Nodes {
     }
 
     /// The leaf of one row in each tree.
-    pub fn leaves(&self, bins: &[u16], leaves: &mut [u32]) {
+    pub fn leaves(&self, bins: &[u32], leaves: &mut [u32]) {
         for (leaf, &(root, depth)) in leaves.iter_mut().zip(&self.trees) {
             let mut at = root;
             for _ in 0..depth {
@@ -107,7 +101,7 @@ impl Nodes {
     }
 
     /// The leaves of many rows, row by row.
-    pub fn leaves_of_block(&self, bins: &[u16], leaves: &mut [u32]) {
+    pub fn leaves_of_block(&self, bins: &[u32], leaves: &mut [u32]) {
         let n_trees = self.trees.len();
         if n_trees == 0 {
             return;
