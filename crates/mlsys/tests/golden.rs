@@ -182,6 +182,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("MultinomialLogit", &["ties", "weights"]),
     ("SgdClassifier", &["ties", "weights"]),
     ("Gbdt", &["nulls", "weights"]),
+    ("IsolationForest", &["ties"]),
     ("ZeroRule", &["ties", "weights"]),
     ("ZeroRuleRegressor", &["ties", "weights"]),
 ];

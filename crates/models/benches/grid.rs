@@ -10,7 +10,8 @@ use mlsys_core::arrow::datatypes::{Field, Schema};
 use mlsys_core::sparse::SparseBuilder;
 use mlsys_core::{Dataset, Fit, Predict, PredictProba, Train, seed};
 use mlsys_models::{
-    ExistingPrediction, Gbdt, LogisticRegression, RandomGuess, Rule, SgdClassifier, ZeroRule, ZeroRuleRegressor,
+    ExistingPrediction, Gbdt, LogisticRegression, RandomGuess, Rule, SgdClassifier, ZeroRule,
+    ZeroRuleRegressor,
 };
 use mlsys_testkit::bench::{Grid, Point, labelled};
 

@@ -4,6 +4,7 @@ mod existing_prediction;
 mod explain;
 mod features;
 mod gbdt;
+mod isolation_forest;
 mod logistic_regression;
 mod random_guess;
 mod register;
@@ -18,6 +19,7 @@ pub use gbdt::{
     BoostingMode, ClassObjective, EarlyStopping, FittedGbdt, Gbdt, GbdtObjective, Monotone, RankObjective,
     RegressionObjective, RowSample, TrainingHistory,
 };
+pub use isolation_forest::{FittedIsolationForest, IsolationForest};
 pub use logistic_regression::{
     ClassWeights, FittedLogisticRegression, Intercept, LinearObjective, LogisticCoefficients,
     LogisticRegression, SparseCoefficients, logistic_regression,

@@ -10,9 +10,9 @@ use mlsys_core::{
     ClassLoss, Dataset, Fit, FitTransform, InputColumn, Objective, Result, Train, Transform, column,
 };
 use mlsys_models::{
-    BoostingMode, ClassObjective, EarlyStopping, ExistingPrediction, Gbdt, Guess, LearningRate,
-    LogisticRegression, RandomGuess, RegressionObjective, RowSample, SgdClassifier, SgdLoss, SgdPenalty,
-    ZeroRule, ZeroRuleRegressor,
+    BoostingMode, ClassObjective, EarlyStopping, ExistingPrediction, Gbdt, Guess, IsolationForest,
+    LearningRate, LogisticRegression, RandomGuess, RegressionObjective, RowSample, SgdClassifier, SgdLoss,
+    SgdPenalty, ZeroRule, ZeroRuleRegressor,
 };
 use mlsys_testkit::{Contract, Features, Target};
 use serde::{Deserialize, Serialize};
@@ -305,4 +305,21 @@ fn gbdt_of_numbers() {
         .target(Target::Number)
         .weight_tolerance(1e-9)
         .predict();
+}
+
+#[test]
+fn isolation_forest() {
+    for features in [Features::Numeric, Features::CompleteNumeric, Features::Times] {
+        let recipe = || IsolationForest::new().trees(5).sample_size(40);
+        Contract::new("IsolationForest", recipe().contamination(0.1))
+            .features(features)
+            .skip("weights", "rows are drawn, and not twice")
+            .skip("null_target", "it needs no target")
+            .bad("trees", recipe().trees(0))
+            .bad("sample_size", recipe().sample_size(1))
+            .bad("contamination", recipe().contamination(0.0))
+            .bad("contamination", recipe().contamination(0.6))
+            .bad("contamination", recipe().contamination(f64::NAN))
+            .predict();
+    }
 }

@@ -64,6 +64,12 @@ impl RowBins {
         &self.features
     }
 
+    /// Whether every bin, and every feature, has a number of 16 bits.
+    pub fn are_small(&self) -> bool {
+        let most = u16::MAX as usize;
+        self.features.len() <= most && self.features.iter().all(|feature| feature.kind.n_bins() <= most)
+    }
+
     pub fn n_used(&self) -> usize {
         self.features.len()
     }
@@ -155,6 +161,10 @@ fn categories_of(ensemble: &TreeEnsemble, place: usize, n: usize) -> Kind {
         // A bin of which some are in the set and some are not becomes two: its first code stays.
         let mut other = std::collections::BTreeMap::new();
         for code in 0..n as u32 {
+            if codes.len() >= u16::MAX as usize {
+                // Too many to be numbered: `are_small` says so.
+                return Kind::Categories { bins, codes };
+            }
             let bin = bins[code as usize];
             let first = codes[bin as usize - 1];
             if set.contains(code) != set.contains(first) {

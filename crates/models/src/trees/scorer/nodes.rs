@@ -31,14 +31,18 @@ pub(super) struct Nodes {
 const ROWS: usize = 8;
 
 impl Nodes {
-    pub fn new(ensemble: &TreeEnsemble, bins: &RowBins) -> Self {
+    /// `None` for more sets of categories than there are numbers of 16 bits.
+    pub fn new(ensemble: &TreeEnsemble, bins: &RowBins) -> Option<Self> {
         let mut lane_of = vec![0u16; ensemble.features().len()];
         bins.features().iter().enumerate().for_each(|(lane, feature)| lane_of[feature.place] = lane as u16);
         let mut all = Self { nodes: Vec::new(), trees: Vec::new(), sets: Vec::new(), width: bins.n_used() };
         for tree in ensemble.trees() {
             all.add(tree, bins, &lane_of);
+            if all.sets.len() > u16::MAX as usize {
+                return None;
+            }
         }
-        all
+        Some(all)
     }
 
     fn add(&mut self, tree: &Tree, bins: &RowBins, lane_of: &[u16]) {
