@@ -3,6 +3,7 @@
 mod existing_prediction;
 mod explain;
 mod features;
+mod forest;
 mod gbdt;
 mod isolation_forest;
 mod logistic_regression;
@@ -15,6 +16,7 @@ mod zero_rule;
 
 pub use existing_prediction::{ExistingPrediction, FittedExistingPrediction};
 pub use explain::{Importance, Importances, NodeWeight, ShapValues, TreeShap};
+pub use forest::{ExtraTrees, FittedForest, MaxFeatures, OutOfBag, RandomForest};
 pub use gbdt::{
     BoostingMode, ClassObjective, EarlyStopping, FittedGbdt, Gbdt, GbdtObjective, Monotone, RankObjective,
     RegressionObjective, RowSample, TrainingHistory,

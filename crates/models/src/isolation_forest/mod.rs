@@ -160,7 +160,7 @@ impl Fit for IsolationForest {
             .collect::<Result<_>>()?;
         let weights = train.weights()?;
         let data = match &weights {
-            Some(w) if w.iter().any(|w| *w == 0.0) => {
+            Some(w) if w.contains(&0.0) => {
                 train.filter(&BooleanArray::from_iter(w.iter().map(|w| Some(*w > 0.0))))?
             }
             _ => train.clone(),

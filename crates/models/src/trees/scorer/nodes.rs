@@ -88,12 +88,12 @@ impl Nodes {
     }
 
     #[inline]
-    fn step(&self, at: u32, bins: &[u16]) -> u32 {
+    fn step<const SETS: bool>(&self, at: u32, bins: &[u16]) -> u32 {
         let node = &self.nodes[at as usize];
         let bin = bins.get(node.lane as usize).copied().unwrap_or(0);
         let left = match node.set {
-            0 => bin.wrapping_sub(node.low) <= node.span,
-            set => self.sets[set as usize - 1][bin as usize],
+            set if SETS && set > 0 => self.sets[set as usize - 1][bin as usize],
+            _ => bin.wrapping_sub(node.low) <= node.span,
         };
         // A leaf leads to itself, whatever the bin: all bins are in its range.
         node.children + u32::from(!left)
@@ -104,7 +104,7 @@ impl Nodes {
         for (leaf, &(root, depth)) in leaves.iter_mut().zip(&self.trees) {
             let mut at = root;
             for _ in 0..depth {
-                at = self.step(at, bins);
+                at = self.step::<true>(at, bins);
             }
             *leaf = self.nodes[at as usize].leaf;
         }
@@ -112,6 +112,14 @@ impl Nodes {
 
     /// The leaves of many rows, row by row.
     pub fn leaves_of_block(&self, bins: &[u16], leaves: &mut [u32]) {
+        if self.sets.is_empty() {
+            self.walk_block::<false>(bins, leaves);
+        } else {
+            self.walk_block::<true>(bins, leaves);
+        }
+    }
+
+    fn walk_block<const SETS: bool>(&self, bins: &[u16], leaves: &mut [u32]) {
         let n_trees = self.trees.len();
         if n_trees == 0 {
             return;
@@ -119,17 +127,23 @@ impl Nodes {
         let rows = leaves.len() / n_trees;
         let bins_of = |row: usize| &bins[row * self.width..(row + 1) * self.width];
         for (tree, &(root, depth)) in self.trees.iter().enumerate() {
-            for first in (0..rows).step_by(ROWS) {
-                let n = ROWS.min(rows - first);
+            let whole = rows / ROWS * ROWS;
+            for first in (0..whole).step_by(ROWS) {
+                // As many walks as the processor can wait for at once.
+                let own: [&[u16]; ROWS] = std::array::from_fn(|lane| bins_of(first + lane));
                 let mut at = [root; ROWS];
                 for _ in 0..depth {
-                    for (lane, at) in at[..n].iter_mut().enumerate() {
-                        *at = self.step(*at, bins_of(first + lane));
+                    for (at, bins) in at.iter_mut().zip(own) {
+                        *at = self.step::<SETS>(*at, bins);
                     }
                 }
-                for (lane, &at) in at[..n].iter().enumerate() {
+                for (lane, &at) in at.iter().enumerate() {
                     leaves[(first + lane) * n_trees + tree] = self.nodes[at as usize].leaf;
                 }
+            }
+            for row in whole..rows {
+                let at = (0..depth).fold(root, |at, _| self.step::<SETS>(at, bins_of(row)));
+                leaves[row * n_trees + tree] = self.nodes[at as usize].leaf;
             }
         }
     }
