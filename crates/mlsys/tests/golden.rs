@@ -186,17 +186,20 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("TreeShap", &["nulls"]),
     ("lightgbm::read", &["nulls"]),
     ("xgboost::read", &["nulls"]),
+    ("IsolationForest", &["ties"]),
+    ("RandomForest", &["ties", "nulls", "weights"]),
     ("ZeroRule", &["ties", "weights"]),
     ("ZeroRuleRegressor", &["ties", "weights"]),
 ];
 
 /// Random, the caller's own, a search of our own, or two others in turn: there is nothing to compare these with.
-const WITHOUT_REFERENCE: [&str; 24] = [
+const WITHOUT_REFERENCE: [&str; 25] = [
     "BootstrapFolds",
     "BottomK",
     "CombinedFolds",
     "CombinedSplit",
     "ExistingPrediction",
+    "ExtraTrees",
     "FourierFeatures",
     "GroupSplit",
     "GroupTimeSplit",

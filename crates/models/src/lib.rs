@@ -4,7 +4,9 @@ pub mod exchange;
 mod existing_prediction;
 mod explain;
 mod features;
+mod forest;
 mod gbdt;
+mod isolation_forest;
 mod logistic_regression;
 mod random_guess;
 mod register;
@@ -15,10 +17,12 @@ mod zero_rule;
 
 pub use existing_prediction::{ExistingPrediction, FittedExistingPrediction};
 pub use explain::{Importance, Importances, NodeWeight, ShapValues, TreeShap};
+pub use forest::{ExtraTrees, FittedForest, MaxFeatures, OutOfBag, RandomForest};
 pub use gbdt::{
     BoostingMode, ClassObjective, EarlyStopping, FittedGbdt, Gbdt, GbdtObjective, Monotone, RankObjective,
     RegressionObjective, RowSample, TrainingHistory,
 };
+pub use isolation_forest::{FittedIsolationForest, IsolationForest};
 pub use logistic_regression::{
     ClassWeights, FittedLogisticRegression, Intercept, LinearObjective, LogisticCoefficients,
     LogisticRegression, SparseCoefficients, logistic_regression,

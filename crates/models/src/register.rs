@@ -4,8 +4,8 @@ use mlsys_core::Registry;
 
 use crate::trees::{Ranking, Regression};
 use crate::{
-    FittedExistingPrediction, FittedGbdt, FittedLogisticRegression, FittedRandomGuess, FittedSgdClassifier,
-    FittedZeroRule, FittedZeroRuleRegressor,
+    FittedExistingPrediction, FittedForest, FittedGbdt, FittedIsolationForest, FittedLogisticRegression,
+    FittedRandomGuess, FittedSgdClassifier, FittedZeroRule, FittedZeroRuleRegressor,
 };
 
 /// Adds every fitted type of this crate that can be loaded.
@@ -16,9 +16,12 @@ use crate::{
 /// ```
 pub fn register(registry: Registry) -> Registry {
     registry
+        .predict_proba::<FittedForest>()
+        .predict::<FittedForest<Regression>>()
         .predict_proba::<FittedGbdt>()
         .predict::<FittedGbdt<Regression>>()
         .predict::<FittedGbdt<Ranking>>()
+        .predict::<FittedIsolationForest>()
         .predict_proba::<FittedLogisticRegression>()
         .predict_proba::<FittedSgdClassifier>()
         .predict_proba::<FittedZeroRule>()

@@ -10,9 +10,9 @@ use mlsys_core::{
     ClassLoss, Dataset, Fit, FitTransform, InputColumn, Objective, Result, Train, Transform, column,
 };
 use mlsys_models::{
-    BoostingMode, ClassObjective, EarlyStopping, ExistingPrediction, Gbdt, Guess, LearningRate,
-    LogisticRegression, RandomGuess, RegressionObjective, RowSample, SgdClassifier, SgdLoss, SgdPenalty,
-    ZeroRule, ZeroRuleRegressor,
+    BoostingMode, ClassObjective, EarlyStopping, ExistingPrediction, ExtraTrees, Gbdt, Guess,
+    IsolationForest, LearningRate, LogisticRegression, MaxFeatures, RandomForest, RandomGuess,
+    RegressionObjective, RowSample, SgdClassifier, SgdLoss, SgdPenalty, ZeroRule, ZeroRuleRegressor,
 };
 use mlsys_testkit::{Contract, Features, Target};
 use serde::{Deserialize, Serialize};
@@ -305,4 +305,73 @@ fn gbdt_of_numbers() {
         .target(Target::Number)
         .weight_tolerance(1e-9)
         .predict();
+}
+
+#[test]
+fn isolation_forest() {
+    for features in [Features::Numeric, Features::CompleteNumeric, Features::Times] {
+        let recipe = || IsolationForest::new().trees(5).sample_size(40);
+        Contract::new("IsolationForest", recipe().contamination(0.1))
+            .features(features)
+            .skip("weights", "rows are drawn, and not twice")
+            .skip("null_target", "it needs no target")
+            .bad("trees", recipe().trees(0))
+            .bad("sample_size", recipe().sample_size(1))
+            .bad("contamination", recipe().contamination(0.0))
+            .bad("contamination", recipe().contamination(0.6))
+            .bad("contamination", recipe().contamination(f64::NAN))
+            .predict();
+    }
+}
+
+/// What both forests refuse.
+macro_rules! forest_refuses {
+    ($contract:expr, $recipe:expr) => {
+        $contract
+            .bad("trees", $recipe().trees(0))
+            .bad("max_depth", $recipe().max_depth(0))
+            .bad("min_rows", $recipe().min_rows(0))
+            .bad("min_gain", $recipe().min_gain(-1.0))
+            .bad("min_gain", $recipe().min_gain(f64::NAN))
+            .bad("max_features", $recipe().max_features(MaxFeatures::Count(0)))
+            .bad("max_features", $recipe().max_features(MaxFeatures::Share(1.5)))
+            .bad("max_bins", $recipe().max_bins(1))
+            .bad("max_bins", $recipe().max_bins(256))
+    };
+}
+
+#[test]
+fn forests_of_classes() {
+    for target in [Target::Binary, Target::Multiclass] {
+        let recipe = || RandomForest::new().trees(3).max_depth(5);
+        let contract = Contract::new("RandomForest", recipe())
+            .features(Features::Any)
+            .target(target)
+            .skip("weights", "rows are drawn by their weights");
+        forest_refuses!(contract, recipe).predict_proba();
+        // Without a draw of rows or features, a row of twice the weight is two rows.
+        let whole = RandomForest::new().trees(2).max_depth(5).bootstrap(false).max_features(MaxFeatures::All);
+        Contract::new("RandomForest of all rows", whole)
+            .features(Features::Any)
+            .target(target)
+            .weight_tolerance(1e-9)
+            .predict_proba();
+        let recipe = || ExtraTrees::new().trees(3).max_depth(5);
+        let contract = Contract::new("ExtraTrees", recipe()).features(Features::Any).target(target);
+        forest_refuses!(contract, recipe).predict_proba();
+    }
+}
+
+#[test]
+fn forests_of_numbers() {
+    let recipe = || RandomForest::regressor().trees(3).max_depth(5);
+    let contract = Contract::new("RandomForest of numbers", recipe())
+        .features(Features::Any)
+        .target(Target::Number)
+        .skip("weights", "rows are drawn by their weights");
+    forest_refuses!(contract, recipe).predict();
+    let recipe = || ExtraTrees::regressor().trees(3).max_depth(5);
+    let contract =
+        Contract::new("ExtraTrees of numbers", recipe()).features(Features::Any).target(Target::Number);
+    forest_refuses!(contract, recipe).predict();
 }

@@ -14,7 +14,7 @@ mod walk;
 
 pub(crate) use grower::{Grower, Grown, divided, draw_size};
 pub(crate) use packing::Packing;
-pub(crate) use scan::{BinTest, shrunk};
+pub(crate) use scan::{BinTest, goes_left, shrunk};
 pub(crate) use walk::BinWalk;
 
 /// In which order leaves are split.

@@ -46,7 +46,7 @@ impl Candidate {
 }
 
 /// Which bins a test sends left.
-pub(super) fn goes_left(test: BinTest, missing_left: bool) -> [bool; 256] {
+pub(crate) fn goes_left(test: BinTest, missing_left: bool) -> [bool; 256] {
     let mut table = [false; 256];
     match test {
         BinTest::AtMost(bin) => {

@@ -23,7 +23,7 @@ pub(super) enum Kind {
     /// Ascending cuts, padded to a power of two less one with infinity: the bin of a value is 1 and how many are below it.
     Ordered { cuts: Vec<f64>, n_cuts: usize },
     /// The bin of each code, and a code of each bin but the first.
-    Categories { bins: Vec<u32>, codes: Vec<u32> },
+    Categories { bins: Vec<u16>, codes: Vec<u32> },
 }
 
 impl RowBins {
@@ -71,15 +71,21 @@ impl RowBins {
         self.features.len()
     }
 
+    /// Whether every bin, and every feature, has a number of 16 bits.
+    pub fn are_small(&self) -> bool {
+        let most = u16::MAX as usize;
+        self.features.len() <= most && self.features.iter().all(|feature| feature.kind.n_bins() <= most)
+    }
+
     /// The bins of one row.
-    pub fn of_row(&self, row: &[f64], bins: &mut [u32]) {
+    pub fn of_row(&self, row: &[f64], bins: &mut [u16]) {
         for (bin, feature) in bins.iter_mut().zip(&self.features) {
             *bin = feature.kind.bin(row[feature.place]);
         }
     }
 
     /// The bins of the rows from `first` on, row by row.
-    pub fn of_block(&self, columns: &[ScalarBuffer<f64>], first: usize, bins: &mut [u32]) {
+    pub fn of_block(&self, columns: &[ScalarBuffer<f64>], first: usize, bins: &mut [u16]) {
         let width = self.features.len();
         if width == 0 {
             return;
@@ -132,7 +138,7 @@ impl Kind {
     }
 
     #[inline]
-    fn bin(&self, x: f64) -> u32 {
+    fn bin(&self, x: f64) -> u16 {
         match self {
             Self::Ordered { cuts, .. } => ordered_bin(x, cuts),
             Self::Categories { .. } if x.is_nan() => 0,
@@ -146,19 +152,19 @@ impl Kind {
 
 /// 1 and how many cuts are below a value, by halving without branches; 0 for NaN.
 #[inline]
-fn ordered_bin(x: f64, cuts: &[f64]) -> u32 {
+fn ordered_bin(x: f64, cuts: &[f64]) -> u16 {
     let mut below = 0;
     let mut step = cuts.len().div_ceil(2);
     while step > 0 {
         below += if x > cuts[below + step - 1] { step } else { 0 };
         step /= 2;
     }
-    if x.is_nan() { 0 } else { (below + 1) as u32 }
+    if x.is_nan() { 0 } else { (below + 1) as u16 }
 }
 
 /// Categories that no set tells apart share a bin.
 fn categories_of(ensemble: &TreeEnsemble, place: usize, n: usize) -> Kind {
-    let mut bins = vec![0u32; n];
+    let mut bins = vec![0u16; n];
     let mut codes: Vec<u32> = if n > 0 { vec![0] } else { Vec::new() };
     bins.iter_mut().for_each(|bin| *bin = 1);
     for split in ensemble.trees().iter().flat_map(|tree| tree.splits()) {
@@ -170,12 +176,16 @@ fn categories_of(ensemble: &TreeEnsemble, place: usize, n: usize) -> Kind {
         // A bin of which some are in the set and some are not becomes two: its first code stays.
         let mut other = std::collections::BTreeMap::new();
         for code in 0..n as u32 {
+            if codes.len() >= u16::MAX as usize {
+                // Too many to be numbered: `are_small` says so.
+                return Kind::Categories { bins, codes };
+            }
             let bin = bins[code as usize];
             let first = codes[bin as usize - 1];
             if left(code) != left(first) {
                 let new = *other.entry(bin).or_insert_with(|| {
                     codes.push(code);
-                    codes.len() as u32
+                    codes.len() as u16
                 });
                 bins[code as usize] = new;
             }

@@ -93,7 +93,7 @@ impl<M: Mask> Masks<M> {
     }
 
     /// The leaf of one row in each tree.
-    pub fn leaves(&self, bins: &[u32], leaves: &mut [u32]) {
+    pub fn leaves(&self, bins: &[u16], leaves: &mut [u32]) {
         if self.tile == 0 {
             leaves.fill(0);
             return;
@@ -105,7 +105,7 @@ impl<M: Mask> Masks<M> {
     }
 
     /// The leaves of many rows, row by row. A tile of trees goes over all rows, so that its masks stay in cache.
-    pub fn leaves_of_block(&self, bins: &[u32], leaves: &mut [u32]) {
+    pub fn leaves_of_block(&self, bins: &[u16], leaves: &mut [u32]) {
         let width = self.starts.len();
         if self.tile == 0 || width == 0 {
             leaves.fill(0);
@@ -122,7 +122,7 @@ impl<M: Mask> Masks<M> {
     }
 
     #[inline]
-    fn tile_leaves(&self, tile: &[[M; TREES]], bins: &[u32], leaves: &mut [u32], order: &[[u8; 64]]) {
+    fn tile_leaves(&self, tile: &[[M; TREES]], bins: &[u16], leaves: &mut [u32], order: &[[u8; 64]]) {
         let mut alive = [M::ALL; TREES];
         for (&start, &bin) in self.starts.iter().zip(bins) {
             let masks = &tile[start + bin as usize];

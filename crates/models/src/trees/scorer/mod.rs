@@ -65,12 +65,14 @@ enum Engine {
     Small(Masks<u32>),
     Wide(Masks<u64>),
     Nodes(Nodes),
+    /// More bins than small integers can say: trees are walked by values.
+    Plain,
 }
 
 /// What [`Scorer::score`] works with; made once by [`Scorer::scratch`].
 #[derive(Debug, Clone)]
 pub struct Scratch {
-    bins: Vec<u32>,
+    bins: Vec<u16>,
     leaves: Vec<u32>,
     outputs: Vec<f64>,
 }
@@ -115,11 +117,14 @@ impl Scorer {
         {
             return Err(Error::shape("scratch", "the scratch of this scorer", "another one"));
         }
-        self.prepared.bins.of_row(row, &mut scratch.bins);
+        if !matches!(self.prepared.engine, Engine::Plain) {
+            self.prepared.bins.of_row(row, &mut scratch.bins);
+        }
         match &self.prepared.engine {
             Engine::Small(masks) => masks.leaves(&scratch.bins, &mut scratch.leaves),
             Engine::Wide(masks) => masks.leaves(&scratch.bins, &mut scratch.leaves),
             Engine::Nodes(nodes) => nodes.leaves(&scratch.bins, &mut scratch.leaves),
+            Engine::Plain => walk(&self.ensemble, row, &mut scratch.leaves),
         }
         add_up(&self.ensemble, &scratch.leaves, &mut scratch.outputs);
         Ok(&scratch.outputs)
@@ -138,13 +143,17 @@ impl Scorer {
 impl Prepared {
     pub fn new(ensemble: &TreeEnsemble) -> Self {
         let bins = RowBins::new(ensemble);
+        if !bins.are_small() {
+            return Self { bins, engine: Engine::Plain };
+        }
         let most = ensemble.trees().iter().map(super::Tree::n_leaves).max().unwrap_or(1);
         let engine = match most {
             0..=32 => Masks::new(ensemble, &bins).map(Engine::Small),
             33..=64 => Masks::new(ensemble, &bins).map(Engine::Wide),
             _ => None,
         };
-        let engine = engine.unwrap_or_else(|| Engine::Nodes(Nodes::new(ensemble, &bins)));
+        let nodes = || Nodes::new(ensemble, &bins).map_or(Engine::Plain, Engine::Nodes);
+        let engine = engine.unwrap_or_else(nodes);
         Self { bins, engine }
     }
 
@@ -186,17 +195,32 @@ impl Prepared {
         let blocks: Vec<_> = blocks.into_iter().enumerate().collect();
         let room = || (Vec::new(), Vec::new());
         blocks.into_par_iter().for_each_init(room, |(bins, leaves), (block, out)| {
-            bins.resize(out.nrows() * self.bins.n_used(), 0);
             leaves.resize(out.nrows() * trees, 0);
+            if matches!(self.engine, Engine::Plain) {
+                let mut row = vec![0.0; columns.len()];
+                for (place, leaves) in leaves.chunks_mut(trees.max(1)).enumerate() {
+                    columns.iter().zip(&mut row).for_each(|(column, x)| *x = column[block * BLOCK + place]);
+                    walk(ensemble, &row, leaves);
+                }
+                each(out, leaves);
+                return;
+            }
+            bins.resize(out.nrows() * self.bins.n_used(), 0);
             self.bins.of_block(columns, block * BLOCK, bins);
             match &self.engine {
                 Engine::Small(masks) => masks.leaves_of_block(bins, leaves),
                 Engine::Wide(masks) => masks.leaves_of_block(bins, leaves),
                 Engine::Nodes(nodes) => nodes.leaves_of_block(bins, leaves),
+                Engine::Plain => {}
             }
             each(out, leaves);
         });
     }
+}
+
+/// The leaf of a row in each tree, by values.
+fn walk(ensemble: &TreeEnsemble, row: &[f64], leaves: &mut [u32]) {
+    leaves.iter_mut().zip(ensemble.trees()).for_each(|(leaf, tree)| *leaf = tree.leaf(row) as u32);
 }
 
 /// Adds up the values of leaves in the order of the trees, as the plain walk does.
