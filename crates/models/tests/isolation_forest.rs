@@ -183,7 +183,7 @@ fn rows_are_drawn_by_their_weights() {
 
 #[test]
 fn missing_values_go_with_most_rows() {
-    let x = |i: usize| if i % 10 == 0 { f64::NAN } else { (i % 97) as f64 };
+    let x = |i: usize| if i.is_multiple_of(10) { f64::NAN } else { (i % 97) as f64 };
     let batch = table(&[(0..400).map(x).collect(), (0..400).map(|i| (i % 31) as f64).collect()]);
     let model = IsolationForest::new().trees(10).fit(&train(&batch)).unwrap();
     let split = &model.ensemble().trees()[0].splits()[0];
