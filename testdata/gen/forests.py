@@ -223,3 +223,12 @@ isolation("isolation, some far off, contamination", dyadic(np.vstack([rng.normal
 isolation("isolation, equal rows", np.repeat(grid(12, 2), 5, axis=0), n_estimators=6, max_samples=30)
 for item, name in [("IsolationForest", "isolation_forest.json"), ("RandomForest", "random_forest.json")]:
     write(name, [c for c in cases if item in c["expected"]])
+
+
+def is_grown(c):
+    """Trees that mlsys grows: by these criteria, and not the best leaf first."""
+    options = c["input"]["options"]
+    return options["criterion"] in ["gini", "entropy", "squared_error"] and "max_leaf_nodes" not in options
+
+
+write("decision_tree.json", [c for c in cases if "DecisionTree" in c["expected"] and is_grown(c)])

@@ -181,6 +181,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("LogisticRegression", &["ties", "weights"]),
     ("MultinomialLogit", &["ties", "weights"]),
     ("SgdClassifier", &["ties", "weights"]),
+    ("DecisionTree", &["ties", "nulls", "weights"]),
     ("Gbdt", &["nulls", "weights"]),
     ("Importances", &["nulls"]),
     ("TreeShap", &["nulls"]),

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod decision_tree;
 pub mod exchange;
 mod existing_prediction;
 mod explain;
@@ -15,6 +16,7 @@ mod sgd_classifier;
 pub mod trees;
 mod zero_rule;
 
+pub use decision_tree::{DecisionTree, FittedDecisionTree, Impurity, PruningPath};
 pub use existing_prediction::{ExistingPrediction, FittedExistingPrediction};
 pub use explain::{Importance, Importances, NodeWeight, ShapValues, TreeShap};
 pub use forest::{ExtraTrees, FittedForest, MaxFeatures, OutOfBag, RandomForest};

@@ -4,8 +4,9 @@ use mlsys_core::Registry;
 
 use crate::trees::{Ranking, Regression};
 use crate::{
-    FittedExistingPrediction, FittedForest, FittedGbdt, FittedIsolationForest, FittedLogisticRegression,
-    FittedRandomGuess, FittedSgdClassifier, FittedZeroRule, FittedZeroRuleRegressor,
+    FittedDecisionTree, FittedExistingPrediction, FittedForest, FittedGbdt, FittedIsolationForest,
+    FittedLogisticRegression, FittedRandomGuess, FittedSgdClassifier, FittedZeroRule,
+    FittedZeroRuleRegressor,
 };
 
 /// Adds every fitted type of this crate that can be loaded.
@@ -16,6 +17,8 @@ use crate::{
 /// ```
 pub fn register(registry: Registry) -> Registry {
     registry
+        .predict_proba::<FittedDecisionTree>()
+        .predict::<FittedDecisionTree<Regression>>()
         .predict_proba::<FittedForest>()
         .predict::<FittedForest<Regression>>()
         .predict_proba::<FittedGbdt>()

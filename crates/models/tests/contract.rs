@@ -10,8 +10,8 @@ use mlsys_core::{
     ClassLoss, Dataset, Fit, FitTransform, InputColumn, Objective, Result, Train, Transform, column,
 };
 use mlsys_models::{
-    BoostingMode, ClassObjective, EarlyStopping, ExistingPrediction, ExtraTrees, Gbdt, Guess,
-    IsolationForest, LearningRate, LogisticRegression, MaxFeatures, RandomForest, RandomGuess,
+    BoostingMode, ClassObjective, DecisionTree, EarlyStopping, ExistingPrediction, ExtraTrees, Gbdt, Guess,
+    Impurity, IsolationForest, LearningRate, LogisticRegression, MaxFeatures, RandomForest, RandomGuess,
     RegressionObjective, RowSample, SgdClassifier, SgdLoss, SgdPenalty, ZeroRule, ZeroRuleRegressor,
 };
 use mlsys_testkit::{Contract, Features, Target};
@@ -374,4 +374,33 @@ fn forests_of_numbers() {
     let contract =
         Contract::new("ExtraTrees of numbers", recipe()).features(Features::Any).target(Target::Number);
     forest_refuses!(contract, recipe).predict();
+}
+
+/// What trees refuse.
+macro_rules! tree_refuses {
+    ($contract:expr, $recipe:expr) => {
+        $contract
+            .bad("max_depth", $recipe().max_depth(0))
+            .bad("min_rows", $recipe().min_rows(0))
+            .bad("min_split_rows", $recipe().min_split_rows(1))
+            .bad("min_gain", $recipe().min_gain(f64::NAN))
+            .bad("ccp_alpha", $recipe().ccp_alpha(-1.0))
+    };
+}
+
+#[test]
+fn decision_trees() {
+    for target in [Target::Binary, Target::Multiclass] {
+        for impurity in [Impurity::Gini, Impurity::Entropy] {
+            let recipe = || DecisionTree::new().impurity(impurity).max_depth(5);
+            let contract = Contract::new("DecisionTree", recipe()).target(target);
+            tree_refuses!(contract, recipe).predict_proba();
+        }
+    }
+    for features in [Features::Numeric, Features::CompleteNumeric, Features::Times] {
+        let recipe = || DecisionTree::regressor().max_depth(5).ccp_alpha(1e-3);
+        let contract =
+            Contract::new("DecisionTree of numbers", recipe()).features(features).target(Target::Number);
+        tree_refuses!(contract, recipe).predict();
+    }
 }

@@ -19,7 +19,7 @@ use crate::trees::grow::BinTest;
 use crate::trees::{Categories, Child, Combine, MissingGoes, Split, Test, Tree, TreeEnsemble};
 
 /// The rows that count.
-pub(super) fn counted(train: &Dataset<Train>) -> Result<Dataset<Train>> {
+pub(crate) fn counted(train: &Dataset<Train>) -> Result<Dataset<Train>> {
     match train.weights()? {
         Some(weights) if weights.contains(&0.0) => {
             train.filter(&BooleanArray::from_iter(weights.iter().map(|w| Some(*w > 0.0))))
@@ -55,7 +55,7 @@ pub(super) fn cumulated(weights: Option<&[f64]>) -> Option<Vec<f64>> {
 }
 
 /// The classes of a target, and the code of each row.
-pub(super) fn classes(name: &'static str, train: &Dataset<Train>) -> Result<(Classes, Vec<u32>)> {
+pub(crate) fn classes(name: &'static str, train: &Dataset<Train>) -> Result<(Classes, Vec<u32>)> {
     let target = train.layout().target(name)?.to_owned();
     let labels = train.labels(name)?;
     if let Some(class) = labels.distinct.iter().find(|c| matches!(c, Category::Float(x) if x.fract() != 0.0))
@@ -72,7 +72,7 @@ pub(super) fn classes(name: &'static str, train: &Dataset<Train>) -> Result<(Cla
 }
 
 /// The weights of rows, their class's included; `None` where all are one.
-pub(super) fn weights_by_class(
+pub(crate) fn weights_by_class(
     name: &'static str,
     classes: &Classes,
     codes: &[u32],

@@ -1,7 +1,7 @@
 //! Forests: the mean of many trees that differ by what is drawn.
 
 mod criterion;
-mod fit;
+pub(crate) mod fit;
 mod fitted;
 mod grow;
 mod oob;
