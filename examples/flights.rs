@@ -7,8 +7,10 @@ mod flights_data;
 
 use std::time::Instant;
 
+use mlsys::arrow::array::AsArray;
 use mlsys::eval::{AveragePrecision, Bootstrap, Brier, Comparison, Ece, LogLoss, RocAuc, SliceTable};
-use mlsys::models::{LogisticRegression, ZeroRule};
+use mlsys::models::{EarlyStopping, FittedGbdt, Gbdt, LogisticRegression, TreeShap, ZeroRule};
+use mlsys::ndarray::Axis;
 use mlsys::prelude::*;
 use mlsys::read::ParquetReader;
 use mlsys::sampling::SplitReport;
@@ -55,8 +57,15 @@ fn main() -> Result<()> {
         println!("the logistic regression stopped before it converged\n");
     }
 
+    // Boosted trees take the columns as they are. The last weeks of the training rows say how many trees are enough.
+    let (earlier, validation) = flights_data::last_month_of_training().split_validation(train.clone())?;
+    let boosting = Gbdt::new().trees(1000).learning_rate(0.05).early_stopping(EarlyStopping::after(50));
+    let boosted = steps.time("fit boosted trees", || boosting.fit_validated(&earlier, &validation))?;
+    println!("Of 1000 trees at most, {} were enough.\n", boosted.ensemble().trees().len());
+
     let by_rule = Prediction::proba_of(&zero_rule, test.batch())?;
     let by_model = steps.time("predict the test rows", || Prediction::proba_of(&model, test.batch()))?;
+    let by_trees = steps.time("the same, by trees", || Prediction::proba_of(&boosted, test.batch()))?;
     let draws = Bootstrap::new().replicates(200).seed(1);
     let comparison = steps.time("judge both, with intervals", || {
         Comparison::new((
@@ -68,6 +77,7 @@ fn main() -> Result<()> {
         ))
         .add("zero rule", by_rule)
         .add("logistic regression", by_model.clone())
+        .add("boosted trees", by_trees.clone())
         .score_on(&test)
     })?;
     println!("{comparison}");
@@ -86,6 +96,9 @@ fn main() -> Result<()> {
     println!("What moves the odds most, per standard deviation or category:");
     coefficients.iter().take(8).for_each(|(name, c)| println!("  {c:+.3}  {name}"));
 
+    println!();
+    steps.time("explain the worst misses", || worst_misses(&boosted, &by_trees, &test))?;
+
     // The fitted chain as a file: plain data, no code. Another process loads it without knowing its type.
     let file = std::env::temp_dir().join(format!("late-{}.mlsys", std::process::id()));
     let loaded = steps.time("save, load, and predict again", || {
@@ -100,6 +113,28 @@ fn main() -> Result<()> {
     println!("The loaded chain predicts {} bytes.", if same { "the same" } else { "OTHER" });
 
     println!("\n{steps}");
+    Ok(())
+}
+
+/// What boosted trees went by in the late flights that they gave the least chance of being so.
+fn worst_misses(model: &FittedGbdt, said: &Prediction, test: &Dataset<Test>) -> Result<()> {
+    const MISSES: usize = 100;
+    let Some((_, p)) = said.probabilities() else { return Ok(()) };
+    let (p, late) = (p.positive(), test.target_column("flights")?.as_boolean().clone());
+    let mut misses: Vec<usize> = (0..p.len()).filter(|&row| late.value(row)).collect();
+    misses.sort_by(|&a, &b| p[a].total_cmp(&p[b]));
+    misses.truncate(MISSES);
+    let rows = test.take(&misses)?;
+    let shap = TreeShap::new(model.ensemble()).explain(rows.batch())?;
+    let means = shap.output(0)?.mean_axis(Axis(0)).into_iter().flatten();
+    let mut means: Vec<(&str, f64)> =
+        model.ensemble().features().iter().map(|f| f.name()).zip(means).collect();
+    means.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    println!(
+        "In the {MISSES} worst misses, log-odds of {:.2} on average became less or more by:",
+        shap.base()[0]
+    );
+    means.iter().take(6).for_each(|(name, x)| println!("  {x:+.3}  {name}"));
     Ok(())
 }
 

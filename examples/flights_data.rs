@@ -33,3 +33,8 @@ pub fn late_flights(flights: &RecordBatch) -> Result<RecordBatch> {
 pub fn last_quarter() -> TimeSplit {
     TimeSplit::at("2013-10-01T00:00 America/New_York")
 }
+
+/// The same among the training rows, to choose by: September is the future of January to August.
+pub fn last_month_of_training() -> TimeSplit {
+    TimeSplit::at("2013-09-01T00:00 America/New_York")
+}

@@ -3,6 +3,7 @@
 mod boosting;
 mod chi_square;
 mod feature_hasher;
+mod isolation_forest;
 mod kbins_quantile;
 mod knn_search;
 mod ks_2samp;
@@ -88,6 +89,8 @@ pub fn load(name: &str, data: &str) -> Result<Box<dyn Job>> {
         "gbdt_train_10k" => Box::new(Boosting::numbers(data, 10_000)?),
         "gbdt_train_categorical" => Box::new(Boosting::categories(data)?),
         "gbdt_train_1m" => Box::new(Boosting::million(data)?),
+        "random_forest" => Box::new(Boosting::forest(data)?),
+        "isolation_forest" => Box::new(isolation_forest::Isolating::load(data)?),
         "gbdt_predict" => Box::new(scoring::Batch::load(data)?),
         "gbdt_row" | "gbdt_row_ydf" => Box::new(scoring::RowByRow::flights(data)?),
         "gbdt_row_100x31" => Box::new(scoring::RowByRow::synthetic(data)?),

@@ -48,6 +48,17 @@ impl Boosting<'_> {
         &self,
         loss: &dyn Loss,
         start: Start,
+        watched: Option<Watched<'_>>,
+        after: impl FnMut(usize, Option<&[f64]>) -> Result<bool> + Send,
+    ) -> Result<Vec<Tree>> {
+        // On a thread of the pool: each of many thousand short parallel steps would else wake it from outside, and be waited for.
+        rayon::join(|| self.run_in_pool(loss, start, watched, after), || ()).0
+    }
+
+    fn run_in_pool(
+        &self,
+        loss: &dyn Loss,
+        start: Start,
         mut watched: Option<Watched<'_>>,
         mut after: impl FnMut(usize, Option<&[f64]>) -> Result<bool>,
     ) -> Result<Vec<Tree>> {

@@ -32,7 +32,7 @@ pub(super) struct Job<'a> {
 }
 
 /// What turns raw scores into what metrics judge.
-type Judged<'a> = &'a dyn Fn(Array2<f64>) -> Result<Prediction>;
+type Judged<'a> = &'a (dyn Fn(Array2<f64>) -> Result<Prediction> + Sync);
 
 /// The rows that count.
 fn counted(train: &Dataset<Train>) -> Result<Dataset<Train>> {

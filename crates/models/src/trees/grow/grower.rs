@@ -71,6 +71,9 @@ pub(crate) struct Grower<'a> {
     threads: usize,
 }
 
+/// Features from which on it pays to scan them on several threads: waking one takes as long as scanning a few dozen.
+const WIDE: usize = 64;
+
 /// Rows that are packed together.
 const CHUNK: usize = 4096;
 
@@ -285,7 +288,7 @@ impl<'a> Grower<'a> {
         let share = n_features.div_ceil(self.threads).max(1);
         let (own_lanes, rest_lanes) =
             (&mut own.lanes_mut()[..n_features], &mut rest.lanes_mut()[..n_features]);
-        let found = if self.threads == 1 {
+        let found = if self.threads == 1 || n_features < WIDE {
             own_lanes.iter_mut().zip(rest_lanes).enumerate().map(work).fold([None, None], better)
         } else {
             let lanes = own_lanes.par_iter_mut().zip(rest_lanes).enumerate().with_min_len(share);

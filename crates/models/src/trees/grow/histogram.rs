@@ -44,7 +44,7 @@ fn in_order<'a>(rows: &[u32], cells: &'a [i64], ordered: &'a mut Vec<i64>) -> &'
 }
 
 /// Rows times blocks from which on it pays to ask other threads.
-const PARALLEL: usize = 1 << 13;
+const PARALLEL: usize = 1 << 15;
 
 /// What threads work with: a histogram for each but the first, and room for packed gradients for all.
 pub(super) struct Room {
