@@ -19,25 +19,13 @@ impl Leaf<'_> {
             Some(counts) => u64::from(counts[bin]),
             None => (self.packing.h(sum) as f64 * self.rows as f64 / h_total + 0.5) as u64,
         };
-        // Missing values stay out: they go where they go with most rows, unless they were a category of their own.
         let p = &self.parameters.categories;
         let used: Vec<usize> = (0..n_bins).filter(|&bin| lane[bin] != 0).collect();
-        let least = self.parameters.min_hessian / self.packing.h_unit;
-        let fits = |sum: i64, rows: u64| {
-            let (h, min_rows) = (self.packing.h(sum) as f64, self.parameters.min_rows.max(1));
-            let rest = h_total - h;
-            rows >= min_rows
-                && self.rows.saturating_sub(rows) >= min_rows
-                && h >= least
-                && rest >= least
-                && h > 0.0
-                && rest > 0.0
-        };
         if n_bins <= p.one_vs_rest.saturating_add(1) {
             let mut best: Option<(f64, usize)> = None;
             for &bin in &used {
                 let sum = lane[bin];
-                if !fits(sum, rows_of(bin, sum)) {
+                if !self.is_enough(sum, rows_of(bin, sum)) {
                     continue;
                 }
                 let score = self.score_of(sum, 0.0);
@@ -72,7 +60,7 @@ impl Leaf<'_> {
                 if rest < self.parameters.min_rows.max(p.min_rows) {
                     break;
                 }
-                if !fits(sum, rows) || group < p.min_rows {
+                if !self.is_enough(sum, rows) || group < p.min_rows {
                     continue;
                 }
                 group = 0;

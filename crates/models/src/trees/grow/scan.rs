@@ -96,6 +96,15 @@ impl Leaf<'_> {
         hessian.max(rows).max(1.0) as i64
     }
 
+    /// Whether a side with this sum and these rows, and the other one, have as many rows and as much of the Hessian as they must.
+    pub fn is_enough(&self, sum: i64, rows: u64) -> bool {
+        let need = self.parameters.min_rows.max(1);
+        let least = (self.parameters.min_hessian / self.packing.h_unit).max(1.0);
+        let h = self.packing.h(sum) as f64;
+        let rest = self.packing.h(self.total) as f64 - h;
+        rows >= need && self.rows.saturating_sub(rows) >= need && h >= least && rest >= least
+    }
+
     /// The score of a side, in units of [`gain_unit`](Self::gain_unit): `g² / (h + l2)`.
     #[inline]
     pub fn score(&self, sum: i64, extra_l2: f64) -> f64 {
@@ -197,13 +206,7 @@ impl Leaf<'_> {
                 let h = self.packing.h(left);
                 h >= least && self.packing.h(self.total) - h >= least
             }
-            Some(_) => {
-                let need = self.parameters.min_rows.max(1);
-                let least = (self.parameters.min_hessian / self.packing.h_unit).max(1.0);
-                let h = self.packing.h(left) as f64;
-                let rest = self.packing.h(self.total) as f64 - h;
-                rows >= need && self.rows - rows >= need && h >= least && rest >= least
-            }
+            Some(_) => self.is_enough(left, rows),
         };
         let mut rows_upto = [0u64; 256];
         if let Some(counts) = counts {
