@@ -297,6 +297,33 @@ fn rows_of_leaves_are_counted() {
 }
 
 #[test]
+fn trees_are_the_same_however_many_threads_grow_them() {
+    // Rows enough for every step that threads share, and leaves that are split ahead of their turn.
+    let rows = 60_000;
+    let recipes = [
+        Gbdt::new().trees(6).max_leaves(63),
+        // Hessians so uneven that estimates of rows go wrong.
+        Gbdt::new().trees(40).max_leaves(63).learning_rate(0.4).min_hessian(0.0),
+        Gbdt::new().trees(6).max_leaves(40).split_share(0.6).min_rows(300),
+        Gbdt::new().trees(6).growth(Growth::DepthWise).max_leaves(20),
+        Gbdt::new().trees(6).rows(RowSample::Goss { top: 0.3, other: 0.4 }).learning_rate(0.5),
+    ];
+    for recipe in recipes {
+        let of = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let model = pool.install(|| recipe.fit(&classes(rows, 31)).unwrap());
+            model.ensemble().trees().to_vec()
+        };
+        let one = of(1);
+        for threads in [2, 3, 8] {
+            let many = of(threads);
+            let differs = one.iter().zip(&many).position(|(a, b)| a != b);
+            assert_eq!(differs, None, "of {threads} threads by {recipe:?}");
+        }
+    }
+}
+
+#[test]
 fn interactions_stay_within_groups() {
     let recipe = Gbdt::regressor().trees(150).min_rows(3).min_rows_per_category(1).interactions([["a", "b"]]);
     let model = recipe.fit(&numbers(600, 4)).unwrap();

@@ -9,7 +9,7 @@ use super::sample::RowSample;
 use crate::trees::Tree;
 use crate::trees::bins::{BinnedTable, FeaturesInBins};
 use crate::trees::convert::{self, Penalty, Sums};
-use crate::trees::grow::{BinWalk, GrowParameters, Grower, Grown, Packing, draw_size};
+use crate::trees::grow::{BinWalk, GrowParameters, Grower, Grown, GrownLeaf, Packing, draw_size};
 use mlsys_core::seed;
 
 /// What boosting goes by.
@@ -69,10 +69,17 @@ impl Boosting<'_> {
         let mut trees = Vec::new();
         let warm_up = (1.0 / self.penalty.learning_rate) as usize;
         let mut is_drawn = vec![false; n];
-        let mut leaf_of = vec![0u32; n];
+        let constant = loss.constant_hessian();
+        // The last tree of one score, which the next one begins with.
+        let mut last: Option<Moves> = None;
         for iteration in 0..self.iterations {
             let number = iteration + start.trees / k;
-            loss.all_derivatives(&scores, &mut derivatives);
+            let known = loss.bounds().filter(|_| k == 1 && self.rows == RowSample::All);
+            let known = known.map(|[g, h]| Packing::new(n, g, h, constant, number as u32));
+            let (cells, rows) = grower.cells_mut();
+            let moves = last.take();
+            let moves = moves.as_ref().map(|moves| (moves, rows));
+            begin(loss, moves, &mut scores, &mut derivatives, known.as_ref().map(|packing| (packing, cells)));
             let drawn = self.rows.draw(number, warm_up, self.seed, k, &mut derivatives);
             let features = self.drawn_features(number);
             let mut grew = false;
@@ -81,42 +88,34 @@ impl Boosting<'_> {
                 rows.iter().for_each(|&row| is_drawn[row as usize] = true);
             }
             for output in 0..k {
-                let of_row = |row: u32| derivatives[row as usize * k + output];
-                let bounds = if drawn.weighted { None } else { loss.bounds() };
-                let [max_g, max_h] = bounds.unwrap_or_else(|| largest(&derivatives, k, output));
-                if !(max_g.is_finite() && max_h.is_finite()) {
-                    let expected =
-                        "finite derivatives: take a smaller learning rate, or a target of a smaller scale";
-                    return Err(Error::invalid_value(
-                        "scores",
-                        None,
-                        format!("run away in iteration {number}"),
-                        expected,
-                    ));
-                }
                 let tree = (number * k + output) as u64;
-                let n_rows = drawn.rows.as_ref().map_or(n, Vec::len);
-                let constant = loss.constant_hessian() && !drawn.weighted;
-                let packing = Packing::new(n_rows, max_g, max_h, constant, tree as u32);
-                grower.start(drawn.rows.as_deref(), |row| {
-                    let [g, h] = of_row(row);
-                    packing.pack(row, g, h)
-                });
-                let grown = grower.grow(&self.grow, &packing, &features, tree);
-                if grown.leaves.len() <= FEW_LEAVES {
-                    for (leaf, own) in (0..).zip(&grown.leaves) {
-                        grower.rows(own).iter().for_each(|&row| leaf_of[row as usize] = leaf);
+                let packing = match known {
+                    Some(packing) => packing,
+                    None => {
+                        let bounds = if drawn.weighted { None } else { loss.bounds() };
+                        let [max_g, max_h] = bounds.unwrap_or_else(|| largest(&derivatives, k, output));
+                        if !(max_g.is_finite() && max_h.is_finite()) {
+                            let expected = "finite derivatives: take a smaller learning rate, or a target of a smaller \
+                                            scale";
+                            return Err(Error::invalid_value(
+                                "scores",
+                                None,
+                                format!("run away in iteration {number}"),
+                                expected,
+                            ));
+                        }
+                        let n_rows = drawn.rows.as_ref().map_or(n, Vec::len);
+                        let constant = constant && !drawn.weighted;
+                        let packing = Packing::new(n_rows, max_g, max_h, constant, tree as u32);
+                        pack_all(&packing, &derivatives, (k, output), grower.cells_mut().0);
+                        packing
                     }
-                }
-                let sums = match grown.leaves.len() {
-                    0..=FEW_LEAVES => {
-                        let drawn = drawn.rows.as_ref().map(|_| is_drawn.as_slice());
-                        sums_by_row(&leaf_of, drawn, grown.leaves.len(), &of_row)
-                    }
-                    _ => sums(&grower, &grown, &of_row),
                 };
+                let grown = grower.grow(&self.grow, &packing, drawn.rows.as_deref(), &features, tree);
+                let sums = sums(grower.rows(), &grown, &derivatives, (k, output));
                 let renewed: Option<Vec<f64>> = loss.renews().then(|| {
-                    grown.leaves.par_iter().map(|leaf| loss.renewed(grower.rows(leaf), &scores)).collect()
+                    let rows = |leaf: &GrownLeaf| &grower.rows()[leaf.rows.clone()];
+                    grown.leaves.par_iter().map(|leaf| loss.renewed(rows(leaf), &scores)).collect()
                 });
                 let mut tree =
                     convert::tree(&grown, self.features, &sums, &self.penalty, renewed.as_deref())?;
@@ -126,16 +125,6 @@ impl Boosting<'_> {
                 }
                 grew |= !tree.splits().is_empty();
                 let values = |leaf: usize| tree.values(leaf)[0];
-                if self.mode == BoostingMode::Gradient && grown.leaves.len() <= FEW_LEAVES {
-                    let drawn = drawn.rows.as_ref().map(|_| is_drawn.as_slice());
-                    let all: Vec<f64> = (0..grown.leaves.len()).map(values).collect();
-                    add_values(&mut scores, (k, output), &leaf_of, &all, drawn);
-                } else if self.mode == BoostingMode::Gradient {
-                    for (place, leaf) in grown.leaves.iter().enumerate() {
-                        let value = values(place);
-                        grower.rows(leaf).iter().for_each(|&row| scores[row as usize * k + output] += value);
-                    }
-                }
                 let out_of_sample = drawn.rows.is_some() && self.mode == BoostingMode::Gradient;
                 if out_of_sample || watched.is_some() {
                     let walk = BinWalk::new(&grown);
@@ -144,6 +133,20 @@ impl Boosting<'_> {
                     }
                     if let Some(watched) = &mut watched {
                         walk.add_to(watched.table, &values, &mut watched.scores, (k, output), None);
+                    }
+                }
+                if self.mode == BoostingMode::Gradient {
+                    let values = (0..grown.leaves.len()).map(values).collect();
+                    let moves = Moves { leaves: grown.leaves, values };
+                    match k {
+                        1 => last = Some(moves),
+                        _ => {
+                            let chunks = scores.par_chunks_mut(CHUNK * k).enumerate();
+                            let rows = grower.rows();
+                            chunks.for_each(|(chunk, scores)| {
+                                moves.add(rows, chunk * CHUNK, scores, (k, output))
+                            });
+                        }
                     }
                 }
                 trees.push(tree);
@@ -182,67 +185,122 @@ impl Boosting<'_> {
     }
 }
 
-/// Up to so many leaves, rows are gone through in their own order, which memory likes; not leaf by leaf.
-const FEW_LEAVES: usize = 256;
-
-/// The sums of each leaf, as doubles: those of each chunk of rows in their order, and then of the chunks in theirs.
-fn sums_by_row(
-    leaf_of: &[u32],
-    drawn: Option<&[bool]>,
-    leaves: usize,
-    of_row: &(impl Fn(u32) -> Derivatives + Sync),
-) -> Vec<Sums> {
-    let of_chunk = |(chunk, leaf_of): (usize, &[u32])| {
-        let mut sums = vec![Sums::default(); leaves];
-        for (row, &leaf) in (chunk * CHUNK..).zip(leaf_of) {
-            if drawn.is_none_or(|drawn| drawn[row]) {
-                let [g, h] = of_row(row as u32);
-                let sums = &mut sums[leaf as usize];
-                *sums = Sums { g: sums.g + g, h: sums.h + h, rows: sums.rows + 1 };
-            }
-        }
-        sums
-    };
-    let parts: Vec<Vec<Sums>> = leaf_of.par_chunks(CHUNK).enumerate().map(of_chunk).collect();
-    let mut all = vec![Sums::default(); leaves];
-    for part in parts {
-        all.iter_mut().zip(part).for_each(|(all, part)| *all = all.add(part));
-    }
-    all
+/// By how much a tree moves the scores of its rows.
+struct Moves {
+    leaves: Vec<GrownLeaf>,
+    values: Vec<f64>,
 }
 
-/// Adds the value of its leaf to one of the scores of each row.
-fn add_values(
-    scores: &mut [f64],
-    (width, output): (usize, usize),
-    leaf_of: &[u32],
-    values: &[f64],
-    drawn: Option<&[bool]>,
-) {
-    let chunks = scores.par_chunks_mut(CHUNK * width).zip(leaf_of.par_chunks(CHUNK));
-    chunks.enumerate().for_each(|(chunk, (scores, leaf_of))| {
-        let rows = scores.iter_mut().skip(output).step_by(width).zip(leaf_of);
-        for (row, (score, &leaf)) in (chunk * CHUNK..).zip(rows) {
-            if drawn.is_none_or(|drawn| drawn[row]) {
-                *score += values[leaf as usize];
+impl Moves {
+    /// Adds the value of its leaf to one of the scores of each row from `first` on. `rows` are those of the tree, leaf by leaf.
+    fn add(&self, rows: &[u32], first: usize, scores: &mut [f64], (width, output): (usize, usize)) {
+        let n = scores.len() / width;
+        for (leaf, value) in self.leaves.iter().zip(&self.values) {
+            for &row in among(&rows[leaf.rows.clone()], first, n) {
+                scores[(row as usize - first) * width + output] += value;
             }
         }
+    }
+}
+
+/// Those of ascending rows that are among `n` from `first` on.
+fn among(rows: &[u32], first: usize, n: usize) -> &[u32] {
+    let before = |end: usize| rows.partition_point(|&row| (row as usize) < end);
+    &rows[before(first)..before(first + n)]
+}
+
+/// Begins an iteration: moves the scores by the tree before, and writes derivatives; where it is known how, packed ones as well. All of it
+/// chunk by chunk, which memory likes.
+fn begin(
+    loss: &dyn Loss,
+    moves: Option<(&Moves, &[u32])>,
+    scores: &mut [f64],
+    derivatives: &mut [Derivatives],
+    packed: Option<(&Packing, &mut [i64])>,
+) {
+    let k = loss.n_scores();
+    let move_chunk = |first: usize, scores: &mut [f64]| {
+        if let Some((moves, rows)) = moves {
+            moves.add(rows, first, scores, (k, 0));
+        }
+    };
+    if !loss.is_by_row() {
+        let chunks = scores.par_chunks_mut(CHUNK * k).enumerate();
+        chunks.for_each(|(chunk, scores)| move_chunk(chunk * CHUNK, scores));
+        loss.all_derivatives(scores, derivatives);
+        return;
+    }
+    let (packing, cells) = packed.unzip();
+    let chunks = scores.par_chunks_mut(CHUNK * k).zip(derivatives.par_chunks_mut(CHUNK * k));
+    let one = |first: usize, scores: &mut [f64], derivatives: &mut [Derivatives]| {
+        move_chunk(first, scores);
+        loss.derivatives(first, scores, derivatives);
+    };
+    match (packing, cells) {
+        (Some(packing), Some(cells)) => {
+            chunks.zip(cells.par_chunks_mut(CHUNK)).enumerate().for_each(
+                |(chunk, ((scores, derivatives), cells))| {
+                    one(chunk * CHUNK, scores, derivatives);
+                    pack(packing, chunk * CHUNK, derivatives.iter(), cells);
+                },
+            );
+        }
+        _ => chunks.enumerate().for_each(|(chunk, (scores, out))| one(chunk * CHUNK, scores, out)),
+    }
+}
+
+/// Packs the derivatives of the rows from `first` on.
+fn pack<'d>(
+    packing: &Packing,
+    first: usize,
+    derivatives: impl Iterator<Item = &'d Derivatives>,
+    cells: &mut [i64],
+) {
+    for ((row, cell), &own) in (first as u32..).zip(cells).zip(derivatives) {
+        *cell = packing.pack(row, own);
+    }
+}
+
+/// Packs the derivatives of all rows by one of their scores.
+fn pack_all(packing: &Packing, derivatives: &[Derivatives], (k, output): (usize, usize), cells: &mut [i64]) {
+    let chunks = cells.par_chunks_mut(CHUNK).zip(derivatives.par_chunks(CHUNK * k)).enumerate();
+    chunks.for_each(|(chunk, (cells, derivatives))| {
+        pack(packing, chunk * CHUNK, derivatives.iter().skip(output).step_by(k), cells);
     });
 }
 
-/// The sums of each leaf, as doubles in the order of its rows.
-fn sums(grower: &Grower<'_>, grown: &Grown, of_row: &(impl Fn(u32) -> Derivatives + Sync)) -> Vec<Sums> {
-    let of_leaf = |leaf| {
-        let rows = grower.rows(leaf);
-        let (mut g_sum, mut h_sum) = (0.0, 0.0);
-        for &row in rows {
-            let [g, h] = of_row(row);
-            g_sum += g;
-            h_sum += h;
-        }
-        Sums { g: g_sum, h: h_sum, rows: rows.len() as u64 }
+/// The sums of each leaf, as doubles: those of each chunk of rows in their order, and then of the chunks in theirs. Chunks do not depend on
+/// threads.
+fn sums(rows: &[u32], grown: &Grown, derivatives: &[Derivatives], (k, output): (usize, usize)) -> Vec<Sums> {
+    let n = derivatives.len() / k;
+    // Enough rows of each leaf in a chunk, and not too many chunks.
+    let size = CHUNK.max(n.div_ceil(256)).max(64 * grown.leaves.len());
+    let of_chunk = |chunk: usize| -> Vec<Derivatives> {
+        let of_leaf = |leaf: &GrownLeaf| {
+            let own = among(&rows[leaf.rows.clone()], chunk * size, size);
+            let of_row = |row: &u32| derivatives[*row as usize * k + output];
+            // Two sums by turns, so that neither waits for the other.
+            let (pairs, rest) = own.as_chunks::<2>();
+            let mut sums = [[0.0; 2]; 2];
+            for pair in pairs {
+                for (sum, row) in sums.iter_mut().zip(pair) {
+                    *sum = added(*sum, of_row(row));
+                }
+            }
+            rest.iter().fold(added(sums[0], sums[1]), |sum, row| added(sum, of_row(row)))
+        };
+        grown.leaves.iter().map(of_leaf).collect()
     };
-    grown.leaves.par_iter().map(of_leaf).collect()
+    let parts: Vec<Vec<Derivatives>> = (0..n.div_ceil(size)).into_par_iter().map(of_chunk).collect();
+    let of_leaf = |(place, leaf): (usize, &GrownLeaf)| {
+        let [g, h] = parts.iter().fold([0.0; 2], |sum, part| added(sum, part[place]));
+        Sums { g, h, rows: leaf.rows.len() as u64 }
+    };
+    grown.leaves.iter().enumerate().map(of_leaf).collect()
+}
+
+fn added(a: Derivatives, b: Derivatives) -> Derivatives {
+    [a[0] + b[0], a[1] + b[1]]
 }
 
 /// The largest magnitude of the first derivative, and the largest second one.

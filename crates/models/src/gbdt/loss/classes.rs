@@ -1,5 +1,6 @@
 //! Losses of classes.
 
+use super::exp::exp;
 use super::{Derivatives, Loss, mean_of, softplus};
 
 /// The classes of rows, and how much rows count.
@@ -55,7 +56,7 @@ impl Loss for BinaryLogistic {
     fn derivatives(&self, first: usize, scores: &[f64], out: &mut [Derivatives]) {
         let codes = &self.0.codes[first..first + out.len()];
         for ((out, &score), &code) in out.iter_mut().zip(scores).zip(codes) {
-            let p = 1.0 / (1.0 + (-score).exp());
+            let p = 1.0 / (1.0 + exp(-score));
             *out = [p - f64::from(code), p * (1.0 - p)];
         }
         if let Some(weights) = &self.0.weights {
@@ -83,7 +84,7 @@ fn softmax(scores: &[f64], p: &mut [Derivatives]) {
     let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mut sum = 0.0;
     for (p, score) in p.iter_mut().zip(scores) {
-        p[0] = (score - most).exp();
+        p[0] = exp(score - most);
         sum += p[0];
     }
     p.iter_mut().for_each(|p| p[0] /= sum);

@@ -2,6 +2,7 @@
 
 mod classes;
 mod custom;
+mod exp;
 mod rank;
 mod values;
 
@@ -33,6 +34,11 @@ pub(super) trait Loss: Send + Sync {
 
     /// The mean loss of all rows.
     fn mean(&self, scores: &[f64]) -> f64;
+
+    /// Whether the derivatives of a row depend on its own scores only, so that [`derivatives`](Self::derivatives) gives them.
+    fn is_by_row(&self) -> bool {
+        true
+    }
 
     /// Writes the derivatives of all rows.
     fn all_derivatives(&self, scores: &[f64], out: &mut [Derivatives]) {

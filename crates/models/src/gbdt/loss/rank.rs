@@ -89,6 +89,10 @@ impl Loss for LambdaMart {
         out.fill([0.0; 2]);
     }
 
+    fn is_by_row(&self) -> bool {
+        false
+    }
+
     fn all_derivatives(&self, scores: &[f64], out: &mut [Derivatives]) {
         let groups: Vec<_> =
             (0..self.groups.len()).into_par_iter().map(|group| self.of_group(group, scores)).collect();

@@ -1,5 +1,7 @@
 //! Sums by bin.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use rayon::prelude::*;
 
 use crate::trees::bins::{BinnedTable, LANES, Lanes};
@@ -23,71 +25,100 @@ impl Histogram {
         &mut self.0
     }
 
-    /// Adds up the rows given, from zero, on this thread. `ordered` is room for their packed gradients in order.
-    fn fill(&mut self, table: &BinnedTable, rows: &[u32], cells: &[i64], ordered: &mut Vec<i64>) {
-        let cells = in_order(rows, cells, ordered);
-        let (blocks, _) = self.0.as_chunks_mut::<LANES>();
-        for (place, (out, block)) in blocks.iter_mut().zip(table.blocks()).enumerate() {
-            fill_block(out, block, lanes_of(table, place), rows, cells);
+    /// The sum of all rows: each is in one bin of every feature.
+    pub fn total(&self) -> i64 {
+        self.0.first().map_or(0, |lane| lane.iter().sum())
+    }
+
+    /// Adds the sums of other rows.
+    fn add(&mut self, part: &Self) {
+        for (to, part) in self.0.iter_mut().zip(&part.0) {
+            to.iter_mut().zip(part).for_each(|(to, x)| *to += x);
         }
     }
 }
 
-/// The packed gradients of rows in their order, so that each block of features reads them one after the other.
-fn in_order<'a>(rows: &[u32], cells: &'a [i64], ordered: &'a mut Vec<i64>) -> &'a [i64] {
-    if rows.len() == cells.len() {
-        return cells;
+/// Histograms that nobody uses at the moment, for whichever thread needs one.
+pub(super) struct Spare<'a> {
+    table: &'a BinnedTable,
+    free: Mutex<Vec<Histogram>>,
+}
+
+impl<'a> Spare<'a> {
+    pub fn new(table: &'a BinnedTable) -> Self {
+        Self { table, free: Mutex::default() }
     }
-    ordered.clear();
-    ordered.extend(rows.iter().map(|&row| cells[row as usize]));
-    ordered
+
+    /// One with sums of anything.
+    pub fn take(&self) -> Histogram {
+        let free = self.free().pop();
+        free.unwrap_or_else(|| Histogram::new(self.table))
+    }
+
+    pub fn give(&self, histograms: impl IntoIterator<Item = Histogram>) {
+        self.free().extend(histograms);
+    }
+
+    fn free(&self) -> MutexGuard<'_, Vec<Histogram>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Rows times blocks from which on it pays to ask other threads.
 const PARALLEL: usize = 1 << 15;
 
-/// What threads work with: a histogram for each but the first, and room for packed gradients for all.
-pub(super) struct Room {
-    pub parts: Vec<Histogram>,
-    ordered: Vec<Vec<i64>>,
+/// Rows that are added up block by block, so that what they share is read once.
+const CHUNK: usize = 2048;
+
+/// Adds up rows by bin, from zero; `cells` are the packed gradients of all rows of the table.
+pub(super) fn build(spare: &Spare<'_>, rows: &[u32], cells: &[i64], threads: usize) -> Histogram {
+    let table = spare.table;
+    let mut out = spare.take();
+    let n_blocks = table.blocks().len();
+    let (blocks, _) = out.0.as_chunks_mut::<LANES>();
+    if threads == 1 || rows.len() * n_blocks < PARALLEL {
+        fill(blocks, 0, table, rows, cells);
+    } else if n_blocks >= 4 * threads {
+        let share = n_blocks.div_ceil(4 * threads);
+        let shares = blocks.par_chunks_mut(share).enumerate();
+        shares.for_each(|(place, blocks)| fill(blocks, place * share, table, rows, cells));
+    } else {
+        let shares = rows.par_chunks(rows.len().div_ceil(threads)).map(|rows| {
+            let mut part = spare.take();
+            fill(part.0.as_chunks_mut().0, 0, table, rows, cells);
+            part
+        });
+        let sum = shares.reduce_with(|mut sum, part| {
+            sum.add(&part);
+            spare.give([part]);
+            sum
+        });
+        spare.give(sum.map(|sum| std::mem::replace(&mut out, sum)));
+    }
+    out
 }
 
-impl Room {
-    pub fn new(table: &BinnedTable, threads: usize) -> Self {
-        let parts = (1..threads).map(|_| Histogram::new(table)).collect();
-        Self { parts, ordered: vec![Vec::new(); threads] }
+/// Adds up rows in the blocks from `first` on.
+fn fill(out: &mut [[Lane; LANES]], first: usize, table: &BinnedTable, rows: &[u32], cells: &[i64]) {
+    out.as_flattened_mut().iter_mut().for_each(|lane| lane.fill(0));
+    let blocks = table.blocks().iter().enumerate().skip(first);
+    if rows.len() == cells.len() {
+        // All rows, in their order.
+        for (out, (place, block)) in out.iter_mut().zip(blocks) {
+            add_lanes(out, lanes_of(table, place), block.iter().copied().zip(cells.iter().copied()));
+        }
+        return;
     }
-}
-
-/// Adds up rows by bin; `cells` are the packed gradients of all rows. The sum is that of `out` and of as many parts of the room as are said.
-pub(super) fn build(
-    table: &BinnedTable,
-    rows: &[u32],
-    cells: &[i64],
-    out: &mut Histogram,
-    room: &mut Room,
-) -> usize {
-    let (threads, blocks) = (room.parts.len() + 1, table.blocks().len());
-    let Some((first, others)) = room.ordered.split_first_mut() else { return 0 };
-    if threads == 1 || rows.len() * blocks < PARALLEL {
-        out.fill(table, rows, cells, first);
-        return 0;
+    let mut ordered = [0; CHUNK];
+    for rows in rows.chunks(CHUNK) {
+        for (to, &row) in ordered.iter_mut().zip(rows) {
+            *to = cells[row as usize];
+        }
+        for (out, (place, block)) in out.iter_mut().zip(blocks.clone()) {
+            let own = rows.iter().map(|&row| block[row as usize]).zip(ordered);
+            add_lanes(out, lanes_of(table, place), own);
+        }
     }
-    if blocks >= 4 * threads {
-        let cells = in_order(rows, cells, first);
-        let (out, _) = out.0.as_chunks_mut::<LANES>();
-        let fill = |(place, (out, block)): (usize, (&mut [Lane; LANES], &Vec<Lanes>))| {
-            fill_block(out, block, lanes_of(table, place), rows, cells);
-        };
-        out.par_iter_mut().zip(table.blocks()).enumerate().for_each(fill);
-        return 0;
-    }
-    let share = rows.len().div_ceil(threads);
-    let own = std::iter::once((out, first)).chain(room.parts.iter_mut().zip(others));
-    let work: Vec<_> = own.zip(rows.chunks(share)).collect();
-    let used = work.len() - 1;
-    work.into_par_iter().for_each(|((out, ordered), rows)| out.fill(table, rows, cells, ordered));
-    used
 }
 
 /// How many lanes of a block have a feature.
@@ -95,42 +126,26 @@ fn lanes_of(table: &BinnedTable, block: usize) -> usize {
     (table.n_features() - block * LANES).min(LANES)
 }
 
-fn fill_block(out: &mut [Lane; LANES], block: &[Lanes], lanes: usize, rows: &[u32], cells: &[i64]) {
+fn add_lanes(out: &mut [Lane; LANES], lanes: usize, rows: impl Iterator<Item = (Lanes, i64)>) {
     match lanes {
-        1 => fill_lanes::<1>(out, block, rows, cells),
-        2 => fill_lanes::<2>(out, block, rows, cells),
-        3 => fill_lanes::<3>(out, block, rows, cells),
-        4 => fill_lanes::<4>(out, block, rows, cells),
-        5 => fill_lanes::<5>(out, block, rows, cells),
-        6 => fill_lanes::<6>(out, block, rows, cells),
-        7 => fill_lanes::<7>(out, block, rows, cells),
-        _ => fill_lanes::<8>(out, block, rows, cells),
+        1 => add_first::<1>(out, rows),
+        2 => add_first::<2>(out, rows),
+        3 => add_first::<3>(out, rows),
+        4 => add_first::<4>(out, rows),
+        5 => add_first::<5>(out, rows),
+        6 => add_first::<6>(out, rows),
+        7 => add_first::<7>(out, rows),
+        _ => add_first::<8>(out, rows),
     }
 }
 
 /// A byte is always a place in 256 sums, so that the only check left is that of the row.
-fn fill_lanes<const N: usize>(out: &mut [Lane; LANES], block: &[Lanes], rows: &[u32], cells: &[i64]) {
-    out.iter_mut().take(N).for_each(|lane| lane.fill(0));
-    if rows.len() == block.len() {
-        // All rows, in their order.
-        for (&bins, &cell) in block.iter().zip(cells) {
-            for lane in 0..N {
-                out[lane][bins[lane] as usize] += cell;
-            }
-        }
-        return;
-    }
-    for (&row, &cell) in rows.iter().zip(cells) {
-        let bins = block[row as usize];
+fn add_first<const N: usize>(out: &mut [Lane; LANES], rows: impl Iterator<Item = (Lanes, i64)>) {
+    for (bins, cell) in rows {
         for lane in 0..N {
             out[lane][bins[lane] as usize] += cell;
         }
     }
-}
-
-/// Adds the lanes of parts.
-pub(super) fn add(to: &mut Lane, part: &Lane) {
-    to.iter_mut().zip(part).for_each(|(to, x)| *to += x);
 }
 
 /// Takes the sums of one child from those of the parent: what is left is the other child, exactly.

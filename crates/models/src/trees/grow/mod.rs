@@ -1,18 +1,20 @@
 //! Growing one tree on a table in bins, by the gradients and Hessians of its rows.
 //!
 //! [`packing`] turns both into one integer per row, whose sums are exact; [`histogram`] adds them up by bin; [`scan`] finds the best
-//! threshold of a histogram and [`categories`] the best set of categories; [`partition`] sends rows left and right; [`grower`] goes on
-//! with the best leaf until there are enough.
+//! threshold of a histogram and [`categories`] the best set of categories; [`partition`] sends rows left and right; [`leaf`] puts these
+//! together to split one leaf, and [`grower`] goes on with the best leaf until there are enough.
 
 mod categories;
 mod grower;
 mod histogram;
+mod leaf;
 mod packing;
 mod partition;
 mod scan;
 mod walk;
 
-pub(crate) use grower::{Grower, Grown, divided, draw_size};
+pub(crate) use grower::{Grower, Grown, GrownLeaf};
+pub(crate) use leaf::{divided, draw_size};
 pub(crate) use packing::Packing;
 pub(crate) use scan::{BinTest, goes_left, shrunk};
 pub(crate) use walk::BinWalk;

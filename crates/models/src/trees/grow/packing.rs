@@ -16,8 +16,9 @@ pub(crate) struct Packing {
     /// The gradient of one unit, and the Hessian of one.
     pub g_unit: f64,
     pub h_unit: f64,
-    /// What is added before rounding down: a half, or by turns.
-    turns: Option<u32>,
+    /// What is added before rounding: the turn of a row, from -2^31 on, times this.
+    turns: f64,
+    turn: u32,
     constant: bool,
 }
 
@@ -51,24 +52,20 @@ impl Packing {
             h_scale: scale(max_h, h_most),
             g_unit: unit(max_g, most),
             h_unit: unit(max_h, h_most),
-            turns: (bits < if constant { NEAREST_OF_CONSTANT } else { NEAREST }).then_some(turn),
+            turns: if bits < if constant { NEAREST_OF_CONSTANT } else { NEAREST } { UNIT } else { 0.0 },
+            turn,
             constant,
         }
     }
 
     /// The integer of a row.
     #[inline]
-    pub fn pack(&self, row: u32, g: f64, h: f64) -> i64 {
-        // Two numbers in 0 to 1, a half where units are fine enough.
-        let (for_g, for_h) = match self.turns {
-            None => (0.5, 0.5),
-            Some(turn) => {
-                let place = row.wrapping_add(turn).wrapping_mul(GOLDEN);
-                (f64::from(place) * UNIT, f64::from(place.rotate_left(16)) * UNIT)
-            }
-        };
-        let g = floor(g * self.g_scale + for_g);
-        let h = if self.constant { 1 } else { (h * self.h_scale + for_h) as i64 };
+    pub fn pack(&self, row: u32, [g, h]: [f64; 2]) -> i64 {
+        // Two numbers from -1/2 to 1/2, nothing where units are fine enough.
+        let place = row.wrapping_add(self.turn).wrapping_mul(GOLDEN);
+        let turn = |place: u32| f64::from(place as i32) * self.turns;
+        let g = nearest(g * self.g_scale + turn(place));
+        let h = if self.constant { 1 } else { nearest(h * self.h_scale + turn(place.rotate_left(16))) };
         (g << self.shift) + h
     }
 
@@ -92,11 +89,14 @@ impl Packing {
 
 const UNIT: f64 = 1.0 / 4_294_967_296.0;
 
-/// The largest integer that is not above: without a call where the processor has no instruction for it.
+/// The nearest integer, below 2^51, the even one of two: what is left of the digits when there are none for a fraction. The compiler does
+/// several at once, which it cannot do with the conversion to 64-bit integers.
 #[inline]
-fn floor(x: f64) -> i64 {
-    let whole = x as i64;
-    whole - i64::from((whole as f64) > x)
+fn nearest(x: f64) -> i64 {
+    const DIGITS: f64 = 6_755_399_441_055_744.0;
+    // What is not a number counts as nothing; it is found elsewhere.
+    let x = if x.abs() < 2_251_799_813_685_248.0 { x } else { 0.0 };
+    (x + DIGITS).to_bits() as i64 - DIGITS.to_bits() as i64
 }
 
 #[cfg(test)]
@@ -110,10 +110,10 @@ mod tests {
                 let packing = Packing::new(rows, 2.0, 0.25, constant, 7);
                 // The extremes: all rows at one end.
                 for (g, h) in [(2.0, 0.25), (-2.0, 0.25), (2.0, if constant { 0.25 } else { 0.0 })] {
-                    let one = packing.pack(0, g, h);
+                    let one = packing.pack(0, [g, h]);
                     let (mut sum, mut g_sum, mut h_sum) = (0i64, 0i64, 0i64);
                     for row in 0..rows as u32 {
-                        let cell = packing.pack(row, g, h);
+                        let cell = packing.pack(row, [g, h]);
                         sum = sum.checked_add(cell).unwrap();
                         g_sum += packing.g(cell);
                         h_sum += packing.h(cell);
@@ -134,7 +134,7 @@ mod tests {
         let n = 1 << 18;
         let packing = Packing::new(n, 1.0, 1.0, false, 3);
         let g = 0.1234 * packing.g_unit;
-        let sum: i64 = (0..n as u32).map(|row| packing.pack(row, g, 0.0)).sum();
+        let sum: i64 = (0..n as u32).map(|row| packing.pack(row, [g, 0.0])).sum();
         let mean = packing.g(sum) as f64 / n as f64;
         assert!((mean - 0.1234).abs() < 1e-4, "{mean}");
     }

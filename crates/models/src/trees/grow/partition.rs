@@ -1,87 +1,98 @@
-//! Rows go left and right.
+//! Rows of a leaf go left and right, in place; on both sides they stay in their order.
 
 use rayon::prelude::*;
 
 use crate::trees::bins::{LANES, Lanes};
 
-/// The rows of a tree, leaf by leaf; within a leaf they ascend.
-#[derive(Default)]
-pub(super) struct Rows {
-    pub rows: Vec<u32>,
-    spare: Vec<Side>,
-}
-
-/// What one thread found to go left and right.
-#[derive(Default)]
-struct Side {
-    left_rows: Vec<u32>,
-    right_rows: Vec<u32>,
-    left: usize,
-}
-
 /// Rows from which on it pays to ask other threads.
 const PARALLEL: usize = 1 << 14;
 
-impl Rows {
-    /// Sorts the rows of a leaf into left and right, in their old order, and gives how many went left. They stay as they are until
-    /// [`commit`](Self::commit).
-    pub fn split(
-        &mut self,
-        leaf: std::ops::Range<usize>,
-        block: &[Lanes],
-        lane: usize,
-        goes_left: &[bool; 256],
-        threads: usize,
-    ) -> usize {
-        let threads = if leaf.len() < PARALLEL { 1 } else { threads };
-        let share = leaf.len().div_ceil(threads).max(1);
-        let rows = &self.rows[leaf];
-        let used = rows.len().div_ceil(share).max(1);
-        self.spare.resize_with(used, Side::default);
-        match self.spare.as_mut_slice() {
-            [side] => side.sort(rows, block, lane, goes_left),
-            sides => {
-                let shares = sides.par_iter_mut().zip(rows.par_chunks(share));
-                shares.for_each(|(side, rows)| side.sort(rows, block, lane, goes_left));
-            }
-        }
-        self.spare.iter().map(|side| side.left).sum()
-    }
+/// Which rows of a leaf go left.
+pub(super) struct Rule<'a> {
+    pub block: &'a [Lanes],
+    pub lane: usize,
+    /// By bin.
+    pub goes_left: [bool; 256],
+}
 
-    /// Puts the rows of the leaf in the order that was found.
-    pub fn commit(&mut self, leaf: std::ops::Range<usize>, left: usize) {
-        let share = leaf.len().div_ceil(self.spare.len().max(1)).max(1);
-        let n = leaf.len();
-        let (left_rows, right_rows) = self.rows[leaf].split_at_mut(left);
-        let (mut l, mut r, mut taken) = (0, 0, 0);
-        for side in &self.spare {
-            let n = share.min(n - taken);
-            let right = n - side.left;
-            left_rows[l..l + side.left].copy_from_slice(&side.left_rows[..side.left]);
-            right_rows[r..r + right].copy_from_slice(&side.right_rows[..right]);
-            (l, r, taken) = (l + side.left, r + right, taken + n);
+/// Puts those that go left before the others, and gives how many they are. `spare` has as many places as there are rows.
+pub(super) fn split(rows: &mut [u32], spare: &mut [u32], rule: &Rule<'_>, threads: usize) -> usize {
+    let threads = if rows.len() < PARALLEL { 1 } else { threads };
+    let share = rows.len().div_ceil(threads).max(1);
+    let shares = rows.par_chunks_mut(share).zip(spare.par_chunks_mut(share));
+    let lefts: Vec<usize> = match threads {
+        1 => vec![rule.sort(rows, spare)],
+        _ => shares.map(|(rows, spare)| rule.sort(rows, spare)).collect(),
+    };
+    let mut end = 0;
+    for (place, &left) in lefts.iter().enumerate() {
+        if place > 0 {
+            rows.copy_within(place * share..place * share + left, end);
+        }
+        end += left;
+    }
+    let mut rest = &mut rows[end..];
+    for (&left, spare) in lefts.iter().zip(spare.chunks(share)) {
+        let (own, others) = rest.split_at_mut(spare.len() - left);
+        own.copy_from_slice(&spare[..own.len()]);
+        rest = others;
+    }
+    end
+}
+
+/// Undoes [`split`].
+pub(super) fn join(rows: &mut [u32], spare: &mut [u32], left: usize) {
+    let n = rows.len();
+    spare[..n].copy_from_slice(rows);
+    let (mut left, mut right) = spare[..n].split_at(left);
+    for to in rows {
+        let from = match (left.first(), right.first()) {
+            (Some(l), Some(r)) if r < l => &mut right,
+            (None, _) => &mut right,
+            _ => &mut left,
+        };
+        if let Some((&row, others)) = from.split_first() {
+            (*to, *from) = (row, others);
         }
     }
 }
 
-impl Side {
-    /// Writes each row to both sides and moves on at the one where it belongs: no branch to guess wrong.
-    fn sort(&mut self, rows: &[u32], block: &[Lanes], lane: usize, goes_left: &[bool; 256]) {
-        let n = rows.len();
-        for buffer in [&mut self.left_rows, &mut self.right_rows] {
-            if buffer.len() < n {
-                buffer.resize(n, 0);
-            }
-        }
-        let (left_rows, right_rows) = (&mut self.left_rows[..n], &mut self.right_rows[..n]);
-        let lane = lane % LANES;
+impl Rule<'_> {
+    /// Those that go left come to the front, the others to `spare`: each is written to both, and only one place moves on, so that there
+    /// is no branch to guess wrong.
+    fn sort(&self, rows: &mut [u32], spare: &mut [u32]) -> usize {
+        let lane = self.lane % LANES;
         let mut left = 0;
-        for (place, &row) in rows.iter().enumerate() {
-            let goes = goes_left[block[row as usize][lane] as usize];
-            left_rows[left] = row;
-            right_rows[place - left] = row;
+        for place in 0..rows.len() {
+            let row = rows[place];
+            let goes = self.goes_left[self.block[row as usize][lane] as usize];
+            rows[left] = row;
+            spare[place - left] = row;
             left += usize::from(goes);
         }
-        self.left = left;
+        left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn splits_keep_the_order_and_can_be_undone() {
+        for n in [0, 1, 2, 1000, PARALLEL + 77] {
+            let block: Vec<Lanes> = (0..2 * n).map(|row| [(row * row % 251) as u8; LANES]).collect();
+            let rule = Rule { block: &block, lane: 3, goes_left: std::array::from_fn(|bin| bin % 3 == 0) };
+            let before: Vec<u32> = (0..n as u32).map(|row| 2 * row).collect();
+            let goes = |row: &u32| rule.goes_left[block[*row as usize][3] as usize];
+            let (expected, right): (Vec<u32>, Vec<u32>) = before.iter().partition(|row| goes(row));
+            for threads in [1, 2, 5] {
+                let (mut rows, mut spare) = (before.clone(), vec![0; n]);
+                let left = split(&mut rows, &mut spare, &rule, threads);
+                assert_eq!((&rows[..left], &rows[left..]), (expected.as_slice(), right.as_slice()));
+                join(&mut rows, &mut spare, left);
+                assert_eq!(rows, before);
+            }
+        }
     }
 }
