@@ -9,7 +9,9 @@ use super::sample::RowSample;
 use crate::trees::Tree;
 use crate::trees::bins::{BinnedTable, FeaturesInBins};
 use crate::trees::convert::{self, Penalty, Sums};
-use crate::trees::grow::{BinWalk, GrowParameters, Grower, Grown, GrownLeaf, Packing, draw_size};
+use crate::trees::grow::{
+    BinWalk, GrowParameters, Grower, Grown, GrownLeaf, Packing, draw_size, with_others_awake,
+};
 use mlsys_core::seed;
 
 /// What boosting goes by.
@@ -51,8 +53,7 @@ impl Boosting<'_> {
         watched: Option<Watched<'_>>,
         after: impl FnMut(usize, Option<&[f64]>) -> Result<bool> + Send,
     ) -> Result<Vec<Tree>> {
-        // On a thread of the pool: each of many thousand short parallel steps would else wake it from outside, and be waited for.
-        rayon::join(|| self.run_in_pool(loss, start, watched, after), || ()).0
+        with_others_awake(|| self.run_in_pool(loss, start, watched, after))
     }
 
     fn run_in_pool(

@@ -3,15 +3,12 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
-
-use rayon::prelude::*;
 
 use super::histogram::Spare;
-use super::leaf::{Open, Task, When};
+use super::leaf::{Open, Task};
 use super::packing::Packing;
 use super::scan::BinTest;
-use super::{GrowParameters, Growth, partition};
+use super::{GrowParameters, Growth};
 use crate::trees::bins::{BinnedTable, FeatureBins};
 use crate::trees::tree::Child;
 
@@ -84,9 +81,6 @@ impl<'a> Grower<'a> {
     }
 
     /// Grows a tree on rows, ascending, or on all, asking about these features only. `tree` is its number, for what is drawn.
-    ///
-    /// The next leaf is always the best one, but those that come soon after are split at the same time, on other threads. If it turns out
-    /// that another comes before them until there are enough, nothing is left of that.
     pub fn grow(
         &mut self,
         parameters: &GrowParameters,
@@ -118,11 +112,11 @@ impl<'a> Grower<'a> {
             && let Some(turn) = turns.pop()
         {
             let place = turn.leaf;
-            let Some(ahead) = leaves[place].ahead.take() else {
-                let left = parameters.max_leaves - leaves.len();
-                let round = next(turn, &mut turns, &leaves, if self.threads == 1 { 1 } else { left / 2 });
-                split_all(&task, &mut leaves, &round, (&mut self.rows, &mut self.places), left == 1);
-                turns.extend(round.iter().filter_map(|&leaf| Turn::new(&leaves, leaf, parameters.growth)));
+            let range = leaves[place].rows.clone();
+            let (rows, places) = (&mut self.rows[range.clone()], &mut self.places[range]);
+            let last = leaves.len() + 1 == parameters.max_leaves;
+            let Some(children) = task.split(&mut leaves[place], rows, places, last) else {
+                turns.extend(Turn::new(&leaves, place, parameters.growth));
                 continue;
             };
             let Some(best) = leaves[place].best else { continue };
@@ -140,7 +134,7 @@ impl<'a> Grower<'a> {
                 right: Child::Leaf(right as u32),
                 extra_l2: best.extra_l2,
             });
-            let [mut left_child, mut right_child] = *ahead;
+            let [mut left_child, mut right_child] = children;
             left_child.above = Some((split, true));
             right_child.above = Some((split, false));
             leaves[place] = left_child;
@@ -149,76 +143,12 @@ impl<'a> Grower<'a> {
                 [place, right].iter().filter_map(|&leaf| Turn::new(&leaves, leaf, parameters.growth)),
             );
         }
-        let close = |mut leaf: Open| {
-            if let Some(ahead) = leaf.ahead.take() {
-                let range = leaf.rows.clone();
-                partition::join(&mut self.rows[range.clone()], &mut self.places[range], ahead[0].rows.len());
-                self.spare.give(ahead.into_iter().filter_map(|child| child.histogram));
-            }
+        let close = |leaf: Open| {
             self.spare.give(leaf.histogram);
             GrownLeaf { rows: leaf.rows }
         };
         Grown { splits, leaves: leaves.into_iter().map(close).collect() }
     }
-}
-
-/// The leaves that are split together: the one whose turn it is, and up to `width` in all of those after it that are not split yet.
-fn next(turn: Turn, turns: &mut BinaryHeap<Turn>, leaves: &[Open], width: usize) -> Vec<usize> {
-    let mut round = vec![turn.leaf];
-    let mut passed = Vec::new();
-    while round.len() < width
-        && let Some(turn) = turns.pop()
-    {
-        let leaf = &leaves[turn.leaf];
-        if leaf.ahead.is_some() || leaf.waits {
-            passed.push(turn);
-        } else {
-            round.push(turn.leaf);
-        }
-    }
-    turns.extend(passed);
-    round
-}
-
-/// Splits leaves, the largest first, each on whichever thread is free. It is the turn of the first one, and its `last`, if nothing will be
-/// split after it.
-fn split_all(
-    task: &Task<'_>,
-    leaves: &mut [Open],
-    round: &[usize],
-    (mut rows, mut places): (&mut [u32], &mut [u32]),
-    last: bool,
-) {
-    let Some((&first, others)) = round.split_first() else { return };
-    let now = if last { When::Last } else { When::Now };
-    if others.is_empty() {
-        let range = leaves[first].rows.clone();
-        task.split(&mut leaves[first], &mut rows[range.clone()], &mut places[range], now);
-        return;
-    }
-    let own = leaves.iter_mut().enumerate().filter(|(leaf, _)| round.contains(leaf));
-    let mut own: Vec<(When, &mut Open)> =
-        own.map(|(place, leaf)| (if place == first { now } else { When::Ahead }, leaf)).collect();
-    own.sort_by_key(|(_, leaf)| leaf.rows.start);
-    let mut work = Vec::with_capacity(own.len());
-    let mut start = 0;
-    for (when, leaf) in own {
-        let [own_rows, own_places] = [&mut rows, &mut places].map(|all| {
-            let _ = all.split_off_mut(..leaf.rows.start - start);
-            all.split_off_mut(..leaf.rows.len()).unwrap_or_default()
-        });
-        start = leaf.rows.end;
-        work.push((when, leaf, own_rows, own_places));
-    }
-    work.sort_by_key(|(_, leaf, ..)| leaf.rows.len());
-    let n = work.len().min(task.threads);
-    let work = Mutex::new(work);
-    let one = || work.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    (0..n).into_par_iter().with_max_len(1).for_each(|_| {
-        while let Some((when, leaf, rows, places)) = one() {
-            task.split(leaf, rows, places, when);
-        }
-    });
 }
 
 impl Turn {

@@ -21,8 +21,9 @@ impl Histogram {
         &self.0[feature]
     }
 
-    pub fn lanes_mut(&mut self) -> &mut [Lane] {
-        &mut self.0
+    /// Those of the features.
+    pub fn lanes_mut(&mut self, n_features: usize) -> &mut [Lane] {
+        &mut self.0[..n_features]
     }
 
     /// The sum of all rows: each is in one bin of every feature.
@@ -64,48 +65,44 @@ impl<'a> Spare<'a> {
     }
 }
 
-/// Rows times blocks from which on it pays to ask other threads.
-const PARALLEL: usize = 1 << 15;
-
 /// Rows that are added up block by block, so that what they share is read once.
 const CHUNK: usize = 2048;
 
-/// Adds up rows by bin, from zero; `cells` are the packed gradients of all rows of the table.
-pub(super) fn build(spare: &Spare<'_>, rows: &[u32], cells: &[i64], threads: usize) -> Histogram {
-    let table = spare.table;
-    let mut out = spare.take();
-    let n_blocks = table.blocks().len();
-    let (blocks, _) = out.0.as_chunks_mut::<LANES>();
-    if threads == 1 || rows.len() * n_blocks < PARALLEL {
-        fill(blocks, 0, table, rows, cells);
-    } else if n_blocks >= 4 * threads {
-        let share = n_blocks.div_ceil(4 * threads);
-        let shares = blocks.par_chunks_mut(share).enumerate();
-        shares.for_each(|(place, blocks)| fill(blocks, place * share, table, rows, cells));
-    } else {
-        let shares = rows.par_chunks(rows.len().div_ceil(threads)).map(|rows| {
-            let mut part = spare.take();
-            fill(part.0.as_chunks_mut().0, 0, table, rows, cells);
-            part
-        });
-        let sum = shares.reduce_with(|mut sum, part| {
-            sum.add(&part);
-            spare.give([part]);
-            sum
-        });
-        spare.give(sum.map(|sum| std::mem::replace(&mut out, sum)));
+/// Adds up rows by bin, from zero, in shares of rows for each thread; `cells` are the packed gradients of all rows of the table.
+pub(super) fn build(out: &mut Histogram, spare: &Spare<'_>, rows: &[u32], cells: &[i64], threads: usize) {
+    let n_features = spare.table.n_features();
+    let fill = |out: &mut Histogram, rows| fill(out.lanes_mut(n_features), 0, spare.table, rows, cells);
+    if threads == 1 {
+        return fill(out, rows);
     }
-    out
+    let shares = rows.par_chunks(rows.len().div_ceil(threads).max(1)).map(|rows| {
+        let mut part = spare.take();
+        fill(&mut part, rows);
+        part
+    });
+    let sum = shares.reduce_with(|mut sum, part| {
+        sum.add(&part);
+        spare.give([part]);
+        sum
+    });
+    spare.give(sum.map(|sum| std::mem::replace(out, sum)));
 }
 
-/// Adds up rows in the blocks from `first` on.
-fn fill(out: &mut [[Lane; LANES]], first: usize, table: &BinnedTable, rows: &[u32], cells: &[i64]) {
-    out.as_flattened_mut().iter_mut().for_each(|lane| lane.fill(0));
-    let blocks = table.blocks().iter().enumerate().skip(first);
+/// Adds up rows by the bins of the features from `first` on, from zero.
+pub(super) fn fill(mut out: &mut [Lane], mut first: usize, table: &BinnedTable, rows: &[u32], cells: &[i64]) {
+    out.iter_mut().for_each(|lane| lane.fill(0));
+    // The lanes of each block.
+    let mut blocks: Vec<(&mut [Lane], usize, &[Lanes])> = Vec::with_capacity(out.len() / LANES + 2);
+    while !out.is_empty() {
+        let (block, lane) = table.lane(first);
+        let own = out.split_off_mut(..out.len().min(LANES - lane)).unwrap_or_default();
+        first += own.len();
+        blocks.push((own, lane, block));
+    }
     if rows.len() == cells.len() {
         // All rows, in their order.
-        for (out, (place, block)) in out.iter_mut().zip(blocks) {
-            add_lanes(out, lanes_of(table, place), block.iter().copied().zip(cells.iter().copied()));
+        for (out, lane, block) in blocks {
+            add_lanes(out, lane, block.iter().zip(cells.iter().copied()));
         }
         return;
     }
@@ -114,36 +111,38 @@ fn fill(out: &mut [[Lane; LANES]], first: usize, table: &BinnedTable, rows: &[u3
         for (to, &row) in ordered.iter_mut().zip(rows) {
             *to = cells[row as usize];
         }
-        for (out, (place, block)) in out.iter_mut().zip(blocks.clone()) {
-            let own = rows.iter().map(|&row| block[row as usize]).zip(ordered);
-            add_lanes(out, lanes_of(table, place), own);
+        for (out, lane, block) in &mut blocks {
+            let own = rows.iter().map(|&row| &block[row as usize]).zip(ordered);
+            add_lanes(out, *lane, own);
         }
     }
 }
 
-/// How many lanes of a block have a feature.
-fn lanes_of(table: &BinnedTable, block: usize) -> usize {
-    (table.n_features() - block * LANES).min(LANES)
-}
-
-fn add_lanes(out: &mut [Lane; LANES], lanes: usize, rows: impl Iterator<Item = (Lanes, i64)>) {
-    match lanes {
-        1 => add_first::<1>(out, rows),
-        2 => add_first::<2>(out, rows),
-        3 => add_first::<3>(out, rows),
-        4 => add_first::<4>(out, rows),
-        5 => add_first::<5>(out, rows),
-        6 => add_first::<6>(out, rows),
-        7 => add_first::<7>(out, rows),
-        _ => add_first::<8>(out, rows),
+/// Adds to the lanes of a block from `first` on, up to eight.
+fn add_lanes<'b>(out: &mut [Lane], first: usize, rows: impl Iterator<Item = (&'b Lanes, i64)>) {
+    match out {
+        [a] => add_from([a], first, rows),
+        [a, b] => add_from([a, b], first, rows),
+        [a, b, c] => add_from([a, b, c], first, rows),
+        [a, b, c, d] => add_from([a, b, c, d], first, rows),
+        [a, b, c, d, e] => add_from([a, b, c, d, e], first, rows),
+        [a, b, c, d, e, f] => add_from([a, b, c, d, e, f], first, rows),
+        [a, b, c, d, e, f, g] => add_from([a, b, c, d, e, f, g], first, rows),
+        [a, b, c, d, e, f, g, h, ..] => add_from([a, b, c, d, e, f, g, h], first, rows),
+        [] => {}
     }
 }
 
-/// A byte is always a place in 256 sums, so that the only check left is that of the row.
-fn add_first<const N: usize>(out: &mut [Lane; LANES], rows: impl Iterator<Item = (Lanes, i64)>) {
+/// A byte is always a place in 256 sums, so that the only checks left are that of the row, and of the first lane.
+fn add_from<'b, const N: usize>(
+    mut out: [&mut Lane; N],
+    first: usize,
+    rows: impl Iterator<Item = (&'b Lanes, i64)>,
+) {
     for (bins, cell) in rows {
-        for lane in 0..N {
-            out[lane][bins[lane] as usize] += cell;
+        let Some(bins) = bins.get(first..).and_then(|bins| bins.first_chunk::<N>()) else { return };
+        for (lane, &bin) in out.iter_mut().zip(bins) {
+            lane[bin as usize] += cell;
         }
     }
 }

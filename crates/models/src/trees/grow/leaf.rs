@@ -21,10 +21,6 @@ pub(super) struct Open {
     total: i64,
     pub histogram: Option<Histogram>,
     pub best: Option<Candidate>,
-    /// What it becomes by its best split, once that has been worked out: its rows are in order then.
-    pub ahead: Option<Box<[Open; 2]>>,
-    /// Whether its best split cannot be, which changes nothing until it is its turn.
-    pub waits: bool,
     /// The exact rows of each bin, of features where an estimate went wrong.
     counted: Vec<(u32, Box<Counts>)>,
     /// The split above, and whether it is on its left.
@@ -53,19 +49,15 @@ pub(super) struct Task<'a> {
     pub threads: usize,
 }
 
-/// When a leaf is split.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum When {
-    /// Before its turn.
-    Ahead,
-    /// As it is its turn.
-    Now,
-    /// So, and its children will not be split any more.
-    Last,
-}
+/// Rows times features from which on it pays to ask other threads, where a histogram takes as long to scan as so many rows to add up.
+const PARALLEL: usize = 1 << 13;
+const ROWS_OF_SCAN: usize = 500;
 
-/// Features from which on it pays to scan them on several threads: waking one takes as long as scanning a few dozen.
-const WIDE: usize = 64;
+/// With as many features for each thread, they are what threads divide; with fewer, rows.
+const FEATURES_OF_THREAD: usize = 4;
+
+/// Features from which on there are more shares than threads, for those that are late.
+const WIDE: usize = 256;
 
 impl Task<'_> {
     /// A leaf of all rows.
@@ -77,8 +69,6 @@ impl Task<'_> {
             total: 0,
             histogram: None,
             best: None,
-            ahead: None,
-            waits: false,
             counted: Vec::new(),
             above: None,
             bounds: [-self.parameters.max_step, self.parameters.max_step],
@@ -87,7 +77,8 @@ impl Task<'_> {
             way,
         };
         if self.parameters.max_leaves > 1 && self.may_split(&root) {
-            let histogram = histogram::build(self.spare, rows, self.cells, self.threads);
+            let mut histogram = self.spare.take();
+            histogram::build(&mut histogram, self.spare, rows, self.cells, self.threads);
             root.total = histogram.total();
             root.best = self.scan_all(&root, &histogram);
             root.histogram = Some(histogram);
@@ -95,34 +86,36 @@ impl Task<'_> {
         root
     }
 
-    /// Works out what a leaf becomes by its best split, and the best splits of both children, if those may be split as well. Where it would
-    /// leave too few rows on a side, they are counted for another best split, if it is the leaf's turn. `rows` are the leaf's, and `places`
-    /// as many.
-    pub fn split(&self, leaf: &mut Open, rows: &mut [u32], places: &mut [u32], when: When) {
-        let Some(best) = leaf.best else { return };
+    /// The two leaves that come of a leaf by its best split, with their own best splits, unless it is the `last` of the tree. Nothing
+    /// where the split leaves too few rows on a side: these are counted, and the leaf has another best split then, if any. `rows` are the
+    /// leaf's, and `places` as many.
+    pub fn split(
+        &self,
+        leaf: &mut Open,
+        rows: &mut [u32],
+        places: &mut [u32],
+        last: bool,
+    ) -> Option<[Open; 2]> {
+        let best = leaf.best?;
         let (block, lane) = self.table.lane(best.feature as usize);
         let rule = Rule { block, lane, goes_left: best.table() };
         let left = partition::split(rows, places, &rule, self.threads);
         let need = self.parameters.min_rows.max(1);
         if (left as u64) < need || ((rows.len() - left) as u64) < need {
             partition::join(rows, places, left);
-            leaf.waits = when == When::Ahead;
-            if !leaf.waits {
-                leaf.best = self.best_when_counted(leaf, &best, rows);
-            }
-            return;
+            leaf.best = self.best_when_counted(leaf, &best, rows);
+            return None;
         }
         let mut children = self.children(leaf, &best, left);
-        if let Some(histogram) = leaf.histogram.take() {
-            let may = [0, 1].map(|child| when != When::Last && self.may_split(&children[child]));
-            if may == [false; 2] {
-                self.spare.give([histogram]);
-            } else {
+        let may = [0, 1].map(|child| !last && self.may_split(&children[child]));
+        match leaf.histogram.take() {
+            Some(histogram) if may != [false; 2] => {
                 let (left_rows, right_rows) = rows.split_at(left);
                 self.open(&mut children, [left_rows, right_rows], may, histogram);
             }
+            unused => self.spare.give(unused),
         }
-        leaf.ahead = Some(Box::new(children));
+        Some(children)
     }
 
     /// Another best split of a leaf whose estimates of rows went wrong for this one.
@@ -157,8 +150,6 @@ impl Task<'_> {
                 total,
                 histogram: None,
                 best: None,
-                ahead: None,
-                waits: false,
                 counted: Vec::new(),
                 above: None,
                 bounds: bounds[side],
@@ -177,9 +168,12 @@ impl Task<'_> {
     fn open(&self, children: &mut [Open; 2], rows: [&[u32]; 2], may: [bool; 2], parent: Histogram) {
         let small = usize::from(rows[1].len() < rows[0].len());
         let large = 1 - small;
-        let (mut own, mut rest) =
-            (histogram::build(self.spare, rows[small], self.cells, self.threads), parent);
-        let work = |(feature, (own, rest)): (usize, (&mut Lane, &mut Lane))| {
+        let (mut own, mut rest) = (self.spare.take(), parent);
+        let n_features = self.table.n_features();
+        let better = |a: [Option<Candidate>; 2], b: [Option<Candidate>; 2]| {
+            [Candidate::better(a[0], b[0]), Candidate::better(a[1], b[1])]
+        };
+        let scan = |(feature, (own, rest)): (usize, (&mut Lane, &mut Lane))| {
             histogram::subtract(rest, own);
             let scan = |child: usize, lane: &Lane| {
                 let leaf = &children[child];
@@ -189,18 +183,23 @@ impl Task<'_> {
             };
             [scan(small, own), scan(large, rest)]
         };
-        let better = |a: [Option<Candidate>; 2], b: [Option<Candidate>; 2]| {
-            [Candidate::better(a[0], b[0]), Candidate::better(a[1], b[1])]
+        // Each thread does all there is to do of its own features.
+        let of_features = |(first, (own, rest)): (usize, (&mut [Lane], &mut [Lane]))| {
+            histogram::fill(own, first, self.table, rows[small], self.cells);
+            (first..).zip(own.iter_mut().zip(rest)).map(scan).fold([None, None], better)
         };
-        let n_features = self.table.n_features();
-        let (own_lanes, rest_lanes) =
-            (&mut own.lanes_mut()[..n_features], &mut rest.lanes_mut()[..n_features]);
-        let found = if self.threads == 1 || n_features < WIDE {
-            own_lanes.iter_mut().zip(rest_lanes).enumerate().map(work).fold([None, None], better)
+        let (own_lanes, rest_lanes) = (own.lanes_mut(n_features), rest.lanes_mut(n_features));
+        let found = if self.threads == 1 || (rows[small].len() + ROWS_OF_SCAN) * n_features < PARALLEL {
+            of_features((0, (own_lanes, rest_lanes)))
+        } else if n_features >= FEATURES_OF_THREAD * self.threads {
+            let share = n_features.div_ceil(self.threads * if n_features < WIDE { 1 } else { 4 });
+            let shares = own_lanes.par_chunks_mut(share).zip(rest_lanes.par_chunks_mut(share)).enumerate();
+            let shares = shares.with_max_len(1).map(|(place, lanes)| of_features((place * share, lanes)));
+            shares.reduce(|| [None, None], better)
         } else {
-            let share = n_features.div_ceil(4 * self.threads).max(1);
-            let lanes = own_lanes.par_iter_mut().zip(rest_lanes).enumerate().with_min_len(share);
-            lanes.map(work).reduce(|| [None, None], better)
+            histogram::build(&mut own, self.spare, rows[small], self.cells, self.threads);
+            let lanes = own.lanes_mut(n_features).iter_mut().zip(rest_lanes);
+            (0..).zip(lanes).map(scan).fold([None, None], better)
         };
         for (found, (child, histogram)) in found.into_iter().zip([(small, own), (large, rest)]) {
             children[child].best = found;

@@ -2,8 +2,9 @@
 //!
 //! [`packing`] turns both into one integer per row, whose sums are exact; [`histogram`] adds them up by bin; [`scan`] finds the best
 //! threshold of a histogram and [`categories`] the best set of categories; [`partition`] sends rows left and right; [`leaf`] puts these
-//! together to split one leaf, and [`grower`] goes on with the best leaf until there are enough.
+//! together to split one leaf, and [`grower`] goes on with the best leaf until there are enough. [`awake`] keeps the threads for that.
 
+mod awake;
 mod categories;
 mod grower;
 mod histogram;
@@ -13,6 +14,7 @@ mod partition;
 mod scan;
 mod walk;
 
+pub(crate) use awake::with_others_awake;
 pub(crate) use grower::{Grower, Grown, GrownLeaf};
 pub(crate) use leaf::{divided, draw_size};
 pub(crate) use packing::Packing;

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::trees::bins::{LANES, Lanes};
 
 /// Rows from which on it pays to ask other threads.
-const PARALLEL: usize = 1 << 14;
+const PARALLEL: usize = 1 << 12;
 
 /// Which rows of a leaf go left.
 pub(super) struct Rule<'a> {
