@@ -9,7 +9,7 @@ use super::edges::{FeatureBins, MISSING};
 use crate::trees::feature::{MissingPolicy, TreeFeature, ordered};
 
 /// Features whose bins lie together: eight bytes are read at once, and their histograms fit the first cache.
-pub(crate) const LANES: usize = 8;
+pub(crate) const LANES: usize = 12;
 
 /// The bins of [`LANES`] features of one row.
 pub(crate) type Lanes = [u8; LANES];
@@ -18,7 +18,8 @@ pub(crate) type Lanes = [u8; LANES];
 pub(crate) struct BinnedTable {
     blocks: Vec<Vec<Lanes>>,
     n_rows: usize,
-    n_features: usize,
+    /// How many bins each feature has.
+    n_bins: Vec<usize>,
 }
 
 /// Rows that are binned together.
@@ -59,7 +60,7 @@ impl BinnedTable {
             });
             blocks.push(block);
         }
-        Ok(Self { blocks, n_rows, n_features: features.len() })
+        Ok(Self { blocks, n_rows, n_bins: bins.iter().map(|bins| bins.len().min(256)).collect() })
     }
 
     pub fn n_rows(&self) -> usize {
@@ -67,7 +68,12 @@ impl BinnedTable {
     }
 
     pub fn n_features(&self) -> usize {
-        self.n_features
+        self.n_bins.len()
+    }
+
+    /// How many bins a feature has, up to 256.
+    pub fn n_bins(&self, feature: usize) -> usize {
+        self.n_bins[feature]
     }
 
     pub fn blocks(&self) -> &[Vec<Lanes>] {

@@ -9,7 +9,8 @@ use crate::trees::bins::{BinnedTable, LANES, Lanes};
 /// The sum of the packed gradients of each bin of a feature.
 pub(crate) type Lane = [i64; 256];
 
-/// The sums of each bin of each feature, lane by lane; those of a block lie together and fit the first cache.
+/// The sums of each bin of each feature, lane by lane; those of a block lie together and fit the first cache. Beyond the bins that a feature
+/// has, anything.
 pub(super) struct Histogram(Vec<Lane>);
 
 impl Histogram {
@@ -27,14 +28,14 @@ impl Histogram {
     }
 
     /// The sum of all rows: each is in one bin of every feature.
-    pub fn total(&self) -> i64 {
-        self.0.first().map_or(0, |lane| lane.iter().sum())
+    pub fn total(&self, table: &BinnedTable) -> i64 {
+        self.0.first().map_or(0, |lane| lane[..table.n_bins(0)].iter().sum())
     }
 
     /// Adds the sums of other rows.
     fn add(&mut self, part: &Self) {
         for (to, part) in self.0.iter_mut().zip(&part.0) {
-            to.iter_mut().zip(part).for_each(|(to, x)| *to += x);
+            to.iter_mut().zip(part).for_each(|(to, x)| *to = to.wrapping_add(*x));
         }
     }
 }
@@ -90,7 +91,7 @@ pub(super) fn build(out: &mut Histogram, spare: &Spare<'_>, rows: &[u32], cells:
 
 /// Adds up rows by the bins of the features from `first` on, from zero.
 pub(super) fn fill(mut out: &mut [Lane], mut first: usize, table: &BinnedTable, rows: &[u32], cells: &[i64]) {
-    out.iter_mut().for_each(|lane| lane.fill(0));
+    (first..).zip(&mut *out).for_each(|(feature, lane)| lane[..table.n_bins(feature)].fill(0));
     // The lanes of each block.
     let mut blocks: Vec<(&mut [Lane], usize, &[Lanes])> = Vec::with_capacity(out.len() / LANES + 2);
     while !out.is_empty() {
@@ -128,7 +129,13 @@ fn add_lanes<'b>(out: &mut [Lane], first: usize, rows: impl Iterator<Item = (&'b
         [a, b, c, d, e] => add_from([a, b, c, d, e], first, rows),
         [a, b, c, d, e, f] => add_from([a, b, c, d, e, f], first, rows),
         [a, b, c, d, e, f, g] => add_from([a, b, c, d, e, f, g], first, rows),
-        [a, b, c, d, e, f, g, h, ..] => add_from([a, b, c, d, e, f, g, h], first, rows),
+        [a, b, c, d, e, f, g, h] => add_from([a, b, c, d, e, f, g, h], first, rows),
+        [a, b, c, d, e, f, g, h, i] => add_from([a, b, c, d, e, f, g, h, i], first, rows),
+        [a, b, c, d, e, f, g, h, i, j] => add_from([a, b, c, d, e, f, g, h, i, j], first, rows),
+        [a, b, c, d, e, f, g, h, i, j, k] => add_from([a, b, c, d, e, f, g, h, i, j, k], first, rows),
+        [a, b, c, d, e, f, g, h, i, j, k, l, ..] => {
+            add_from([a, b, c, d, e, f, g, h, i, j, k, l], first, rows)
+        }
         [] => {}
     }
 }
@@ -147,7 +154,7 @@ fn add_from<'b, const N: usize>(
     }
 }
 
-/// Takes the sums of one child from those of the parent: what is left is the other child, exactly.
-pub(super) fn subtract(parent: &mut Lane, child: &Lane) {
+/// Takes the sums of one child from those of the parent, bin by bin: what is left is the other child, exactly.
+pub(super) fn subtract(parent: &mut [i64], child: &[i64]) {
     parent.iter_mut().zip(child).for_each(|(to, x)| *to -= x);
 }

@@ -10,7 +10,7 @@ use super::GrowParameters;
 use super::histogram::{self, Histogram, Lane, Spare};
 use super::packing::Packing;
 use super::partition::{self, Rule};
-use super::scan::{self, Candidate, Counts};
+use super::scan::{self, Candidate, Counts, Room};
 use crate::trees::bins::{BinnedTable, FeatureBins};
 
 /// A leaf that may be split.
@@ -79,7 +79,7 @@ impl Task<'_> {
         if self.parameters.max_leaves > 1 && self.may_split(&root) {
             let mut histogram = self.spare.take();
             histogram::build(&mut histogram, self.spare, rows, self.cells, self.threads);
-            root.total = histogram.total();
+            root.total = histogram.total(self.table);
             root.best = self.scan_all(&root, &histogram);
             root.histogram = Some(histogram);
         }
@@ -173,20 +173,23 @@ impl Task<'_> {
         let better = |a: [Option<Candidate>; 2], b: [Option<Candidate>; 2]| {
             [Candidate::better(a[0], b[0]), Candidate::better(a[1], b[1])]
         };
-        let scan = |(feature, (own, rest)): (usize, (&mut Lane, &mut Lane))| {
-            histogram::subtract(rest, own);
-            let scan = |child: usize, lane: &Lane| {
+        let scan = |room: &mut Room, feature: usize, (own, rest): (&mut Lane, &mut Lane)| {
+            let n_bins = self.table.n_bins(feature);
+            histogram::subtract(&mut rest[..n_bins], &own[..n_bins]);
+            let mut scan = |child: usize, lane: &Lane| {
                 let leaf = &children[child];
                 let features = leaf.allowed.as_deref().unwrap_or(self.features);
                 let asked = may[child] && features.binary_search(&(feature as u32)).is_ok();
-                asked.then(|| self.scan(leaf, lane, feature, None)).flatten()
+                asked.then(|| self.scan(leaf, lane, feature, None, room)).flatten()
             };
             [scan(small, own), scan(large, rest)]
         };
         // Each thread does all there is to do of its own features.
         let of_features = |(first, (own, rest)): (usize, (&mut [Lane], &mut [Lane]))| {
             histogram::fill(own, first, self.table, rows[small], self.cells);
-            (first..).zip(own.iter_mut().zip(rest)).map(scan).fold([None, None], better)
+            let room = &mut Room::new();
+            let lanes = (first..).zip(own.iter_mut().zip(rest));
+            lanes.map(|(feature, lanes)| scan(room, feature, lanes)).fold([None, None], better)
         };
         let (own_lanes, rest_lanes) = (own.lanes_mut(n_features), rest.lanes_mut(n_features));
         let found = if self.threads == 1 || (rows[small].len() + ROWS_OF_SCAN) * n_features < PARALLEL {
@@ -199,7 +202,8 @@ impl Task<'_> {
         } else {
             histogram::build(&mut own, self.spare, rows[small], self.cells, self.threads);
             let lanes = own.lanes_mut(n_features).iter_mut().zip(rest_lanes);
-            (0..).zip(lanes).map(scan).fold([None, None], better)
+            let room = &mut Room::new();
+            (0..).zip(lanes).map(|(feature, lanes)| scan(room, feature, lanes)).fold([None, None], better)
         };
         for (found, (child, histogram)) in found.into_iter().zip([(small, own), (large, rest)]) {
             children[child].best = found;
@@ -211,19 +215,27 @@ impl Task<'_> {
     }
 
     fn scan_all(&self, leaf: &Open, histogram: &Histogram) -> Option<Candidate> {
+        let mut room = Room::new();
         let scan = |&feature: &u32| {
             let counts =
                 leaf.counted.iter().find(|(counted, _)| *counted == feature).map(|(_, counts)| &**counts);
-            self.scan(leaf, histogram.lane(feature as usize), feature as usize, counts)
+            self.scan(leaf, histogram.lane(feature as usize), feature as usize, counts, &mut room)
         };
         leaf.allowed.as_deref().unwrap_or(self.features).iter().map(scan).fold(None, Candidate::better)
     }
 
-    fn scan(&self, leaf: &Open, lane: &Lane, feature: usize, counts: Option<&Counts>) -> Option<Candidate> {
+    fn scan(
+        &self,
+        leaf: &Open,
+        lane: &Lane,
+        feature: usize,
+        counts: Option<&Counts>,
+        room: &mut Room,
+    ) -> Option<Candidate> {
         let scanned = self.scanned(leaf);
         let bins = &self.bins[feature];
         match bins {
-            FeatureBins::Ordered(_) => scanned.best_threshold(feature, lane, bins.len(), counts),
+            FeatureBins::Ordered(_) => scanned.best_threshold(feature, lane, bins.len(), counts, room),
             FeatureBins::Categories(_) => scanned.best_set(feature, lane, bins.len(), counts),
         }
     }

@@ -74,6 +74,20 @@ pub(super) struct Leaf<'a> {
     pub bounds: [f64; 2],
 }
 
+/// Room to scan a feature in.
+pub(super) struct Room {
+    /// The sum up to each bin, without missing values.
+    upto: [i64; 256],
+    /// The score of each threshold.
+    scores: [f64; 256],
+}
+
+impl Room {
+    pub fn new() -> Self {
+        Self { upto: [0; 256], scores: [0.0; 256] }
+    }
+}
+
 /// The exact rows of each bin, where they had to be counted.
 pub(super) type Counts = [u32; 256];
 
@@ -187,59 +201,60 @@ impl Leaf<'_> {
         lane: &Lane,
         n_bins: usize,
         counts: Option<&Counts>,
+        Room { upto, scores }: &mut Room,
     ) -> Option<Candidate> {
         let n_bins = n_bins.min(256);
         if n_bins < 2 {
             return None;
         }
-        let mut upto = [0i64; 256];
         let mut sum = 0;
-        for bin in 1..n_bins {
-            sum += lane[bin];
-            upto[bin] = sum;
+        for (upto, x) in upto[1..n_bins].iter_mut().zip(&lane[1..n_bins]) {
+            sum += x;
+            *upto = sum;
         }
         let least = self.least();
         let missing = lane[0];
         let some_missing = counts.map_or(missing != 0, |counts| counts[0] > 0);
-        let valid = |left: i64, rows: u64| match counts {
-            None => {
-                let h = self.packing.h(left);
-                h >= least && self.packing.h(self.total) - h >= least
-            }
-            Some(_) => self.is_enough(left, rows),
-        };
-        let mut rows_upto = [0u64; 256];
-        if let Some(counts) = counts {
+        // The rows up to each bin, and those of missing values.
+        let rows = counts.map(|counts| {
             let mut sum = 0;
-            for bin in 1..n_bins {
-                sum += u64::from(counts[bin]);
-                rows_upto[bin] = sum;
-            }
-        }
-        let missing_rows = counts.map_or(0, |counts| u64::from(counts[0]));
-        let mut scores = [f64::NEG_INFINITY; 256];
+            let upto = counts.map(|rows| {
+                sum += u64::from(rows);
+                sum
+            });
+            (upto, upto[0])
+        });
         let mut best: Option<(f64, usize, bool)> = None;
         // With missing values on the left, the last threshold leaves nothing on the right.
-        let range = |add: i64, rows: u64, end: usize| {
-            let fits = |bin: &usize| valid(upto[*bin] + add, rows_upto[*bin] + rows);
+        let range = |with_missing: bool, end: usize| {
+            let fits = |&bin: &usize| {
+                let left = upto[bin] + if with_missing { missing } else { 0 };
+                match &rows {
+                    None => {
+                        let h = self.packing.h(left);
+                        h >= least && self.packing.h(self.total) - h >= least
+                    }
+                    Some((upto, missing)) => {
+                        self.is_enough(left, upto[bin] - if with_missing { 0 } else { *missing })
+                    }
+                }
+            };
             let first = (1..end).find(fits)?;
             let last = (first..end).rev().find(fits)?;
             Some((first, last))
         };
-        if let Some((first, last)) = range(missing, missing_rows, n_bins - 1) {
+        if let Some((first, last)) = range(true, n_bins - 1) {
             self.scores(feature, &upto[first..=last], missing, &mut scores[first..=last]);
-            for bin in (first..=last).rev() {
-                if best.is_none_or(|(score, ..)| scores[bin] > score) {
-                    best = Some((scores[bin], bin, true));
-                }
-            }
+            let most = largest(&scores[first..=last]);
+            let bin = (first..=last).rev().find(|&bin| scores[bin] == most);
+            best = bin.map(|bin| (most, bin, true));
         }
-        if some_missing && let Some((first, last)) = range(0, 0, n_bins) {
+        if some_missing && let Some((first, last)) = range(false, n_bins) {
             self.scores(feature, &upto[first..=last], 0, &mut scores[first..=last]);
-            for (bin, &own) in (first..).zip(&scores[first..=last]) {
-                if best.is_none_or(|(score, ..)| own > score) {
-                    best = Some((own, bin, false));
-                }
+            let most = largest(&scores[first..=last]);
+            if best.is_none_or(|(score, ..)| most > score) {
+                let bin = (first..=last).find(|&bin| scores[bin] == most);
+                best = bin.map(|bin| (most, bin, false)).or(best);
             }
         }
         let (score, bin, missing_left) = best?;
@@ -287,4 +302,18 @@ impl Leaf<'_> {
             *score = (g * g * rest_h + rest_g * rest_g * h) / (h * rest_h);
         }
     }
+}
+
+/// The largest of scores, none of which is NaN or some: those are passed over.
+fn largest(scores: &[f64]) -> f64 {
+    // Several at once.
+    let larger = |a: f64, b: f64| if b > a { b } else { a };
+    let (chunks, rest) = scores.as_chunks::<8>();
+    let mut most = [f64::NEG_INFINITY; 8];
+    for chunk in chunks {
+        for (most, &score) in most.iter_mut().zip(chunk) {
+            *most = larger(*most, score);
+        }
+    }
+    most.iter().chain(rest).fold(f64::NEG_INFINITY, |most, &score| larger(most, score))
 }
