@@ -27,8 +27,8 @@ const CHUNK: usize = 2048;
 
 /// A column to be binned.
 enum Source {
-    /// Doubles, with the cuts padded to 255.
-    Ordered { values: ScalarBuffer<f64>, cuts: Box<[f64; 255]> },
+    /// Doubles, with the cuts, and infinity after them.
+    Ordered { values: ScalarBuffer<f64>, cuts: Box<[f64; 256]> },
     /// Codes of this batch, and the bin of each.
     Coded { codes: Vec<u32>, bins: Vec<u8> },
 }
@@ -97,7 +97,7 @@ impl Source {
         policy.check(feature.name(), array)?;
         match bins {
             FeatureBins::Ordered(edges) => {
-                let mut cuts = Box::new([f64::INFINITY; 255]);
+                let mut cuts = Box::new([f64::INFINITY; 256]);
                 cuts.iter_mut().zip(edges).for_each(|(to, &cut)| *to = cut);
                 Ok(Self::Ordered { values: ordered(feature.name(), array)?, cuts })
             }
@@ -128,12 +128,13 @@ impl Source {
     }
 }
 
-/// The bin of a value, by halving without branches; 0 for NaN. Cuts beyond the last are infinite.
+/// The bin of a value, by halving without branches; 0 for NaN. Up to 255 cuts, and infinity after them.
 #[inline]
-fn bin_of(x: f64, cuts: &[f64; 255]) -> u8 {
-    let mut below = 0;
+fn bin_of(x: f64, cuts: &[f64; 256]) -> u8 {
+    let mut below = 0usize;
     for step in [128, 64, 32, 16, 8, 4, 2, 1] {
-        below += if x > cuts[below + step - 1] { step } else { 0 };
+        // Never beyond, which only the last part tells the compiler.
+        below += usize::from(x > cuts[(below + step - 1) & 255]) * step;
     }
     if x.is_nan() { MISSING } else { (below + 1) as u8 }
 }
@@ -144,11 +145,11 @@ mod tests {
 
     #[test]
     fn values_at_a_cut_are_below_it() {
-        let mut cuts = [f64::INFINITY; 255];
+        let mut cuts = [f64::INFINITY; 256];
         cuts[..3].copy_from_slice(&[-1.0, 0.0, 2.5]);
         let bins = [-2.0, -1.0, -0.5, -0.0, 0.0, 0.1, 2.5, 2.6, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
         assert_eq!(bins.map(|x| bin_of(x, &cuts)), [1, 1, 2, 2, 2, 3, 3, 4, 4, 1, 0]);
-        let full: [f64; 255] = std::array::from_fn(|i| i as f64);
+        let full: [f64; 256] = std::array::from_fn(|i| if i < 255 { i as f64 } else { f64::INFINITY });
         assert_eq!([0.0, 0.5, 253.0, 253.5, 254.0].map(|x| bin_of(x, &full)), [1, 2, 254, 255, 255]);
     }
 }

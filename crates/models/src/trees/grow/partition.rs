@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::trees::bins::{LANES, Lanes};
 
 /// Rows from which on it pays to ask other threads.
-const PARALLEL: usize = 1 << 12;
+const PARALLEL: usize = 1 << 11;
 
 /// Which rows of a leaf go left.
 pub(super) struct Rule<'a> {
@@ -32,10 +32,15 @@ pub(super) fn split(rows: &mut [u32], spare: &mut [u32], rule: &Rule<'_>, thread
         end += left;
     }
     let mut rest = &mut rows[end..];
-    for (&left, spare) in lefts.iter().zip(spare.chunks(share)) {
-        let (own, others) = rest.split_at_mut(spare.len() - left);
-        own.copy_from_slice(&spare[..own.len()]);
-        rest = others;
+    let copies = lefts.iter().zip(spare.chunks(share)).map(|(&left, spare)| {
+        let right = &spare[..spare.len() - left];
+        (rest.split_off_mut(..right.len()).unwrap_or_default(), right)
+    });
+    if threads == 1 {
+        copies.for_each(|(to, right)| to.copy_from_slice(right));
+    } else {
+        let copies: Vec<_> = copies.collect();
+        copies.into_par_iter().with_max_len(1).for_each(|(to, right)| to.copy_from_slice(right));
     }
     end
 }
