@@ -1,9 +1,10 @@
 //! mlsys's side of the comparison with peers: a process that loads a job's data, says so, and then runs the job once for
-//! every line on its standard input. `benches/peers/compare` starts it; see there.
+//! every line on its standard input. `benches/peers/compare` starts it; see there. Or one fit, for `benches/peers/quality`.
 
 mod data;
 mod jobs;
 mod memory;
+mod quality;
 
 use std::io::{BufRead, Write};
 use std::time::Instant;
@@ -44,10 +45,13 @@ fn answer(value: &Value) -> Result<()> {
 }
 
 fn main() -> Result<()> {
-    let mut arguments = std::env::args().skip(1);
-    let usage = || Error::unsupported("usage: mlsys-benches JOB DATA-DIRECTORY");
-    let (name, data) = arguments.next().zip(arguments.next()).ok_or_else(usage)?;
-    let mut job = jobs::load(&name, &data)?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (name, data) = match arguments.as_slice() {
+        [first, rest @ ..] if first == "quality" => return quality::run(rest),
+        [name, data] => (name, data),
+        _ => return Err(Error::unsupported("usage: mlsys-benches JOB DATA-DIRECTORY")),
+    };
+    let mut job = jobs::load(name, data)?;
     answer(&json!({ "ready": true, "rows": job.rows(), "version": env!("CARGO_PKG_VERSION") }))?;
     for line in std::io::stdin().lock().lines() {
         match line?.trim() {
