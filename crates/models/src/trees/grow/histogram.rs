@@ -31,13 +31,6 @@ impl Histogram {
     pub fn total(&self, table: &BinnedTable) -> i64 {
         self.0.first().map_or(0, |lane| lane[..table.n_bins(0)].iter().sum())
     }
-
-    /// Adds the sums of other rows.
-    fn add(&mut self, part: &Self) {
-        for (to, part) in self.0.iter_mut().zip(&part.0) {
-            to.iter_mut().zip(part).for_each(|(to, x)| *to = to.wrapping_add(*x));
-        }
-    }
 }
 
 /// Histograms that nobody uses at the moment, for whichever thread needs one.
@@ -66,27 +59,28 @@ impl<'a> Spare<'a> {
     }
 }
 
-/// Rows that are added up block by block, so that what they share is read once.
-const CHUNK: usize = 2048;
+/// Rows that are brought near before they are added up: a processor waits for many places of memory at once, but not while it adds.
+const CHUNK: usize = 512;
 
-/// Adds up rows by bin, from zero, in shares of rows for each thread; `cells` are the packed gradients of all rows of the table.
-pub(super) fn build(out: &mut Histogram, spare: &Spare<'_>, rows: &[u32], cells: &[i64], threads: usize) {
+/// Adds up rows by bin, from zero, in a share for each thread; `cells` are the packed gradients of all rows of the table. The sum is that of
+/// `out` and of the histograms that it gives.
+pub(super) fn build(
+    out: &mut Histogram,
+    spare: &Spare<'_>,
+    rows: &[u32],
+    cells: &[i64],
+    threads: usize,
+) -> Vec<Histogram> {
     let n_features = spare.table.n_features();
-    let fill = |out: &mut Histogram, rows| fill(out.lanes_mut(n_features), 0, spare.table, rows, cells);
-    if threads == 1 {
-        return fill(out, rows);
-    }
-    let shares = rows.par_chunks(rows.len().div_ceil(threads).max(1)).map(|rows| {
-        let mut part = spare.take();
-        fill(&mut part, rows);
-        part
+    let mut shares = rows.chunks(rows.len().div_ceil(threads).max(1));
+    let first = shares.next().unwrap_or_default();
+    let mut parts: Vec<(&[u32], Histogram)> = shares.map(|rows| (rows, spare.take())).collect();
+    let own = std::iter::once((first, out)).chain(parts.iter_mut().map(|(rows, part)| (*rows, part)));
+    let work: Vec<_> = own.collect();
+    work.into_par_iter().with_max_len(1).for_each(|(rows, out)| {
+        fill(out.lanes_mut(n_features), 0, spare.table, rows, cells);
     });
-    let sum = shares.reduce_with(|mut sum, part| {
-        sum.add(&part);
-        spare.give([part]);
-        sum
-    });
-    spare.give(sum.map(|sum| std::mem::replace(out, sum)));
+    parts.into_iter().map(|(_, part)| part).collect()
 }
 
 /// Adds up rows by the bins of the features from `first` on, from zero.
@@ -107,14 +101,16 @@ pub(super) fn fill(mut out: &mut [Lane], mut first: usize, table: &BinnedTable, 
         }
         return;
     }
-    let mut ordered = [0; CHUNK];
+    let (mut ordered, mut near) = ([0; CHUNK], [[0; LANES]; CHUNK]);
     for rows in rows.chunks(CHUNK) {
         for (to, &row) in ordered.iter_mut().zip(rows) {
             *to = cells[row as usize];
         }
         for (out, lane, block) in &mut blocks {
-            let own = rows.iter().map(|&row| &block[row as usize]).zip(ordered);
-            add_lanes(out, *lane, own);
+            for (to, &row) in near.iter_mut().zip(rows) {
+                *to = block[row as usize];
+            }
+            add_lanes(out, *lane, near[..rows.len()].iter().zip(ordered));
         }
     }
 }
@@ -152,6 +148,11 @@ fn add_from<'b, const N: usize>(
             lane[bin as usize] += cell;
         }
     }
+}
+
+/// Adds the sums of other rows, bin by bin.
+pub(super) fn add(to: &mut [i64], part: &[i64]) {
+    to.iter_mut().zip(part).for_each(|(to, x)| *to += x);
 }
 
 /// Takes the sums of one child from those of the parent, bin by bin: what is left is the other child, exactly.

@@ -56,6 +56,9 @@ const ROWS_OF_SCAN: usize = 500;
 /// With as many features for each thread, they are what threads divide; with fewer, rows.
 const FEATURES_OF_THREAD: usize = 4;
 
+/// Rows from which on threads divide them, although there are features enough.
+const ROWS_OF_THREADS: usize = 4096;
+
 /// Features from which on there are more shares than threads, for those that are late.
 const WIDE: usize = 256;
 
@@ -78,7 +81,14 @@ impl Task<'_> {
         };
         if self.parameters.max_leaves > 1 && self.may_split(&root) {
             let mut histogram = self.spare.take();
-            histogram::build(&mut histogram, self.spare, rows, self.cells, self.threads);
+            let parts = histogram::build(&mut histogram, self.spare, rows, self.cells, self.threads);
+            for (feature, own) in histogram.lanes_mut(self.table.n_features()).iter_mut().enumerate() {
+                let n_bins = self.table.n_bins(feature);
+                parts
+                    .iter()
+                    .for_each(|part| histogram::add(&mut own[..n_bins], &part.lane(feature)[..n_bins]));
+            }
+            self.spare.give(parts);
             root.total = histogram.total(self.table);
             root.best = self.scan_all(&root, &histogram);
             root.histogram = Some(histogram);
@@ -173,38 +183,52 @@ impl Task<'_> {
         let better = |a: [Option<Candidate>; 2], b: [Option<Candidate>; 2]| {
             [Candidate::better(a[0], b[0]), Candidate::better(a[1], b[1])]
         };
-        let scan = |room: &mut Room, feature: usize, (own, rest): (&mut Lane, &mut Lane)| {
-            let n_bins = self.table.n_bins(feature);
-            histogram::subtract(&mut rest[..n_bins], &own[..n_bins]);
-            let mut scan = |child: usize, lane: &Lane| {
-                let leaf = &children[child];
-                let features = leaf.allowed.as_deref().unwrap_or(self.features);
-                let asked = may[child] && features.binary_search(&(feature as u32)).is_ok();
-                asked.then(|| self.scan(leaf, lane, feature, None, room)).flatten()
-            };
-            [scan(small, own), scan(large, rest)]
+        let rows = rows[small];
+        let shares = match (rows.len() + ROWS_OF_SCAN) * n_features < PARALLEL {
+            true => 1,
+            false => self.threads.min(n_features / FEATURES_OF_THREAD).max(1),
         };
-        // Each thread does all there is to do of its own features.
+        // Many rows are divided among threads, so that each is looked up once; else each thread does all there is to do of its features.
+        let by_rows = match shares {
+            1 => rows.len() * n_features >= PARALLEL,
+            _ => rows.len() >= ROWS_OF_THREADS,
+        } && self.threads > 1;
+        let parts = match by_rows {
+            true => histogram::build(&mut own, self.spare, rows, self.cells, self.threads),
+            false => Vec::new(),
+        };
         let of_features = |(first, (own, rest)): (usize, (&mut [Lane], &mut [Lane]))| {
-            histogram::fill(own, first, self.table, rows[small], self.cells);
+            if !by_rows {
+                histogram::fill(own, first, self.table, rows, self.cells);
+            }
             let room = &mut Room::new();
-            let lanes = (first..).zip(own.iter_mut().zip(rest));
-            lanes.map(|(feature, lanes)| scan(room, feature, lanes)).fold([None, None], better)
+            let mut found = [None, None];
+            for (feature, (own, rest)) in (first..).zip(own.iter_mut().zip(rest)) {
+                let n_bins = self.table.n_bins(feature);
+                parts
+                    .iter()
+                    .for_each(|part| histogram::add(&mut own[..n_bins], &part.lane(feature)[..n_bins]));
+                histogram::subtract(&mut rest[..n_bins], &own[..n_bins]);
+                let mut scan = |child: usize, lane: &Lane| {
+                    let leaf = &children[child];
+                    let features = leaf.allowed.as_deref().unwrap_or(self.features);
+                    let asked = may[child] && features.binary_search(&(feature as u32)).is_ok();
+                    asked.then(|| self.scan(leaf, lane, feature, None, room)).flatten()
+                };
+                found = better(found, [scan(small, own), scan(large, rest)]);
+            }
+            found
         };
         let (own_lanes, rest_lanes) = (own.lanes_mut(n_features), rest.lanes_mut(n_features));
-        let found = if self.threads == 1 || (rows[small].len() + ROWS_OF_SCAN) * n_features < PARALLEL {
+        let found = if shares == 1 {
             of_features((0, (own_lanes, rest_lanes)))
-        } else if n_features >= FEATURES_OF_THREAD * self.threads {
-            let share = n_features.div_ceil(self.threads * if n_features < WIDE { 1 } else { 4 });
+        } else {
+            let share = n_features.div_ceil(shares * if n_features < WIDE { 1 } else { 4 });
             let shares = own_lanes.par_chunks_mut(share).zip(rest_lanes.par_chunks_mut(share)).enumerate();
             let shares = shares.with_max_len(1).map(|(place, lanes)| of_features((place * share, lanes)));
             shares.reduce(|| [None, None], better)
-        } else {
-            histogram::build(&mut own, self.spare, rows[small], self.cells, self.threads);
-            let lanes = own.lanes_mut(n_features).iter_mut().zip(rest_lanes);
-            let room = &mut Room::new();
-            (0..).zip(lanes).map(|(feature, lanes)| scan(room, feature, lanes)).fold([None, None], better)
         };
+        self.spare.give(parts);
         for (found, (child, histogram)) in found.into_iter().zip([(small, own), (large, rest)]) {
             children[child].best = found;
             match found {
