@@ -160,14 +160,14 @@ impl<C: Criterion> Growing<'_, C> {
             return None;
         }
         let (block, lane) = self.table.lane(feature);
-        let (items, lane) = (&s.items[node.rows.clone()], lane % 8);
+        let items = &s.items[node.rows.clone()];
         let cells = &mut s.cells;
         s.used.clear();
         if items.len() < n_bins {
             // Few rows: only their bins are looked at.
             let mut occupied = [0u64; 4];
             for item in items {
-                let bin = block[item.row() as usize][lane] as usize;
+                let bin = block.bin(item.row(), lane) as usize;
                 occupied[bin / 64] |= 1 << (bin % 64);
                 self.criterion.add(&mut cells[bin * width..][..width], item);
             }
@@ -179,7 +179,7 @@ impl<C: Criterion> Growing<'_, C> {
             }
         } else {
             for item in items {
-                let bin = block[item.row() as usize][lane] as usize;
+                let bin = block.bin(item.row(), lane) as usize;
                 self.criterion.add(&mut cells[bin * width..][..width], item);
             }
             s.used
@@ -350,7 +350,6 @@ impl<C: Criterion> Growing<'_, C> {
     fn divide(&self, s: &mut Scratch<C::Item>, rows: Range<usize>, best: &Candidate) -> usize {
         let goes_left = goes_left(best.test, best.missing_left);
         let (block, lane) = self.table.lane(best.feature);
-        let lane = lane % 8;
         let items = &mut s.items[rows];
         if s.right.len() < items.len() {
             s.right.resize(items.len(), C::Item::default());
@@ -360,7 +359,7 @@ impl<C: Criterion> Growing<'_, C> {
         let (mut left, mut right) = (0, 0);
         for place in 0..items.len() {
             let item = items[place];
-            let goes = goes_left[block[item.row() as usize][lane] as usize];
+            let goes = goes_left[block.bin(item.row(), lane) as usize];
             items[left] = item;
             others[right] = item;
             left += usize::from(goes);

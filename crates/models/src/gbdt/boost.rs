@@ -128,7 +128,7 @@ impl Boosting<'_> {
                 let values = |leaf: usize| tree.values(leaf)[0];
                 let out_of_sample = drawn.rows.is_some() && self.mode == BoostingMode::Gradient;
                 if out_of_sample || watched.is_some() {
-                    let walk = BinWalk::new(&grown);
+                    let walk = BinWalk::new(&grown, self.table);
                     if out_of_sample {
                         walk.add_to(self.table, &values, &mut scores, (k, output), Some(&is_drawn));
                     }

@@ -4,7 +4,7 @@ mod edges;
 mod table;
 
 pub(crate) use edges::{FeatureBins, MAX_BINS, MISSING};
-pub(crate) use table::{BinnedTable, LANES, Lanes};
+pub(crate) use table::{BinnedTable, Block, LANES};
 
 use std::sync::Arc;
 

@@ -8,15 +8,55 @@ use rayon::prelude::*;
 use super::edges::{FeatureBins, MISSING};
 use crate::trees::feature::{MissingPolicy, TreeFeature, ordered};
 
-/// Features whose bins lie together: eight bytes are read at once, and their histograms fit the first cache.
-pub(crate) const LANES: usize = 12;
+/// Features whose bins lie together at most: their histograms fit the first cache.
+pub(crate) const LANES: usize = 16;
 
-/// The bins of [`LANES`] features of one row.
-pub(crate) type Lanes = [u8; LANES];
+/// The bins of up to [`LANES`] features, row by row.
+pub(crate) struct Block {
+    /// Of each row as many as there are features, and [`LANES`] more at the end.
+    bins: Vec<u8>,
+    width: usize,
+}
 
-/// The bins of every row, in blocks of [`LANES`] features. A last block that is not full has bin 0 in the lanes that are left.
+impl Block {
+    fn new(n_rows: usize, width: usize) -> Self {
+        Self { bins: vec![MISSING; n_rows * width + LANES], width }
+    }
+
+    /// The bins that a function gives, for tests.
+    #[cfg(test)]
+    pub fn of(n_rows: usize, width: usize, bin: impl Fn(usize, usize) -> u8) -> Self {
+        let mut block = Self::new(n_rows, width);
+        let places = (0..n_rows).flat_map(|row| (0..width).map(move |lane| (row, lane)));
+        block.bins.iter_mut().zip(places).for_each(|(to, (row, lane))| *to = bin(row, lane));
+        block
+    }
+
+    /// How many features.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The bin of one of the features of a row.
+    #[inline]
+    pub fn bin(&self, row: u32, lane: usize) -> u8 {
+        self.bins[row as usize * self.width + lane]
+    }
+
+    /// The bins of a row from a lane on, and what follows them.
+    #[inline]
+    pub fn row(&self, row: u32, lane: usize) -> [u8; LANES] {
+        let place = row as usize * self.width + lane;
+        let bins = self.bins.get(place..place + LANES).and_then(<[u8]>::first_chunk);
+        bins.copied().unwrap_or([MISSING; LANES])
+    }
+}
+
+/// The bins of every row, in blocks of as many features each.
 pub(crate) struct BinnedTable {
-    blocks: Vec<Vec<Lanes>>,
+    blocks: Vec<Block>,
+    /// The features of a block.
+    width: usize,
     n_rows: usize,
     /// How many bins each feature has.
     n_bins: Vec<usize>,
@@ -47,20 +87,22 @@ impl BinnedTable {
     ) -> Result<Self> {
         let n_rows = batch.num_rows();
         let read = |(feature, bins): (&TreeFeature, &FeatureBins)| Source::read(feature, bins, policy, batch);
-        let mut blocks = Vec::with_capacity(features.len().div_ceil(LANES));
+        let width = features.len().div_ceil(features.len().div_ceil(LANES).max(1)).max(1);
+        let mut blocks = Vec::with_capacity(features.len().div_ceil(width));
         // A block at a time, so that few columns are held as doubles at once.
-        for (features, bins) in features.chunks(LANES).zip(bins.chunks(LANES)) {
+        for (features, bins) in features.chunks(width).zip(bins.chunks(width)) {
             let columns: Vec<(&TreeFeature, &FeatureBins)> = features.iter().zip(bins).collect();
             let sources: Vec<Source> = first_error(columns.into_par_iter().map(read).collect())?;
-            let mut block = vec![[MISSING; LANES]; n_rows];
-            block.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, rows)| {
+            let mut block = Block::new(n_rows, sources.len());
+            let rows = &mut block.bins[..n_rows * sources.len()];
+            rows.par_chunks_mut(CHUNK * sources.len()).enumerate().for_each(|(chunk, rows)| {
                 for (lane, source) in sources.iter().enumerate() {
-                    source.put(chunk * CHUNK, rows, lane);
+                    source.put(chunk * CHUNK, rows, (lane, sources.len()));
                 }
             });
             blocks.push(block);
         }
-        Ok(Self { blocks, n_rows, n_bins: bins.iter().map(|bins| bins.len().min(256)).collect() })
+        Ok(Self { blocks, width, n_rows, n_bins: bins.iter().map(|bins| bins.len().min(256)).collect() })
     }
 
     pub fn n_rows(&self) -> usize {
@@ -76,13 +118,19 @@ impl BinnedTable {
         self.n_bins[feature]
     }
 
-    pub fn blocks(&self) -> &[Vec<Lanes>] {
-        &self.blocks
+    pub fn block(&self, place: usize) -> &Block {
+        &self.blocks[place]
+    }
+
+    /// The place of the block of a feature, and the feature's lane there.
+    pub fn place(&self, feature: usize) -> (usize, usize) {
+        (feature / self.width, feature % self.width)
     }
 
     /// The block of a feature, and its lane there.
-    pub fn lane(&self, feature: usize) -> (&[Lanes], usize) {
-        (&self.blocks[feature / LANES], feature % LANES)
+    pub fn lane(&self, feature: usize) -> (&Block, usize) {
+        let (block, lane) = self.place(feature);
+        (&self.blocks[block], lane)
     }
 }
 
@@ -112,17 +160,17 @@ impl Source {
         }
     }
 
-    /// Writes a lane of the rows from `first` on.
-    fn put(&self, first: usize, rows: &mut [Lanes], lane: usize) {
+    /// Writes one of the lanes of the rows from `first` on.
+    fn put(&self, first: usize, rows: &mut [u8], (lane, width): (usize, usize)) {
+        let n = rows.len() / width;
+        let rows = rows.iter_mut().skip(lane).step_by(width);
         match self {
             Self::Ordered { values, cuts } => {
-                let values = &values[first..first + rows.len()];
-                rows.iter_mut().zip(values).for_each(|(row, &x)| row[lane] = bin_of(x, cuts));
+                rows.zip(&values[first..first + n]).for_each(|(to, &x)| *to = bin_of(x, cuts));
             }
             Self::Coded { codes, bins } => {
-                let codes = &codes[first..first + rows.len()];
                 let bin = |code: u32| bins.get(code as usize).copied().unwrap_or(MISSING);
-                rows.iter_mut().zip(codes).for_each(|(row, &code)| row[lane] = bin(code));
+                rows.zip(&codes[first..first + n]).for_each(|(to, &code)| *to = bin(code));
             }
         }
     }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
 
-use crate::trees::bins::{BinnedTable, LANES, Lanes};
+use crate::trees::bins::{BinnedTable, Block, LANES};
 
 /// The sum of the packed gradients of each bin of a feature.
 pub(crate) type Lane = [i64; 256];
@@ -15,7 +15,7 @@ pub(super) struct Histogram(Vec<Lane>);
 
 impl Histogram {
     pub fn new(table: &BinnedTable) -> Self {
-        Self(vec![[0; 256]; table.blocks().len() * LANES])
+        Self(vec![[0; 256]; table.n_features()])
     }
 
     pub fn lane(&self, feature: usize) -> &Lane {
@@ -86,64 +86,64 @@ pub(super) fn build(
 /// Adds up rows by the bins of the features from `first` on, from zero.
 pub(super) fn fill(mut out: &mut [Lane], mut first: usize, table: &BinnedTable, rows: &[u32], cells: &[i64]) {
     (first..).zip(&mut *out).for_each(|(feature, lane)| lane[..table.n_bins(feature)].fill(0));
-    // The lanes of each block.
-    let mut blocks: Vec<(&mut [Lane], usize, &[Lanes])> = Vec::with_capacity(out.len() / LANES + 2);
+    // Which lanes of which block.
+    let mut blocks: Vec<(&mut [Lane], usize, &Block)> = Vec::with_capacity(out.len() / LANES + 2);
     while !out.is_empty() {
         let (block, lane) = table.lane(first);
-        let own = out.split_off_mut(..out.len().min(LANES - lane)).unwrap_or_default();
+        let width = block.width() - lane;
+        let own = out.split_off_mut(..out.len().min(width)).unwrap_or_default();
         first += own.len();
         blocks.push((own, lane, block));
     }
+    let mut near = [[0; LANES]; CHUNK];
     if rows.len() == cells.len() {
         // All rows, in their order.
-        for (out, lane, block) in blocks {
-            add_lanes(out, lane, block.iter().zip(cells.iter().copied()));
+        for (chunk, cells) in cells.chunks(CHUNK).enumerate() {
+            for (out, lane, block) in &mut blocks {
+                near.iter_mut()
+                    .zip((chunk * CHUNK) as u32..)
+                    .for_each(|(to, row)| *to = block.row(row, *lane));
+                add_lanes(out, &near, cells);
+            }
         }
         return;
     }
-    let (mut ordered, mut near) = ([0; CHUNK], [[0; LANES]; CHUNK]);
+    let mut ordered = [0; CHUNK];
     for rows in rows.chunks(CHUNK) {
-        for (to, &row) in ordered.iter_mut().zip(rows) {
-            *to = cells[row as usize];
-        }
+        ordered.iter_mut().zip(rows).for_each(|(to, &row)| *to = cells[row as usize]);
         for (out, lane, block) in &mut blocks {
-            for (to, &row) in near.iter_mut().zip(rows) {
-                *to = block[row as usize];
-            }
-            add_lanes(out, *lane, near[..rows.len()].iter().zip(ordered));
+            near.iter_mut().zip(rows).for_each(|(to, &row)| *to = block.row(row, *lane));
+            add_lanes(out, &near, &ordered[..rows.len()]);
         }
     }
 }
 
-/// Adds to the lanes of a block from `first` on, up to eight.
-fn add_lanes<'b>(out: &mut [Lane], first: usize, rows: impl Iterator<Item = (&'b Lanes, i64)>) {
-    match out {
-        [a] => add_from([a], first, rows),
-        [a, b] => add_from([a, b], first, rows),
-        [a, b, c] => add_from([a, b, c], first, rows),
-        [a, b, c, d] => add_from([a, b, c, d], first, rows),
-        [a, b, c, d, e] => add_from([a, b, c, d, e], first, rows),
-        [a, b, c, d, e, f] => add_from([a, b, c, d, e, f], first, rows),
-        [a, b, c, d, e, f, g] => add_from([a, b, c, d, e, f, g], first, rows),
-        [a, b, c, d, e, f, g, h] => add_from([a, b, c, d, e, f, g, h], first, rows),
-        [a, b, c, d, e, f, g, h, i] => add_from([a, b, c, d, e, f, g, h, i], first, rows),
-        [a, b, c, d, e, f, g, h, i, j] => add_from([a, b, c, d, e, f, g, h, i, j], first, rows),
-        [a, b, c, d, e, f, g, h, i, j, k] => add_from([a, b, c, d, e, f, g, h, i, j, k], first, rows),
-        [a, b, c, d, e, f, g, h, i, j, k, l, ..] => {
-            add_from([a, b, c, d, e, f, g, h, i, j, k, l], first, rows)
-        }
-        [] => {}
+/// Adds to as many lanes, up to [`LANES`], by the bins of the rows.
+fn add_lanes(out: &mut [Lane], rows: &[[u8; LANES]], cells: &[i64]) {
+    match out.len() {
+        1 => add_first::<1>(out, rows, cells),
+        2 => add_first::<2>(out, rows, cells),
+        3 => add_first::<3>(out, rows, cells),
+        4 => add_first::<4>(out, rows, cells),
+        5 => add_first::<5>(out, rows, cells),
+        6 => add_first::<6>(out, rows, cells),
+        7 => add_first::<7>(out, rows, cells),
+        8 => add_first::<8>(out, rows, cells),
+        9 => add_first::<9>(out, rows, cells),
+        10 => add_first::<10>(out, rows, cells),
+        11 => add_first::<11>(out, rows, cells),
+        12 => add_first::<12>(out, rows, cells),
+        13 => add_first::<13>(out, rows, cells),
+        14 => add_first::<14>(out, rows, cells),
+        15 => add_first::<15>(out, rows, cells),
+        _ => add_first::<LANES>(out, rows, cells),
     }
 }
 
-/// A byte is always a place in 256 sums, so that the only checks left are that of the row, and of the first lane.
-fn add_from<'b, const N: usize>(
-    mut out: [&mut Lane; N],
-    first: usize,
-    rows: impl Iterator<Item = (&'b Lanes, i64)>,
-) {
-    for (bins, cell) in rows {
-        let Some(bins) = bins.get(first..).and_then(|bins| bins.first_chunk::<N>()) else { return };
+/// A byte is always a place in 256 sums: there is nothing to check.
+fn add_first<const N: usize>(out: &mut [Lane], rows: &[[u8; LANES]], cells: &[i64]) {
+    let Some(out) = out.first_chunk_mut::<N>() else { return };
+    for (bins, &cell) in rows.iter().zip(cells) {
         for (lane, &bin) in out.iter_mut().zip(bins) {
             lane[bin as usize] += cell;
         }

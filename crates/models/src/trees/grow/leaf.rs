@@ -300,7 +300,7 @@ impl Task<'_> {
         let (block, lane) = self.table.lane(feature as usize);
         let mut counts = Box::new([0; 256]);
         for &row in rows {
-            counts[block[row as usize][lane] as usize] += 1;
+            counts[block.bin(row, lane) as usize] += 1;
         }
         counts
     }

@@ -2,14 +2,14 @@
 
 use rayon::prelude::*;
 
-use crate::trees::bins::{LANES, Lanes};
+use crate::trees::bins::Block;
 
 /// Rows from which on it pays to ask other threads.
 const PARALLEL: usize = 1 << 11;
 
 /// Which rows of a leaf go left.
 pub(super) struct Rule<'a> {
-    pub block: &'a [Lanes],
+    pub block: &'a Block,
     pub lane: usize,
     /// By bin.
     pub goes_left: [bool; 256],
@@ -66,11 +66,10 @@ impl Rule<'_> {
     /// Those that go left come to the front, the others to `spare`: each is written to both, and only one place moves on, so that there
     /// is no branch to guess wrong.
     fn sort(&self, rows: &mut [u32], spare: &mut [u32]) -> usize {
-        let lane = self.lane % LANES;
         let mut left = 0;
         for place in 0..rows.len() {
             let row = rows[place];
-            let goes = self.goes_left[self.block[row as usize][lane] as usize];
+            let goes = self.goes_left[self.block.bin(row, self.lane) as usize];
             rows[left] = row;
             spare[place - left] = row;
             left += usize::from(goes);
@@ -86,10 +85,10 @@ mod tests {
     #[test]
     fn splits_keep_the_order_and_can_be_undone() {
         for n in [0, 1, 2, 1000, PARALLEL + 77] {
-            let block: Vec<Lanes> = (0..2 * n).map(|row| [(row * row % 251) as u8; LANES]).collect();
+            let block = Block::of(2 * n, 5, |row, lane| (row * row % 251 + lane) as u8);
             let rule = Rule { block: &block, lane: 3, goes_left: std::array::from_fn(|bin| bin % 3 == 0) };
             let before: Vec<u32> = (0..n as u32).map(|row| 2 * row).collect();
-            let goes = |row: &u32| rule.goes_left[block[*row as usize][3] as usize];
+            let goes = |row: &u32| rule.goes_left[block.bin(*row, 3) as usize];
             let (expected, right): (Vec<u32>, Vec<u32>) = before.iter().partition(|row| goes(row));
             for threads in [1, 2, 5] {
                 let (mut rows, mut spare) = (before.clone(), vec![0; n]);

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::grower::Grown;
 use super::scan::goes_left;
-use crate::trees::bins::{BinnedTable, LANES};
+use crate::trees::bins::BinnedTable;
 use crate::trees::tree::Child;
 
 /// A tree by bins, ready to be walked.
@@ -23,10 +23,10 @@ struct Step {
 const CHUNK: usize = 4096;
 
 impl BinWalk {
-    pub fn new(grown: &Grown) -> Self {
+    pub fn new(grown: &Grown, table: &BinnedTable) -> Self {
         let step = |split: &super::grower::GrownSplit| Step {
-            block: split.feature as usize / LANES,
-            lane: split.feature as usize % LANES,
+            block: table.place(split.feature as usize).0,
+            lane: table.place(split.feature as usize).1,
             left: goes_left(split.test, split.missing_left),
             children: [split.left, split.right],
         };
@@ -41,7 +41,7 @@ impl BinWalk {
                 Child::Leaf(leaf) => return leaf as usize,
                 Child::Split(split) => {
                     let step = &self.splits[split as usize];
-                    let bin = table.blocks()[step.block][row][step.lane];
+                    let bin = table.block(step.block).bin(row as u32, step.lane);
                     at = step.children[usize::from(!step.left[bin as usize])];
                 }
             }
