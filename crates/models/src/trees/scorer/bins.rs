@@ -47,14 +47,21 @@ pub(super) enum Left {
     Set(Vec<u64>),
 }
 
+/// What is asked about a feature: thresholds, or codes below one.
+#[derive(Clone, Default)]
+struct Asked {
+    cuts: Vec<f64>,
+    codes: u32,
+}
+
 impl RowBins {
     pub fn new(ensemble: &TreeEnsemble) -> Self {
         let features = ensemble.features();
-        // What is asked about each feature, by whether zero is missing: cuts, or one more than the highest code.
-        let mut asked: Vec<[Option<(Vec<f64>, u32)>; 2]> = vec![[None, None]; features.len()];
+        // By whether zero is missing.
+        let mut asked: Vec<[Option<Asked>; 2]> = vec![[None, None]; features.len()];
         for split in ensemble.trees().iter().flat_map(|tree| tree.splits()) {
             let asked = &mut asked[split.feature as usize][usize::from(split.missing.has_zero())];
-            let (cuts, codes) = asked.get_or_insert_default();
+            let Asked { cuts, codes } = asked.get_or_insert_default();
             match &split.test {
                 Test::AtMost(threshold) => cuts.push(threshold + 0.0),
                 Test::In(categories) => *codes = (*codes).max(categories.end()),
@@ -64,7 +71,7 @@ impl RowBins {
         let mut of_feature = vec![[u32::MAX; 2]; features.len()];
         for (place, asked) in asked.into_iter().enumerate() {
             for (asked, zero) in asked.into_iter().zip([0, 1]) {
-                let Some((cuts, codes)) = asked else { continue };
+                let Some(Asked { cuts, codes }) = asked else { continue };
                 of_feature[place][zero] = lanes.len() as u32;
                 let kind = match features[place].categories() {
                     Some(_) => Kind::Categories { codes },

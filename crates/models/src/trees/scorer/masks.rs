@@ -210,8 +210,8 @@ impl<M: Mask, const N: usize> Tile<M, N> {
     fn join(&self, bins: &[u32], lines: &[u16], all: &mut Line<M, N>) {
         let mut joined = [M::ALL; N];
         for &lane in &self.lanes {
-            let line = &self.lines[lines[bins[lane as usize] as usize] as usize];
-            joined.iter_mut().zip(&line.0).for_each(|(mask, &own)| *mask &= own);
+            let line = self.lines[lines[bins[lane as usize] as usize] as usize];
+            joined.iter_mut().zip(line.0).for_each(|(mask, own)| *mask &= own);
         }
         all.0 = joined;
     }

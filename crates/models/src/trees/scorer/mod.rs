@@ -1,7 +1,7 @@
 //! Fast ways from rows to the outputs of an ensemble, with the bits of the plain walk.
 //!
 //! [`bins`] turns the values of a row into small integers, once; [`masks`] finds the leaves of trees of up to 64 leaves by joining bit
-//! masks, without following branches; [`nodes`] walks larger trees, several rows at a time.
+//! masks, without following branches; [`nodes`] walks larger trees, several rows or trees at a time.
 
 mod bins;
 mod masks;

@@ -22,25 +22,25 @@ const SET: u32 = 1 << 31;
 #[derive(Debug, Clone)]
 pub(super) struct Nodes {
     nodes: Vec<Node>,
-    /// Where each tree begins, and how deep it is.
-    trees: Vec<(u32, u32)>,
+    /// Where each tree begins.
+    roots: Vec<u32>,
     /// Bins that go left, of splits by category: a bit each.
     sets: Vec<u64>,
 }
 
-/// Rows that are walked at once.
-const ROWS: usize = 8;
+/// Walks at once: as many as the processor can wait for.
+const WALKS: usize = 8;
 
 impl Nodes {
     pub fn new(ensemble: &TreeEnsemble, bins: &RowBins) -> Self {
-        let mut all = Self { nodes: Vec::new(), trees: Vec::new(), sets: Vec::new() };
+        let mut all = Self { nodes: Vec::new(), roots: Vec::new(), sets: Vec::new() };
         ensemble.trees().iter().for_each(|tree| all.push(tree, bins));
         all
     }
 
     fn push(&mut self, tree: &Tree, bins: &RowBins) {
         let root = self.nodes.len();
-        self.trees.push((root as u32, tree.depth() as u32));
+        self.roots.push(root as u32);
         let nothing = Node { lane: 0, low: 0, span: u32::MAX, children: 0 };
         self.nodes.push(nothing);
         let mut open = vec![(tree.root(), root)];
@@ -109,24 +109,38 @@ impl Nodes {
     fn walk_by<const SETS: bool>(&self, bins: &[u32], rows: usize, mut each: impl FnMut(usize, usize, u32)) {
         let width = bins.len() / rows.max(1);
         let bins_of = |row: usize| &bins[row * width..(row + 1) * width];
-        for (tree, &(root, depth)) in self.trees.iter().enumerate() {
-            let whole = rows / ROWS * ROWS;
-            for first in (0..whole).step_by(ROWS) {
-                // As many walks as the processor can wait for at once.
-                let own: [&[u32]; ROWS] = std::array::from_fn(|row| bins_of(first + row));
-                let mut at = [root; ROWS];
-                for _ in 0..depth {
-                    for (at, bins) in at.iter_mut().zip(own) {
-                        *at = self.step::<SETS>(*at, bins);
-                    }
-                }
-                for (row, &at) in at.iter().enumerate() {
-                    each(first + row, tree, self.nodes[at as usize].low);
-                }
+        // Several rows through a tree, and the rows that are left through several trees.
+        let whole = rows / WALKS * WALKS;
+        for (tree, &root) in self.roots.iter().enumerate() {
+            for first in (0..whole).step_by(WALKS) {
+                let bins = std::array::from_fn(|row| bins_of(first + row));
+                let leaves = self.leaves_from::<SETS>([root; WALKS], bins);
+                leaves.into_iter().zip(first..).for_each(|(leaf, row)| each(row, tree, leaf));
             }
-            for row in whole..rows {
-                let at = (0..depth).fold(root, |at, _| self.step::<SETS>(at, bins_of(row)));
-                each(row, tree, self.nodes[at as usize].low);
+        }
+        for row in whole..rows {
+            for (first, roots) in (0..).step_by(WALKS).zip(self.roots.chunks(WALKS)) {
+                let own = std::array::from_fn(|tree| roots[tree.min(roots.len() - 1)]);
+                let leaves = self.leaves_from::<SETS>(own, [bins_of(row); WALKS]);
+                leaves
+                    .into_iter()
+                    .zip(first..)
+                    .take(roots.len())
+                    .for_each(|(leaf, tree)| each(row, tree, leaf));
+            }
+        }
+    }
+
+    /// The leaves to which walks lead.
+    #[inline]
+    fn leaves_from<const SETS: bool>(&self, mut at: [u32; WALKS], bins: [&[u32]; WALKS]) -> [u32; WALKS] {
+        loop {
+            let before = at;
+            for (at, bins) in at.iter_mut().zip(bins) {
+                *at = self.step::<SETS>(*at, bins);
+            }
+            if at == before {
+                return at.map(|at| self.nodes[at as usize].low);
             }
         }
     }
