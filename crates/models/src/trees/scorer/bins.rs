@@ -93,6 +93,12 @@ impl RowBins {
         }
     }
 
+    /// The number of a bin of a lane.
+    #[inline]
+    pub fn number_of(&self, lane: &Lane, bin: u32) -> u32 {
+        lane.first + self.stride * bin
+    }
+
     pub fn lanes(&self) -> &[Lane] {
         &self.lanes
     }
@@ -105,7 +111,7 @@ impl RowBins {
     /// The bins of one row.
     pub fn of_row(&self, row: &[f64], bins: &mut [u32]) {
         for (bin, lane) in bins.iter_mut().zip(&self.lanes) {
-            *bin = lane.first + self.stride * lane.bin(row[lane.place]);
+            *bin = self.number_of(lane, lane.bin(row[lane.place]));
         }
     }
 
@@ -120,7 +126,7 @@ impl RowBins {
         for (place, lane) in self.lanes.iter().enumerate() {
             let values = columns[lane.place].part(first, rows)?;
             let bins = bins[place..].iter_mut().step_by(self.lanes.len());
-            bins.zip(&values).for_each(|(bin, &x)| *bin = lane.first + self.stride * lane.bin(x));
+            bins.zip(&values).for_each(|(bin, &x)| *bin = self.number_of(lane, lane.bin(x)));
         }
         Ok(())
     }

@@ -71,22 +71,18 @@ pub(super) struct Masks<M, const N: usize> {
 }
 
 /// Bytes of a table at most.
-const LARGEST: usize = 1 << 26;
+const LARGEST: usize = 1 << 25;
 
 /// How often it is asked at most whether a bin goes left, to prepare a table.
-const MOST_WORK: usize = 1 << 26;
+const MOST_WORK: usize = 1 << 25;
 
 impl<M: Mask, const N: usize> Masks<M, N> {
-    /// `None` when the table would be too large. Numbers the bins as it needs them.
+    /// `None` when the table would be too large, or take too long. Numbers the bins as it needs them.
     pub fn new(ensemble: &TreeEnsemble, bins: &mut RowBins) -> Option<Self> {
         let n_tiles = ensemble.trees().len().div_ceil(N);
         let n_bins = bins.lanes().iter().map(|lane| lane.n_bins() as usize).sum::<usize>();
         let size = n_bins.checked_mul(n_tiles).filter(|size| *size <= LARGEST / size_of::<u16>())?;
-        let starts = bins.lanes().iter().scan(0, |next, lane| {
-            *next += lane.n_bins() as usize;
-            Some(*next - lane.n_bins() as usize)
-        });
-        let starts: Vec<usize> = starts.collect();
+        bins.number(n_tiles as u32);
         let mut masks = Self { tiles: Vec::with_capacity(n_tiles), lines: vec![0; size] };
         let (mut work, mut n_lines) = (0, 0);
         for (number, trees) in ensemble.trees().chunks(N).enumerate() {
@@ -115,8 +111,7 @@ impl<M: Mask, const N: usize> Masks<M, N> {
                     });
                     let end = begins.get(i + 1).copied().unwrap_or(lane.n_bins());
                     for bin in begin..end {
-                        masks.lines[(starts[place] + bin as usize) * n_tiles + number] =
-                            u16::try_from(at).ok()?;
+                        masks.lines[bins.number_of(lane, bin) as usize + number] = u16::try_from(at).ok()?;
                     }
                 }
             }
@@ -126,7 +121,6 @@ impl<M: Mask, const N: usize> Masks<M, N> {
             }
             masks.tiles.push(tile);
         }
-        bins.number(n_tiles as u32);
         Some(masks)
     }
 

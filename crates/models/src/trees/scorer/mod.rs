@@ -135,7 +135,11 @@ impl Prepared {
             33..=64 => Masks::new(ensemble, &mut bins).map(Engine::Wide),
             _ => None,
         };
-        let engine = masks.unwrap_or_else(|| Engine::Nodes(Nodes::new(ensemble, &bins)));
+        let engine = masks.unwrap_or_else(|| {
+            // Without the numbers that masks need.
+            bins = RowBins::new(ensemble);
+            Engine::Nodes(Nodes::new(ensemble, &bins))
+        });
         Self { by_category, bins, engine }
     }
 
