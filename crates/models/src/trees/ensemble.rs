@@ -180,15 +180,22 @@ impl TreeEnsemble {
             Combine::Mean => vec![0.0; outputs],
         };
         for (place, tree) in self.trees.iter().enumerate() {
-            let values = tree.values(tree.leaf(row));
-            if tree.width() == outputs {
-                sums.iter_mut().zip(values).for_each(|(sum, x)| *sum += x);
-            } else {
-                sums[place % outputs] += values[0];
-            }
+            self.add_leaf(place, tree.leaf(row), &mut sums);
         }
         self.end(&mut sums);
         sums
+    }
+
+    /// Adds the values of a leaf of a tree, by their places, to the outputs.
+    #[inline]
+    pub(super) fn add_leaf(&self, tree: usize, leaf: usize, sums: &mut [f64]) {
+        let values = self.trees[tree].values(leaf);
+        if values.len() == sums.len() {
+            sums.iter_mut().zip(values).for_each(|(sum, x)| *sum += x);
+        } else {
+            let outputs = sums.len();
+            sums[tree % outputs] += values[0];
+        }
     }
 
     /// What is left to do once the values of all trees are added up: a mean is divided.

@@ -108,26 +108,56 @@ impl TreeFeature {
     /// [`MissingColumn`](ErrorKind::MissingColumn) and [`ColumnType`](ErrorKind::ColumnType);
     /// [`MissingValues`](ErrorKind::MissingValues) and [`UnseenCategory`](ErrorKind::UnseenCategory) where the policy refuses them.
     pub fn read(&self, batch: &RecordBatch, policy: &MissingPolicy) -> Result<ScalarBuffer<f64>> {
+        self.column_of(batch, policy, &self.by_category())?.part(0, batch.num_rows())
+    }
+
+    /// The column of a batch, found and checked; `by_category` is [`by_category`](Self::by_category)'s.
+    pub(super) fn column_of<'a>(
+        &'a self,
+        batch: &'a RecordBatch,
+        policy: &MissingPolicy,
+        by_category: &[u32],
+    ) -> Result<Column<'a>> {
         let array = self.column.find(batch)?;
         policy.check(self.name(), array)?;
         if self.categories.is_none() {
-            return ordered(self.name(), array);
+            let by_row = array.data_type().is_numeric() || array.data_type() == &DataType::Boolean;
+            return Ok(if by_row {
+                Column::Parts(self.name(), array)
+            } else {
+                Column::Read(ordered(self.name(), array)?)
+            });
         }
         let coded = Coded::new(self.name(), array)?;
-        let codes = self.codes(&coded, policy)?;
+        let codes = self.codes_by(by_category, &coded, policy)?;
         let code = |&code: &u32| codes.get(code as usize).copied().flatten().map_or(f64::NAN, f64::from);
-        Ok(coded.codes.iter().map(code).collect())
+        Ok(Column::Read(coded.codes.iter().map(code).collect()))
+    }
+
+    /// The codes in the order of their categories; none for a column of ordered values.
+    pub(super) fn by_category(&self) -> Vec<u32> {
+        let categories = self.categories.as_deref().unwrap_or_default();
+        let mut codes: Vec<u32> = (0..categories.len() as u32).collect();
+        codes.sort_unstable_by_key(|&code| &categories[code as usize]);
+        codes
     }
 
     /// The code of each distinct value of a column of categories, where it has one.
     pub(crate) fn codes(&self, coded: &Coded, policy: &MissingPolicy) -> Result<Vec<Option<u32>>> {
+        self.codes_by(&self.by_category(), coded, policy)
+    }
+
+    fn codes_by(
+        &self,
+        by_category: &[u32],
+        coded: &Coded,
+        policy: &MissingPolicy,
+    ) -> Result<Vec<Option<u32>>> {
         let categories = self.categories.as_deref().unwrap_or_default();
-        let mut by_value: Vec<(&Category, u32)> = categories.iter().zip(0..).collect();
-        by_value.sort_unstable();
         let mut codes = Vec::with_capacity(coded.distinct.len());
         for (code, value) in coded.distinct.iter().enumerate() {
-            codes.push(match by_value.binary_search_by(|(known, _)| (*known).cmp(value)) {
-                Ok(place) => Some(by_value[place].1),
+            codes.push(match by_category.binary_search_by(|&code| categories[code as usize].cmp(value)) {
+                Ok(place) => Some(by_category[place]),
                 Err(_) if policy.unseen == OnUnseen::AsMissing => None,
                 // The first code that no category has.
                 Err(_) if policy.unseen == OnUnseen::AsOther => Some(categories.len() as u32),
@@ -140,6 +170,24 @@ impl TreeFeature {
             });
         }
         Ok(codes)
+    }
+}
+
+/// A column as trees read it: NaN where missing, codes for categories.
+#[derive(Debug)]
+pub(super) enum Column<'a> {
+    Read(ScalarBuffer<f64>),
+    /// Numbers that are read when asked for, which spares a copy of the column.
+    Parts(&'a str, &'a ArrayRef),
+}
+
+impl Column<'_> {
+    /// The values of the rows from `first` on.
+    pub fn part(&self, first: usize, rows: usize) -> Result<ScalarBuffer<f64>> {
+        match self {
+            Self::Read(values) => Ok(values.slice(first, rows)),
+            Self::Parts(name, array) => ordered(name, &array.slice(first, rows)),
+        }
     }
 }
 

@@ -65,6 +65,12 @@ impl Categories {
         self.0.get(code as usize / 64).is_some_and(|word| word >> (code % 64) & 1 == 1)
     }
 
+    /// One more than the highest code, 0 without any.
+    pub(crate) fn end(&self) -> u32 {
+        let last = self.0.iter().rposition(|word| *word != 0);
+        last.map_or(0, |place| place as u32 * 64 + 64 - self.0[place].leading_zeros())
+    }
+
     /// The codes, ascending.
     pub fn codes(&self) -> impl Iterator<Item = u32> + '_ {
         let of_word = |(place, &word): (usize, &u64)| {

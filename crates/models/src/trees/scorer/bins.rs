@@ -1,195 +1,211 @@
 //! The values of a row as bins between the thresholds that trees ask about.
 
-use mlsys_core::arrow::buffer::ScalarBuffer;
+use std::hint::select_unpredictable;
 
+use mlsys_core::Result;
+
+use crate::trees::ZERO;
 use crate::trees::ensemble::TreeEnsemble;
-use crate::trees::tree::Test;
+use crate::trees::feature::Column;
+use crate::trees::tree::{Split, Test};
 
-/// How the features that trees ask about become bins; 0 is missing.
+/// How the features that trees ask about become bins; bin 0 is missing.
 #[derive(Debug, Clone)]
 pub(super) struct RowBins {
-    features: Vec<Feature>,
+    lanes: Vec<Lane>,
+    /// The lanes of each feature of the ensemble: where zero is a number, and where it is missing.
+    of_feature: Vec<[u32; 2]>,
+    /// By how much the numbers of neighbouring bins differ.
+    stride: u32,
 }
 
+/// A feature, by those splits for which zero is a number, or by those for which it is missing.
 #[derive(Debug, Clone)]
-pub(super) struct Feature {
+pub(super) struct Lane {
     /// Its place in the ensemble.
-    pub place: usize,
-    pub kind: Kind,
+    place: usize,
+    zero_is_missing: bool,
+    kind: Kind,
+    /// The number of its first bin.
+    first: u32,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Kind {
+enum Kind {
     /// Ascending cuts, padded to a power of two less one with infinity: the bin of a value is 1 and how many are below it.
     Ordered { cuts: Vec<f64>, n_cuts: usize },
-    /// The bin of each code, and a code of each bin but the first.
-    Categories { bins: Vec<u16>, codes: Vec<u32> },
+    /// The bin of a code is 1 more. Codes from the one given on are in no set.
+    Categories { codes: u32 },
+}
+
+/// The bins of a lane that go left.
+#[derive(Debug, Clone)]
+pub(super) enum Left {
+    /// From the first to before the second.
+    Range(u32, u32),
+    /// A bit for each.
+    Set(Vec<u64>),
+}
+
+/// What is asked about a feature: thresholds, or codes below one.
+#[derive(Clone, Default)]
+struct Asked {
+    cuts: Vec<f64>,
+    codes: u32,
 }
 
 impl RowBins {
     pub fn new(ensemble: &TreeEnsemble) -> Self {
-        let mut cuts: Vec<Vec<f64>> = vec![Vec::new(); ensemble.features().len()];
-        let mut used = vec![false; cuts.len()];
+        let features = ensemble.features();
+        // By whether zero is missing.
+        let mut asked: Vec<[Option<Asked>; 2]> = vec![[None, None]; features.len()];
         for split in ensemble.trees().iter().flat_map(|tree| tree.splits()) {
-            let feature = split.feature as usize;
-            used[feature] = true;
-            if let Test::AtMost(threshold) = split.test {
-                cuts[feature].push(threshold + 0.0);
-                if split.missing.has_zero() {
-                    // What counts as zero has a bin of its own.
-                    cuts[feature].extend([(-crate::trees::tree::ZERO).next_down(), crate::trees::tree::ZERO]);
-                }
+            let asked = &mut asked[split.feature as usize][usize::from(split.missing.has_zero())];
+            let Asked { cuts, codes } = asked.get_or_insert_default();
+            match &split.test {
+                Test::AtMost(threshold) => cuts.push(threshold + 0.0),
+                Test::In(categories) => *codes = (*codes).max(categories.end()),
             }
         }
-        let feature = |(place, mut cuts): (usize, Vec<f64>)| {
-            let kind = match ensemble.features()[place].categories() {
-                Some(categories) => {
-                    // The first code that no category has stands for all of them.
-                    categories_of(ensemble, place, categories.len() + 1)
-                }
-                None => {
-                    cuts.retain(|cut| *cut < f64::INFINITY);
-                    cuts.sort_unstable_by(f64::total_cmp);
-                    cuts.dedup();
-                    let n_cuts = cuts.len();
-                    cuts.resize((n_cuts + 1).next_power_of_two() - 1, f64::INFINITY);
-                    Kind::Ordered { cuts, n_cuts }
-                }
-            };
-            Feature { place, kind }
-        };
-        let features = cuts.into_iter().enumerate().filter(|(place, _)| used[*place]).map(feature).collect();
-        Self { features }
+        let mut lanes = Vec::new();
+        let mut of_feature = vec![[u32::MAX; 2]; features.len()];
+        for (place, asked) in asked.into_iter().enumerate() {
+            for (asked, zero) in asked.into_iter().zip([0, 1]) {
+                let Some(Asked { cuts, codes }) = asked else { continue };
+                of_feature[place][zero] = lanes.len() as u32;
+                let kind = match features[place].categories() {
+                    Some(_) => Kind::Categories { codes },
+                    None => Kind::ordered(cuts),
+                };
+                lanes.push(Lane { place, zero_is_missing: zero == 1, kind, first: 0 });
+            }
+        }
+        Self { lanes, of_feature, stride: 1 }
     }
 
-    /// The features that trees ask about, in order.
-    pub fn features(&self) -> &[Feature] {
-        &self.features
+    /// Each lane has bins of its own numbers, until they are numbered one lane after the other, this far apart.
+    pub fn number(&mut self, stride: u32) {
+        self.stride = stride;
+        let mut n = 0u32;
+        for lane in &mut self.lanes {
+            lane.first = n;
+            n = n.saturating_add(lane.n_bins().saturating_mul(stride));
+        }
     }
 
-    pub fn n_used(&self) -> usize {
-        self.features.len()
+    /// The number of a bin of a lane.
+    #[inline]
+    pub fn number_of(&self, lane: &Lane, bin: u32) -> u32 {
+        lane.first + self.stride * bin
     }
 
-    /// Whether every bin, and every feature, has a number of 16 bits.
-    pub fn are_small(&self) -> bool {
-        let most = u16::MAX as usize;
-        self.features.len() <= most && self.features.iter().all(|feature| feature.kind.n_bins() <= most)
+    pub fn lanes(&self) -> &[Lane] {
+        &self.lanes
+    }
+
+    /// The lane that a split asks about.
+    pub fn lane_of(&self, split: &Split) -> usize {
+        self.of_feature[split.feature as usize][usize::from(split.missing.has_zero())] as usize
     }
 
     /// The bins of one row.
-    pub fn of_row(&self, row: &[f64], bins: &mut [u16]) {
-        for (bin, feature) in bins.iter_mut().zip(&self.features) {
-            *bin = feature.kind.bin(row[feature.place]);
+    pub fn of_row(&self, row: &[f64], bins: &mut [u32]) {
+        for (bin, lane) in bins.iter_mut().zip(&self.lanes) {
+            *bin = self.number_of(lane, lane.bin(row[lane.place]));
         }
     }
 
     /// The bins of the rows from `first` on, row by row.
-    pub fn of_block(&self, columns: &[ScalarBuffer<f64>], first: usize, bins: &mut [u16]) {
-        let width = self.features.len();
-        if width == 0 {
-            return;
+    pub fn of_block(
+        &self,
+        columns: &[Column<'_>],
+        first: usize,
+        rows: usize,
+        bins: &mut [u32],
+    ) -> Result<()> {
+        for (place, lane) in self.lanes.iter().enumerate() {
+            let values = columns[lane.place].part(first, rows)?;
+            let bins = bins[place..].iter_mut().step_by(self.lanes.len());
+            bins.zip(&values).for_each(|(bin, &x)| *bin = self.number_of(lane, lane.bin(x)));
         }
-        let rows = bins.len() / width;
-        for (lane, feature) in self.features.iter().enumerate() {
-            let values = &columns[feature.place][first..first + rows];
-            let bins = bins[lane..].iter_mut().step_by(width);
-            match &feature.kind {
-                Kind::Ordered { cuts, .. } => {
-                    bins.zip(values).for_each(|(bin, &x)| *bin = ordered_bin(x, cuts))
-                }
-                kind => bins.zip(values).for_each(|(bin, &x)| *bin = kind.bin(x)),
-            }
-        }
+        Ok(())
     }
 }
 
-impl Kind {
+impl Lane {
     /// How many bins there are, that of missing values included.
-    pub fn n_bins(&self) -> usize {
-        match self {
-            Self::Ordered { n_cuts, .. } => n_cuts + 2,
-            Self::Categories { codes, .. } => codes.len() + 1,
+    pub fn n_bins(&self) -> u32 {
+        match self.kind {
+            Kind::Ordered { n_cuts, .. } => n_cuts as u32 + 2,
+            Kind::Categories { codes } => codes.saturating_add(2),
         }
     }
 
-    /// The last bin of values up to one that is a cut; the last of all for others.
-    pub fn bin_upto(&self, cut: f64) -> usize {
-        match self {
-            Self::Ordered { cuts, n_cuts } => cuts[..*n_cuts].partition_point(|own| *own < cut + 0.0) + 1,
-            Self::Categories { codes, .. } => codes.len(),
-        }
-    }
-
-    /// A value of a bin.
-    pub fn value_in(&self, bin: usize) -> f64 {
-        match self {
-            _ if bin == 0 => f64::NAN,
-            // The last bin is above all cuts.
-            Self::Ordered { cuts, n_cuts } => {
-                if bin <= *n_cuts {
-                    cuts[bin - 1]
-                } else {
-                    f64::INFINITY
-                }
+    /// The bins that a split of this lane sends left.
+    pub fn left_of(&self, split: &Split) -> Left {
+        let missing = split.missing.is_left();
+        match (&split.test, &self.kind) {
+            (Test::AtMost(threshold), Kind::Ordered { cuts, n_cuts }) => {
+                let below = cuts[..*n_cuts].partition_point(|cut| *cut < threshold + 0.0);
+                Left::Range(u32::from(!missing), below as u32 + 2)
             }
-            Self::Categories { codes, .. } => f64::from(codes[bin - 1]),
+            (Test::In(categories), _) => {
+                let mut bits = vec![u64::from(missing)];
+                for bin in categories.codes().map(|code| code as usize + 1) {
+                    if bits.len() <= bin / 64 {
+                        bits.resize(bin / 64 + 1, 0);
+                    }
+                    bits[bin / 64] |= 1 << (bin % 64);
+                }
+                Left::Set(bits)
+            }
+            // Ensembles have no such trees.
+            (Test::AtMost(_), Kind::Categories { .. }) => Left::Set(vec![u64::from(missing)]),
         }
     }
 
     #[inline]
-    fn bin(&self, x: f64) -> u16 {
+    fn bin(&self, x: f64) -> u32 {
+        let bin = match &self.kind {
+            Kind::Ordered { cuts, .. } => {
+                // By halving, without branches.
+                let mut below = 0;
+                let mut step = cuts.len().div_ceil(2);
+                while step > 0 {
+                    below += select_unpredictable(x > cuts[below + step - 1], step, 0);
+                    step /= 2;
+                }
+                below as u32 + 1
+            }
+            // Negative ones are in no set either.
+            Kind::Categories { codes } => {
+                if x >= 0.0 {
+                    (x as u32).min(*codes) + 1
+                } else {
+                    codes + 1
+                }
+            }
+        };
+        if x.is_nan() || self.zero_is_missing && x.abs() <= ZERO { 0 } else { bin }
+    }
+}
+
+impl Kind {
+    fn ordered(mut cuts: Vec<f64>) -> Self {
+        cuts.retain(|cut| *cut < f64::INFINITY);
+        cuts.sort_unstable_by(f64::total_cmp);
+        cuts.dedup();
+        let n_cuts = cuts.len();
+        cuts.resize((n_cuts + 1).next_power_of_two() - 1, f64::INFINITY);
+        Self::Ordered { cuts, n_cuts }
+    }
+}
+
+impl Left {
+    pub fn has(&self, bin: u32) -> bool {
         match self {
-            Self::Ordered { cuts, .. } => ordered_bin(x, cuts),
-            Self::Categories { .. } if x.is_nan() => 0,
-            Self::Categories { bins, .. } => {
-                let code = if x >= 0.0 { x as usize } else { usize::MAX };
-                bins.get(code).or(bins.last()).copied().unwrap_or(0)
-            }
+            Self::Range(first, end) => (*first..*end).contains(&bin),
+            Self::Set(bits) => bits.get(bin as usize / 64).is_some_and(|word| word >> (bin % 64) & 1 == 1),
         }
     }
-}
-
-/// 1 and how many cuts are below a value, by halving without branches; 0 for NaN.
-#[inline]
-fn ordered_bin(x: f64, cuts: &[f64]) -> u16 {
-    let mut below = 0;
-    let mut step = cuts.len().div_ceil(2);
-    while step > 0 {
-        below += if x > cuts[below + step - 1] { step } else { 0 };
-        step /= 2;
-    }
-    if x.is_nan() { 0 } else { (below + 1) as u16 }
-}
-
-/// Categories that no set tells apart share a bin.
-fn categories_of(ensemble: &TreeEnsemble, place: usize, n: usize) -> Kind {
-    let mut bins = vec![0u16; n];
-    let mut codes: Vec<u32> = if n > 0 { vec![0] } else { Vec::new() };
-    bins.iter_mut().for_each(|bin| *bin = 1);
-    for split in ensemble.trees().iter().flat_map(|tree| tree.splits()) {
-        if split.feature as usize != place || !matches!(split.test, Test::In(_)) {
-            continue;
-        }
-        // Not only of the set: what counts as zero goes with missing values.
-        let left = |code: u32| split.goes_left(f64::from(code));
-        // A bin of which some are in the set and some are not becomes two: its first code stays.
-        let mut other = std::collections::BTreeMap::new();
-        for code in 0..n as u32 {
-            if codes.len() >= u16::MAX as usize {
-                // Too many to be numbered: `are_small` says so.
-                return Kind::Categories { bins, codes };
-            }
-            let bin = bins[code as usize];
-            let first = codes[bin as usize - 1];
-            if left(code) != left(first) {
-                let new = *other.entry(bin).or_insert_with(|| {
-                    codes.push(code);
-                    codes.len() as u16
-                });
-                bins[code as usize] = new;
-            }
-        }
-    }
-    Kind::Categories { bins, codes }
 }

@@ -1,7 +1,7 @@
 //! Fast ways from rows to the outputs of an ensemble, with the bits of the plain walk.
 //!
 //! [`bins`] turns the values of a row into small integers, once; [`masks`] finds the leaves of trees of up to 64 leaves by joining bit
-//! masks, without following branches; [`nodes`] walks larger trees, several rows at a time.
+//! masks, without following branches; [`nodes`] walks larger trees, several rows or trees at a time.
 
 mod bins;
 mod masks;
@@ -10,12 +10,12 @@ mod nodes;
 use std::sync::Arc;
 
 use mlsys_core::arrow::array::RecordBatch;
-use mlsys_core::arrow::buffer::ScalarBuffer;
-use mlsys_core::ndarray::{Array2, ArrayViewMut2, Axis};
-use mlsys_core::{Error, Result};
+use mlsys_core::ndarray::Array2;
+use mlsys_core::{Error, Result, first_error};
 use rayon::prelude::*;
 
 use super::ensemble::{Combine, TreeEnsemble};
+use super::feature::Column;
 use bins::RowBins;
 use masks::Masks;
 use nodes::Nodes;
@@ -56,28 +56,27 @@ pub struct Scorer {
 /// What is prepared of an ensemble.
 #[derive(Debug)]
 pub(super) struct Prepared {
+    /// As [`TreeFeature::by_category`](super::TreeFeature::by_category), of each feature.
+    by_category: Vec<Vec<u32>>,
     bins: RowBins,
     engine: Engine,
 }
 
 #[derive(Debug, Clone)]
 enum Engine {
-    Small(Masks<u32>),
-    Wide(Masks<u64>),
+    Small(Masks<u32, 16>),
+    Wide(Masks<u64, 8>),
     Nodes(Nodes),
-    /// More bins than small integers can say: trees are walked by values.
-    Plain,
 }
 
 /// What [`Scorer::score`] works with; made once by [`Scorer::scratch`].
 #[derive(Debug, Clone)]
 pub struct Scratch {
-    bins: Vec<u16>,
-    leaves: Vec<u32>,
+    bins: Vec<u32>,
     outputs: Vec<f64>,
 }
 
-/// Rows that are scored together.
+/// Rows that are scored together: their bins stay in the first cache while all trees go over them.
 const BLOCK: usize = 256;
 
 impl Scorer {
@@ -93,11 +92,8 @@ impl Scorer {
 
     /// Room for one row at a time.
     pub fn scratch(&self) -> Scratch {
-        Scratch {
-            bins: vec![0; self.prepared.bins.n_used()],
-            leaves: vec![0; self.ensemble.trees().len()],
-            outputs: vec![0.0; self.ensemble.n_outputs()],
-        }
+        let bins = vec![0; self.prepared.bins.lanes().len()];
+        Scratch { bins, outputs: vec![0.0; self.ensemble.n_outputs()] }
     }
 
     /// The raw outputs of one row, given a value per feature: NaN where missing, codes for categories. Allocates nothing.
@@ -106,27 +102,16 @@ impl Scorer {
     ///
     /// [`Shape`](mlsys_core::ErrorKind::Shape) unless the row has a value per feature, and the scratch is this scorer's.
     pub fn score<'a>(&self, row: &[f64], scratch: &'a mut Scratch) -> Result<&'a [f64]> {
-        let (features, trees) = (self.features().len(), self.ensemble.trees().len());
+        let features = self.features().len();
         if row.len() != features {
             return Err(Error::shape("row", format!("{features} values, one per feature"), row.len()));
         }
-        let outputs = self.ensemble.n_outputs();
-        if scratch.bins.len() != self.prepared.bins.n_used()
-            || scratch.leaves.len() != trees
-            || scratch.outputs.len() != outputs
-        {
+        let Prepared { bins, engine, .. } = &*self.prepared;
+        if scratch.bins.len() != bins.lanes().len() || scratch.outputs.len() != self.ensemble.n_outputs() {
             return Err(Error::shape("scratch", "the scratch of this scorer", "another one"));
         }
-        if !matches!(self.prepared.engine, Engine::Plain) {
-            self.prepared.bins.of_row(row, &mut scratch.bins);
-        }
-        match &self.prepared.engine {
-            Engine::Small(masks) => masks.leaves(&scratch.bins, &mut scratch.leaves),
-            Engine::Wide(masks) => masks.leaves(&scratch.bins, &mut scratch.leaves),
-            Engine::Nodes(nodes) => nodes.leaves(&scratch.bins, &mut scratch.leaves),
-            Engine::Plain => walk(&self.ensemble, row, &mut scratch.leaves),
-        }
-        add_up(&self.ensemble, &scratch.leaves, &mut scratch.outputs);
+        bins.of_row(row, &mut scratch.bins);
+        engine.outputs(&self.ensemble, &scratch.bins, &mut scratch.outputs);
         Ok(&scratch.outputs)
     }
 
@@ -142,106 +127,79 @@ impl Scorer {
 
 impl Prepared {
     pub fn new(ensemble: &TreeEnsemble) -> Self {
-        let bins = RowBins::new(ensemble);
-        if !bins.are_small() {
-            return Self { bins, engine: Engine::Plain };
-        }
+        let by_category = ensemble.features().iter().map(|feature| feature.by_category()).collect();
+        let mut bins = RowBins::new(ensemble);
         let most = ensemble.trees().iter().map(super::Tree::n_leaves).max().unwrap_or(1);
-        let engine = match most {
-            0..=32 => Masks::new(ensemble, &bins).map(Engine::Small),
-            33..=64 => Masks::new(ensemble, &bins).map(Engine::Wide),
+        let masks = match most {
+            0..=32 => Masks::new(ensemble, &mut bins).map(Engine::Small),
+            33..=64 => Masks::new(ensemble, &mut bins).map(Engine::Wide),
             _ => None,
         };
-        let nodes = || Nodes::new(ensemble, &bins).map_or(Engine::Plain, Engine::Nodes);
-        let engine = engine.unwrap_or_else(nodes);
-        Self { bins, engine }
+        let engine = masks.unwrap_or_else(|| {
+            // Without the numbers that masks need.
+            bins = RowBins::new(ensemble);
+            Engine::Nodes(Nodes::new(ensemble, &bins))
+        });
+        Self { by_category, bins, engine }
     }
 
     /// The raw outputs of each row.
     pub fn outputs(&self, ensemble: &TreeEnsemble, batch: &RecordBatch) -> Result<Array2<f64>> {
-        let columns = ensemble.read(batch)?;
-        let mut all = Array2::zeros((batch.num_rows(), ensemble.n_outputs()));
-        self.by_block(ensemble, &columns, all.axis_chunks_iter_mut(Axis(0), BLOCK), |mut out, leaves| {
-            let trees = ensemble.trees().len();
-            let mut sums = vec![0.0; ensemble.n_outputs()];
-            for (place, mut out) in out.outer_iter_mut().enumerate() {
-                add_up(ensemble, &leaves[place * trees..(place + 1) * trees], &mut sums);
-                out.iter_mut().zip(&sums).for_each(|(to, &sum)| *to = sum);
-            }
-        });
-        Ok(all)
+        let n_outputs = ensemble.n_outputs();
+        self.by_block(ensemble, batch, n_outputs, |bins, outputs| {
+            self.engine.outputs(ensemble, bins, outputs)
+        })
     }
 
     /// The leaf of each row in each tree.
     pub fn leaves(&self, ensemble: &TreeEnsemble, batch: &RecordBatch) -> Result<Array2<u32>> {
-        let columns = ensemble.read(batch)?;
-        let trees = ensemble.trees().len();
-        let mut all = Array2::zeros((batch.num_rows(), trees));
-        self.by_block(ensemble, &columns, all.axis_chunks_iter_mut(Axis(0), BLOCK), |mut out, leaves| {
-            out.iter_mut().zip(leaves).for_each(|(to, &leaf)| *to = leaf);
-        });
-        Ok(all)
+        let n_trees = ensemble.trees().len();
+        self.by_block(ensemble, batch, n_trees, |bins, leaves| match &self.engine {
+            Engine::Small(masks) => masks.leaves(bins, n_trees, leaves),
+            Engine::Wide(masks) => masks.leaves(bins, n_trees, leaves),
+            Engine::Nodes(nodes) => nodes.leaves(bins, n_trees, leaves),
+        })
     }
 
-    /// Hands each block of rows its leaves, row by row.
-    fn by_block<'a, T: Send + Sync + 'a>(
+    /// A row of the result for each row, block by block: of its bins.
+    fn by_block<T: Send + Clone + Default>(
         &self,
         ensemble: &TreeEnsemble,
-        columns: &[ScalarBuffer<f64>],
-        blocks: impl IntoIterator<Item = ArrayViewMut2<'a, T>>,
-        each: impl Fn(ArrayViewMut2<'a, T>, &[u32]) + Sync,
-    ) {
-        let trees = ensemble.trees().len();
-        let blocks: Vec<_> = blocks.into_iter().enumerate().collect();
-        let room = || (Vec::new(), Vec::new());
-        blocks.into_par_iter().for_each_init(room, |(bins, leaves), (block, out)| {
-            leaves.resize(out.nrows() * trees, 0);
-            if matches!(self.engine, Engine::Plain) {
-                let mut row = vec![0.0; columns.len()];
-                for (place, leaves) in leaves.chunks_mut(trees.max(1)).enumerate() {
-                    columns.iter().zip(&mut row).for_each(|(column, x)| *x = column[block * BLOCK + place]);
-                    walk(ensemble, &row, leaves);
-                }
-                each(out, leaves);
-                return;
-            }
-            bins.resize(out.nrows() * self.bins.n_used(), 0);
-            self.bins.of_block(columns, block * BLOCK, bins);
-            match &self.engine {
-                Engine::Small(masks) => masks.leaves_of_block(bins, leaves),
-                Engine::Wide(masks) => masks.leaves_of_block(bins, leaves),
-                Engine::Nodes(nodes) => nodes.leaves_of_block(bins, leaves),
-                Engine::Plain => {}
-            }
-            each(out, leaves);
+        batch: &RecordBatch,
+        width: usize,
+        each: impl Fn(&[u32], &mut [T]) + Sync,
+    ) -> Result<Array2<T>> {
+        let features = ensemble.features().par_iter().zip(&self.by_category);
+        let columns =
+            features.map(|(feature, by_category)| feature.column_of(batch, ensemble.policy(), by_category));
+        let columns: Vec<Column<'_>> = first_error(columns.collect())?;
+        let mut all = vec![T::default(); batch.num_rows() * width];
+        let blocks = all.par_chunks_mut(BLOCK * width.max(1)).enumerate();
+        let blocks = blocks.map_init(Vec::new, |bins, (block, out)| {
+            let rows = out.len() / width;
+            bins.resize(rows * self.bins.lanes().len(), 0);
+            self.bins.of_block(&columns, block * BLOCK, rows, bins)?;
+            each(bins, out);
+            Ok(())
         });
+        first_error::<(), ()>(blocks.collect())?;
+        Array2::from_shape_vec((batch.num_rows(), width), all).map_err(Error::external)
     }
 }
 
-/// The leaf of a row in each tree, by values.
-fn walk(ensemble: &TreeEnsemble, row: &[f64], leaves: &mut [u32]) {
-    leaves.iter_mut().zip(ensemble.trees()).for_each(|(leaf, tree)| *leaf = tree.leaf(row) as u32);
-}
-
-/// Adds up the values of leaves in the order of the trees, as the plain walk does.
-fn add_up(ensemble: &TreeEnsemble, leaves: &[u32], sums: &mut [f64]) {
-    let outputs = sums.len();
-    match ensemble.combine() {
-        Combine::Sum => sums.copy_from_slice(ensemble.base()),
-        Combine::Mean => sums.fill(0.0),
-    }
-    if let ([sum], Combine::Sum) = (&mut *sums, ensemble.combine()) {
-        let values = leaves.iter().zip(ensemble.trees()).map(|(&leaf, tree)| tree.values(leaf as usize)[0]);
-        values.for_each(|value| *sum += value);
-        return;
-    }
-    for (place, (&leaf, tree)) in leaves.iter().zip(ensemble.trees()).enumerate() {
-        let values = tree.values(leaf as usize);
-        if values.len() == outputs {
-            sums.iter_mut().zip(values).for_each(|(sum, x)| *sum += x);
-        } else {
-            sums[place % outputs] += values[0];
+impl Engine {
+    /// The raw outputs of rows, given their bins, both row by row.
+    fn outputs(&self, ensemble: &TreeEnsemble, bins: &[u32], outputs: &mut [f64]) {
+        let rows = outputs.chunks_exact_mut(ensemble.n_outputs());
+        match ensemble.combine() {
+            Combine::Sum => rows.for_each(|row| row.copy_from_slice(ensemble.base())),
+            Combine::Mean => outputs.fill(0.0),
         }
+        match self {
+            Self::Small(masks) => masks.add(ensemble, bins, outputs),
+            Self::Wide(masks) => masks.add(ensemble, bins, outputs),
+            Self::Nodes(nodes) => nodes.add(ensemble, bins, outputs),
+        }
+        outputs.chunks_exact_mut(ensemble.n_outputs()).for_each(|row| ensemble.end(row));
     }
-    ensemble.end(sums);
 }
