@@ -106,6 +106,13 @@ million = pd.DataFrame({f"x{i}": x[:, i] for i in range(28)})
 million["y"] = rng.random(n) < 1 / (1 + np.exp(-z))
 write(million, "boosting_1m.parquet")
 
+# As wide as one-hot or sensor tables are, in single precision.
+wide = rng.standard_normal((40_000, 1_738), dtype="float32").round(2)
+z = wide[:, :20].sum(axis=1) * 0.5 + wide[:, 500] * wide[:, 1_000] - 1
+wide = pd.DataFrame(wide, columns=[f"x{i}" for i in range(wide.shape[1])])
+wide["y"] = rng.random(len(wide)) < 1 / (1 + np.exp(-z))
+write(wide, "boosting_wide.parquet")
+
 
 # Models that both sides read, to predict and to explain with.
 def model(x, y, trees, leaves, name):

@@ -58,3 +58,8 @@ pub fn boosting(directory: &str) -> Result<(RecordBatch, RecordBatch)> {
 pub fn boosting_1m(directory: &str) -> Result<RecordBatch> {
     read_parquet(format!("{directory}/boosting_1m.parquet"))
 }
+
+/// 40,000 synthetic rows of 1,738 numbers in single precision, and a target.
+pub fn boosting_wide(directory: &str) -> Result<RecordBatch> {
+    read_parquet(format!("{directory}/boosting_wide.parquet"))
+}

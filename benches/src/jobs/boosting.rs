@@ -1,6 +1,7 @@
 //! Boosted trees and a forest on the flights as 24 numbers with their gaps; boosted trees on their first 10,000, with their texts as categories,
-//! and on a million synthetic rows.
+//! on a million synthetic rows, and on synthetic columns by the thousand.
 
+use mlsys::core::arrow::array::RecordBatch;
 use mlsys::core::{Dataset, Fit, Metric, PredictProba, Prediction, Result, Train};
 use mlsys::eval::{LogLoss, RocAuc};
 use mlsys::models::{Gbdt, RandomForest};
@@ -55,12 +56,20 @@ impl Boosting {
 
     /// 100 trees of 63 leaves on 1,000,000 rows of 28 columns.
     pub fn million(directory: &str) -> Result<Self> {
-        let all = data::boosting_1m(directory)?;
-        let (train, test) = (all.slice(0, 1_000_000), all.slice(1_000_000, all.num_rows() - 1_000_000));
+        Self::synthetic(&data::boosting_1m(directory)?, 1_000_000, 100)
+    }
+
+    /// 50 trees of 63 leaves on 35,000 rows of 1,738 columns.
+    pub fn wide(directory: &str) -> Result<Self> {
+        Self::synthetic(&data::boosting_wide(directory)?, 35_000, 50)
+    }
+
+    /// Trees on the first rows; the others are to test with.
+    fn synthetic(all: &RecordBatch, rows: usize, trees: usize) -> Result<Self> {
         Ok(Self {
-            recipe: Gbdt::new().trees(100).max_leaves(63),
-            train: Dataset::new(train)?.target("y")?.into_train_all(),
-            test: Dataset::new(test)?.target("y")?.into_test_all(),
+            recipe: Gbdt::new().trees(trees).max_leaves(63),
+            train: Dataset::new(all.slice(0, rows))?.target("y")?.into_train_all(),
+            test: Dataset::new(all.slice(rows, all.num_rows() - rows))?.target("y")?.into_test_all(),
             model: None,
         })
     }

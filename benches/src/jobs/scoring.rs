@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use mlsys::arrow::array::RecordBatch;
-use mlsys::arrow::compute::concat_batches;
+use mlsys::arrow::array::{RecordBatch, UInt64Array};
+use mlsys::arrow::compute::{concat_batches, take_record_batch};
 use mlsys::core::{Error, Result};
 use mlsys::models::TreeShap;
 use mlsys::models::exchange::lightgbm;
@@ -116,6 +116,58 @@ impl Job for RowByRow {
 
     fn rows(&self) -> usize {
         self.rows.len()
+    }
+}
+
+/// Raw scores of the rows of [`RowByRow`] in batches of 100, on one thread.
+pub struct InHundreds {
+    batches: Vec<RecordBatch>,
+    model: TreeEnsemble,
+    one_thread: rayon::ThreadPool,
+    scores: Vec<f64>,
+    seconds: f64,
+}
+
+impl InHundreds {
+    pub fn flights(directory: &str) -> Result<Self> {
+        let all = flights(directory)?;
+        let rows = UInt64Array::from_iter_values((0..20_000).map(|k| k * 7919 % all.num_rows() as u64));
+        let all = take_record_batch(&all, &rows)?;
+        Ok(Self {
+            batches: (0..200).map(|place| all.slice(place * 100, 100)).collect(),
+            model: model(directory, "flights_200x63.txt")?,
+            one_thread: rayon::ThreadPoolBuilder::new().num_threads(1).build().map_err(Error::external)?,
+            scores: Vec::new(),
+            seconds: 0.0,
+        })
+    }
+}
+
+impl Job for InHundreds {
+    fn run(&mut self) -> Result<()> {
+        let Self { batches, model, one_thread, scores, seconds } = self;
+        scores.clear();
+        one_thread.install(|| {
+            let start = Instant::now();
+            for batch in batches {
+                scores.extend(model.outputs(batch)?);
+            }
+            *seconds = start.elapsed().as_secs_f64();
+            Ok(())
+        })
+    }
+
+    fn outcome(&self) -> Result<Outcome> {
+        let sum = column_sum(self.scores.iter().copied());
+        Ok(Outcome { digest: vec![("raw score".into(), sum)], quality: None })
+    }
+
+    fn figures(&self) -> Vec<(&'static str, f64)> {
+        vec![("row_us", self.seconds * 1e6 / self.rows() as f64)]
+    }
+
+    fn rows(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 }
 

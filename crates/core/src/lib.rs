@@ -49,7 +49,7 @@ pub use fit::{
 pub use fold::Fold;
 pub use input::InputColumn;
 pub use metric::{Direction, Estimate, Metric, Prediction};
-pub use objective::{ClassLoss, Objective};
+pub use objective::{ClassLoss, Objective, ValueLoss};
 pub use partition::{Partition, Test, Train, Unsplit, Validation};
 pub use passes::{FitByPasses, Scan};
 pub use portable::NamedStatistic;

@@ -89,3 +89,48 @@ pub trait ClassLoss: Send + Sync {
         false
     }
 }
+
+/// A loss of one score where the target is a number, for any learner that goes by its derivatives.
+///
+/// ```
+/// use mlsys_core::ValueLoss;
+///
+/// /// Squares that count threefold where the score is too low: expectiles.
+/// struct Expectile;
+///
+/// impl ValueLoss for Expectile {
+///     fn name(&self) -> &str {
+///         "Expectile"
+///     }
+///
+///     fn loss(&self, y: f64, score: f64) -> f64 {
+///         let weight = if score < y { 3.0 } else { 1.0 };
+///         0.5 * weight * (score - y) * (score - y)
+///     }
+///
+///     fn derivatives(&self, y: f64, score: f64) -> [f64; 2] {
+///         let weight = if score < y { 3.0 } else { 1.0 };
+///         [weight * (score - y), weight]
+///     }
+/// }
+///
+/// assert_eq!(Expectile.derivatives(2.0, 1.0), [-3.0, 3.0]);
+/// assert_eq!(Expectile.initial(&[1.0, 2.0, 9.0], None), 4.0);
+/// ```
+pub trait ValueLoss: Send + Sync {
+    /// The name, for errors.
+    fn name(&self) -> &str;
+
+    /// The loss of a score where the target is `y`.
+    fn loss(&self, y: f64, score: f64) -> f64;
+
+    /// The first and the second derivative of the loss by the score.
+    fn derivatives(&self, y: f64, score: f64) -> [f64; 2];
+
+    /// The score to start from, without features: the mean of the targets, unless said otherwise. One weight per target, if any.
+    fn initial(&self, y: &[f64], weights: Option<&[f64]>) -> f64 {
+        let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+        let all: f64 = (0..y.len()).map(weight).sum();
+        y.iter().enumerate().map(|(row, y)| weight(row) / all * y).sum()
+    }
+}

@@ -21,8 +21,8 @@ pub use existing_prediction::{ExistingPrediction, FittedExistingPrediction};
 pub use explain::{Importance, Importances, NodeWeight, ShapValues, TreeShap};
 pub use forest::{ExtraTrees, FittedForest, MaxFeatures, OutOfBag, RandomForest};
 pub use gbdt::{
-    BoostingMode, ClassObjective, EarlyStopping, FittedGbdt, Gbdt, GbdtObjective, Monotone, RankObjective,
-    RegressionObjective, RowSample, TrainingHistory,
+    BoostingMode, ClassObjective, EarlyStopping, FittedGbdt, Gbdt, GbdtLoss, GbdtObjective, Monotone,
+    RankObjective, RegressionObjective, RowSample, TrainingHistory,
 };
 pub use isolation_forest::{FittedIsolationForest, IsolationForest};
 pub use logistic_regression::{

@@ -11,10 +11,10 @@ use mlsys_core::arrow::array::{
 use mlsys_core::arrow::datatypes::Float64Type;
 use mlsys_core::{
     ClassLoss, Dataset, Direction, ErrorKind, Estimate, Fit, FitValidated, Metric, Objective, Predict,
-    PredictProba, Prediction, Result, Step, Train, Validation, artifact, silent,
+    PredictProba, Prediction, Result, Step, Train, Validation, ValueLoss, artifact, silent,
 };
 use mlsys_models::trees::{
-    Child, Growth, MissingPolicy, OnMissing, OnUnseen, Scorer, Test, Tree, TreeEnsemble,
+    Child, Growth, MissingPolicy, OnMissing, OnUnseen, Regression, Scorer, Test, Tree, TreeEnsemble,
 };
 use mlsys_models::{
     BoostingMode, EarlyStopping, FittedGbdt, Gbdt, Monotone, RankObjective, RegressionObjective, RowSample,
@@ -596,6 +596,50 @@ fn a_loss_that_is_given_is_minimised() {
     assert!(apart < 0.2, "{apart}");
 }
 
+/// Squares that count so many times where the score is too low.
+struct Expectile(f64);
+
+impl ValueLoss for Expectile {
+    fn name(&self) -> &str {
+        "Expectile"
+    }
+
+    fn loss(&self, y: f64, score: f64) -> f64 {
+        0.5 * self.derivatives(y, score)[1] * (score - y) * (score - y)
+    }
+
+    fn derivatives(&self, y: f64, score: f64) -> [f64; 2] {
+        let weight = if score < y { self.0 } else { 1.0 };
+        [weight * (score - y), weight]
+    }
+}
+
+#[test]
+fn a_loss_of_numbers_that_is_given_is_minimised() {
+    let train = numbers(900, 6);
+    let y = train.target_values("test").unwrap();
+    let mean = |model: &FittedGbdt<Regression>, loss: &Expectile| {
+        let z = predicted(model, train.batch());
+        y.iter().zip(&z).map(|(y, z)| loss.loss(*y, *z)).sum::<f64>() / y.len() as f64
+    };
+    let of = |factor: f64| Gbdt::regressor().trees(20).by(Expectile(factor)).fit(&train).unwrap();
+    let (squared, once, nine) = (Gbdt::regressor().trees(20).fit(&train).unwrap(), of(1.0), of(9.0));
+    assert!((once.ensemble().base()[0] - squared.ensemble().base()[0]).abs() < 1e-9);
+    let (own, others) = (mean(&once, &Expectile(1.0)), mean(&squared, &Expectile(1.0)));
+    assert!((own - others).abs() < 0.02 * others, "{own} {others}");
+    assert!(mean(&nine, &Expectile(9.0)) < mean(&squared, &Expectile(9.0)));
+    assert!(mean(&nine, &Expectile(1.0)) > mean(&squared, &Expectile(1.0)));
+    // Its loss is what validation rows are judged by.
+    let validation = Dataset::new(table(400, 7)).unwrap().target("y").unwrap().ignore(["late"]).unwrap();
+    let validation = validation.into_validation_all();
+    let watched = Gbdt::regressor().trees(30).by(Expectile(9.0)).fit_validated(&train, &validation).unwrap();
+    let losses: Vec<f64> = watched.history().of("loss").unwrap().collect();
+    assert!(losses.len() == 30 && losses[29] < 0.2 * losses[0], "{losses:?}");
+    // Losses without a number.
+    let error = Gbdt::regressor().by(Expectile(f64::NAN)).fit(&train).unwrap_err();
+    assert!(error.to_string().contains("finite derivatives"), "{error}");
+}
+
 #[test]
 fn focal_derivatives_are_those_of_the_loss() {
     // A stump's leaf of one row goes by -g / h at the start, which are checked through the fitted value.
@@ -624,6 +668,8 @@ fn models_survive_storage() {
     let model = Gbdt::new().trees(12).min_rows_per_category(1).fit(&classes(400, 9)).unwrap();
     let bytes = artifact::to_bytes(&model).unwrap();
     assert_eq!(artifact::from_bytes::<FittedGbdt>(&bytes).unwrap(), model);
+    let json = serde_json::to_string(&model).unwrap();
+    assert_eq!(serde_json::from_str::<FittedGbdt>(&json).unwrap(), model);
     // Two classes have one score; a tree asks about features that there are.
     let numbers = classes(400, 9).ignore(["c"]).unwrap();
     let json = serde_json::to_value(Gbdt::new().trees(2).fit(&numbers).unwrap()).unwrap();

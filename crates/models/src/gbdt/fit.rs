@@ -7,13 +7,15 @@ use mlsys_core::ndarray::Array2;
 use mlsys_core::{
     Category, ClassLoss, Classes, Coded, Dataset, Direction, Error, ErrorKind, Fit, FitByStatistic,
     FitValidated, Metric, Objective, Partition, Prediction, Progress, Result, Step, Train, Validation,
-    silent, statistic,
+    ValueLoss, silent, statistic,
 };
 
 use super::boost::{Boosting, Start, Watched};
 use super::fitted::{FittedGbdt, numbers};
 use super::history::TrainingHistory;
-use super::loss::{BinaryLogistic, FocalClasses, Labels, LambdaMart, Loss, OfClassLoss, OfValues, Softmax};
+use super::loss::{
+    BinaryLogistic, FocalClasses, Labels, LambdaMart, Loss, OfClassLoss, OfValueLoss, OfValues, Softmax,
+};
 use super::objective::{ClassObjective, RankObjective, RegressionObjective};
 use super::{BoostingMode, Gbdt, Monotone, NAME};
 use crate::trees::bins::{BinnedTable, Binner, FeatureBins, FeaturesInBins, MISSING};
@@ -378,10 +380,17 @@ fn codes_of(classes: &Classes, target: &str, truth: &ArrayRef) -> Result<Vec<u32
 }
 
 impl Gbdt<Regression> {
-    fn fit_numbers(&self, mut job: Job<'_>, known: Option<Link>) -> Result<FittedGbdt<Regression>> {
+    pub(super) fn fit_numbers(
+        &self,
+        mut job: Job<'_>,
+        known: Option<Link>,
+        given: Option<&dyn ValueLoss>,
+    ) -> Result<FittedGbdt<Regression>> {
         self.validate()?;
-        self.objective.validate(NAME)?;
-        let link = if self.objective.is_log() { Link::Log } else { Link::Identity };
+        if given.is_none() {
+            self.objective.validate(NAME)?;
+        }
+        let link = if given.is_none() && self.objective.is_log() { Link::Log } else { Link::Identity };
         if known.is_some_and(|known| known != link) {
             let expected = "an objective that predicts as the model to go on from does";
             return Err(Error::invalid_parameter(
@@ -391,7 +400,7 @@ impl Gbdt<Regression> {
                 expected,
             ));
         }
-        if self.objective.renews() && !self.monotone.is_empty() {
+        if given.is_none() && self.objective.renews() && !self.monotone.is_empty() {
             let expected = "none: leaves that hold medians or quantiles are not bounded by others";
             return Err(Error::invalid_parameter(
                 NAME,
@@ -401,20 +410,41 @@ impl Gbdt<Regression> {
             ));
         }
         let train = counted(job.train)?;
-        self.objective.check_start(train.layout().target(NAME)?, &train.target_values(NAME)?)?;
-        let loss = self.value_loss(&train)?;
-        let validation_loss = job.validation.map(|rows| self.value_loss(rows)).transpose()?;
+        match given {
+            None => {
+                self.objective.check_start(train.layout().target(NAME)?, &train.target_values(NAME)?)?;
+            }
+            Some(loss) => {
+                let weights = train.weights()?;
+                let start = loss.initial(&train.target_values(NAME)?, weights.as_deref());
+                if !start.is_finite() {
+                    let expected = "a finite score to start from: see `ValueLoss::initial`";
+                    return Err(Error::invalid_parameter(NAME, loss.name(), start, expected));
+                }
+            }
+        }
+        let loss = self.value_loss(&train, given)?;
+        let validation_loss = job.validation.map(|rows| self.value_loss(rows, given)).transpose()?;
         let judged = |scores: Array2<f64>| Ok(Prediction::from_labels(numbers(scores, link)));
-        let validation_loss = validation_loss.as_ref().map(|loss| loss as &dyn Loss);
-        let (ensemble, history) = self.boost(&mut job, &train, &loss, validation_loss, &judged)?;
+        let (ensemble, history) =
+            self.boost(&mut job, &train, loss.as_ref(), validation_loss.as_deref(), &judged)?;
         Ok(FittedGbdt::new(ensemble, link, history))
     }
 
-    fn value_loss<P: Partition>(&self, data: &Dataset<P>) -> Result<OfValues> {
+    /// The loss of numbers: one that is given, or the recipe's.
+    fn value_loss<'a, P: Partition>(
+        &self,
+        data: &Dataset<P>,
+        given: Option<&'a dyn ValueLoss>,
+    ) -> Result<Box<dyn Loss + 'a>> {
         let target = data.target_values(NAME)?.to_vec();
+        let weights = data.weights()?.map(|w| w.to_vec());
+        if let Some(loss) = given {
+            return Ok(Box::new(OfValueLoss { loss, target, weights }));
+        }
         let objective: RegressionObjective = self.objective;
         objective.check(data.layout().target(NAME)?, &target)?;
-        Ok(OfValues { objective, target, weights: data.weights()?.map(|w| w.to_vec()) })
+        Ok(Box::new(OfValues { objective, target, weights }))
     }
 }
 
@@ -540,7 +570,7 @@ macro_rules! fits {
 }
 
 fits!(Classification, |recipe, job, from| recipe.fit_classes(job, from.map(FittedGbdt::output), None));
-fits!(Regression, |recipe, job, from| recipe.fit_numbers(job, from.map(|model| *model.output())));
+fits!(Regression, |recipe, job, from| recipe.fit_numbers(job, from.map(|model| *model.output()), None));
 fits!(Ranking, |recipe, job, from| {
     let _ = from;
     recipe.fit_ranks(job)

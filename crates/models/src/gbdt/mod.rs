@@ -10,7 +10,7 @@ mod objective;
 mod parameters;
 mod sample;
 
-pub use custom::GbdtObjective;
+pub use custom::{GbdtLoss, GbdtObjective};
 pub use fitted::FittedGbdt;
 pub use history::TrainingHistory;
 pub use objective::{ClassObjective, RankObjective, RegressionObjective};

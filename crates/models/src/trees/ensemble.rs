@@ -49,6 +49,9 @@ impl PartialEq for TreeEnsemble {
 /// Rows that are walked together: their values stay in the first cache while all trees go over them.
 const BLOCK: usize = 256;
 
+/// Words of a set of categories at most.
+const MAX_WORDS: usize = 1 << 24;
+
 impl TreeEnsemble {
     /// An ensemble with as many outputs as `base` has values, which outputs start from.
     ///
@@ -86,6 +89,13 @@ impl TreeEnsemble {
                 let categories = self.features[split.feature as usize].categories();
                 categories.is_some() == matches!(split.test, Test::In(_))
             });
+            let most = tree.splits().iter().map(|split| match &split.test {
+                Test::In(categories) => categories.n_words(),
+                Test::AtMost(_) => 0,
+            });
+            if most.max() > Some(MAX_WORDS) {
+                return refused(format!("tree {place} asks about categories beyond 2^30"));
+            }
             if !fits {
                 return refused(format!(
                     "tree {place} asks about categories of numbers, or the other way round"

@@ -65,6 +65,11 @@ impl Categories {
         self.0.get(code as usize / 64).is_some_and(|word| word >> (code % 64) & 1 == 1)
     }
 
+    /// Numbers of 64 bits that they take.
+    pub(crate) fn n_words(&self) -> usize {
+        self.0.len()
+    }
+
     /// One more than the highest code, 0 without any.
     pub(crate) fn end(&self) -> u32 {
         let last = self.0.iter().rposition(|word| *word != 0);
@@ -304,8 +309,8 @@ impl Split {
 #[serde(deny_unknown_fields)]
 struct Stored {
     feature: Vec<u32>,
-    /// NaN for a split by categories, of which `categories` has the next.
-    threshold: Vec<f64>,
+    /// Nothing for a split by categories, of which `categories` has the next.
+    threshold: Vec<Option<f64>>,
     categories: Vec<Categories>,
     missing: Vec<MissingGoes>,
     /// Splits as they are, leaves as `-1 - leaf`.
@@ -328,7 +333,7 @@ impl From<Tree> for Stored {
             Child::Leaf(i) => -1 - i64::from(i),
         };
         let splits = &tree.splits;
-        let threshold = |split: &Split| if let Test::AtMost(t) = split.test { t } else { f64::NAN };
+        let threshold = |split: &Split| if let Test::AtMost(t) = split.test { Some(t) } else { None };
         let categories = |split: &Split| if let Test::In(c) = &split.test { Some(c.clone()) } else { None };
         Self {
             feature: splits.iter().map(|s| s.feature).collect(),
@@ -375,12 +380,14 @@ impl TryFrom<Stored> for Tree {
         let mut categories = stored.categories.into_iter();
         let mut splits = Vec::with_capacity(n);
         for i in 0..n {
-            let threshold = stored.threshold[i];
-            let test = if threshold.is_nan() {
-                let next = categories.next();
-                Test::In(next.ok_or_else(|| Error::artifact("not a tree: a threshold that is no number"))?)
-            } else {
-                Test::AtMost(threshold)
+            let test = match stored.threshold[i] {
+                Some(threshold) => Test::AtMost(threshold),
+                None => {
+                    let next = categories.next();
+                    Test::In(
+                        next.ok_or_else(|| Error::artifact("not a tree: no threshold and no categories"))?,
+                    )
+                }
             };
             splits.push(Split {
                 feature: stored.feature[i],

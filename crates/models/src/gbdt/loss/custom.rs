@@ -1,6 +1,6 @@
-//! A loss of classes that the user gives.
+//! Losses that the user gives.
 
-use mlsys_core::ClassLoss;
+use mlsys_core::{ClassLoss, ValueLoss};
 
 use super::classes::Labels;
 use super::{Derivatives, Loss, mean_of};
@@ -30,7 +30,7 @@ impl Loss for OfClassLoss {
             self.loss.hessian(class, scores, &mut hessian);
             let w = self.labels.weights.as_ref().map_or(1.0, |w| w[row]);
             for (own, out) in out.iter_mut().enumerate() {
-                *out = [gradient[own] * w, hessian[own * k + own].max(0.0) * w];
+                *out = [gradient[own] * w, not_negative(hessian[own * k + own]) * w];
             }
         }
     }
@@ -42,4 +42,35 @@ impl Loss for OfClassLoss {
             self.loss.gradient(self.labels.codes[row] as usize, &scores[row * k..][..k], &mut gradient)
         })
     }
+}
+
+/// Any [`ValueLoss`]; a negative second derivative counts as 0.
+pub(crate) struct OfValueLoss<'a> {
+    pub loss: &'a dyn ValueLoss,
+    pub target: Vec<f64>,
+    pub weights: Option<Vec<f64>>,
+}
+
+impl Loss for OfValueLoss<'_> {
+    fn initial(&self) -> Vec<f64> {
+        vec![self.loss.initial(&self.target, self.weights.as_deref())]
+    }
+
+    fn derivatives(&self, first: usize, scores: &[f64], out: &mut [Derivatives]) {
+        for (row, (out, &score)) in (first..).zip(out.iter_mut().zip(scores)) {
+            let [g, h] = self.loss.derivatives(self.target[row], score);
+            let w = self.weights.as_ref().map_or(1.0, |w| w[row]);
+            *out = [g * w, not_negative(h) * w];
+        }
+    }
+
+    fn mean(&self, scores: &[f64]) -> f64 {
+        let loss = |row: usize| self.loss.loss(self.target[row], scores[row]);
+        mean_of(self.target.len(), self.weights.as_deref(), loss)
+    }
+}
+
+/// 0 for what is below; what is not a number stays, to be found.
+fn not_negative(h: f64) -> f64 {
+    if h < 0.0 { 0.0 } else { h }
 }

@@ -22,7 +22,8 @@ pub(super) fn exp(x: f64) -> f64 {
     let middle = (a(6) + a(7) * r) + (a(8) + a(9) * r) * r2;
     let high = (a(10) + a(11) * r) + (a(12) + a(13) * r) * r2;
     let e = 1.0 + (r + r2 * (low + r4 * (middle + r4 * high)));
-    f64::from_bits(e.to_bits().wrapping_add(digits.to_bits() << 52))
+    let scaled = f64::from_bits(e.to_bits().wrapping_add(digits.to_bits() << 52));
+    if x.is_nan() { x } else { scaled }
 }
 
 const INVERSE_FACTORIALS: [f64; 14] = {
@@ -47,7 +48,7 @@ mod tests {
             assert!((own - expected).abs() <= 4e-16 * expected, "{x}: {own} for {expected}");
         }
         assert_eq!([exp(0.0), exp(-0.0)], [1.0; 2]);
-        assert!(exp(f64::NAN).is_nan());
+        assert!(exp(f64::NAN).is_nan() && exp(f64::from_bits(f64::NAN.to_bits() | 0xfff)).is_nan());
         assert_eq!([exp(f64::INFINITY), exp(f64::NEG_INFINITY)], [exp(708.0), exp(-708.0)]);
     }
 }

@@ -7,7 +7,7 @@ mod rank;
 mod values;
 
 pub(super) use classes::{BinaryLogistic, FocalClasses, Labels, Softmax};
-pub(super) use custom::OfClassLoss;
+pub(super) use custom::{OfClassLoss, OfValueLoss};
 pub(super) use rank::LambdaMart;
 pub(super) use values::OfValues;
 

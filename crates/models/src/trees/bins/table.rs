@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::edges::{FeatureBins, MISSING};
 use crate::trees::feature::{MissingPolicy, TreeFeature, ordered};
 
-/// Features whose bins lie together at most: their histograms fit the first cache.
+/// Features whose bins lie together at most: their histograms take 32 kB.
 pub(crate) const LANES: usize = 16;
 
 /// The bins of up to [`LANES`] features, row by row.
@@ -103,6 +103,15 @@ impl BinnedTable {
             blocks.push(block);
         }
         Ok(Self { blocks, width, n_rows, n_bins: bins.iter().map(|bins| bins.len().min(256)).collect() })
+    }
+
+    /// A table of the bins that a function gives, for tests.
+    #[cfg(test)]
+    pub fn of(n_rows: usize, n_bins: Vec<usize>, bin: impl Fn(usize, usize) -> u8) -> Self {
+        let width = n_bins.len().div_ceil(n_bins.len().div_ceil(LANES).max(1)).max(1);
+        let widths = (0..n_bins.len()).step_by(width).map(|first| (first, width.min(n_bins.len() - first)));
+        let blocks = widths.map(|(first, own)| Block::of(n_rows, own, |row, lane| bin(row, first + lane)));
+        Self { blocks: blocks.collect(), width, n_rows, n_bins }
     }
 
     pub fn n_rows(&self) -> usize {

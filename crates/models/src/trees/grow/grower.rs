@@ -44,7 +44,7 @@ pub(crate) struct Grower<'a> {
     rows: Vec<u32>,
     /// As many places as there are rows.
     places: Vec<u32>,
-    /// The packed gradient of each row of the table; of rows that are not of the tree, nothing.
+    /// The packed gradient of each row of the table; of rows that are not of the tree, anything.
     cells: Vec<i64>,
     spare: Spare<'a>,
     threads: usize,

@@ -9,7 +9,7 @@ use crate::trees::bins::{BinnedTable, Block, LANES};
 /// The sum of the packed gradients of each bin of a feature.
 pub(crate) type Lane = [i64; 256];
 
-/// The sums of each bin of each feature, lane by lane; those of a block lie together and fit the first cache. Beyond the bins that a feature
+/// The sums of each bin of each feature, lane by lane; those of a block lie together and fit a first cache of 48 kB. Beyond the bins that a feature
 /// has, anything.
 pub(super) struct Histogram(Vec<Lane>);
 
@@ -59,6 +59,9 @@ impl<'a> Spare<'a> {
     }
 }
 
+/// Rows that a thread takes at least: it needs a histogram of its own for them.
+const ROWS_OF_SHARE: usize = 1024;
+
 /// Rows that are brought near before they are added up: a processor waits for many places of memory at once, but not while it adds.
 const CHUNK: usize = 512;
 
@@ -72,6 +75,7 @@ pub(super) fn build(
     threads: usize,
 ) -> Vec<Histogram> {
     let n_features = spare.table.n_features();
+    let threads = threads.min(rows.len() / ROWS_OF_SHARE).max(1);
     let mut shares = rows.chunks(rows.len().div_ceil(threads).max(1));
     let first = shares.next().unwrap_or_default();
     let mut parts: Vec<(&[u32], Histogram)> = shares.map(|rows| (rows, spare.take())).collect();
@@ -158,4 +162,56 @@ pub(super) fn add(to: &mut [i64], part: &[i64]) {
 /// Takes the sums of one child from those of the parent, bin by bin: what is left is the other child, exactly.
 pub(super) fn subtract(parent: &mut [i64], child: &[i64]) {
     parent.iter_mut().zip(child).for_each(|(to, x)| *to -= x);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_a_parent_is_the_other_child() {
+        let n = 6 * ROWS_OF_SHARE + 17;
+        let mix = |row: usize, feature: usize| (row * 31 + feature * 7919) ^ (row >> 3);
+        for n_features in [1, 2, 11, 16, 17, 37] {
+            let n_bins: Vec<usize> = (0..n_features).map(|feature| [256, 3, 40][feature % 3]).collect();
+            let bin = |row: usize, feature: usize| (mix(row, feature) % n_bins[feature]) as u8;
+            let table = BinnedTable::of(n, n_bins.clone(), bin);
+            let cells: Vec<i64> = (0..n).map(|row| (mix(row, 99) as i64 - 40_000) << 20 | 7).collect();
+            // Of all rows, and of some; from the first feature on, and from another.
+            let all: Vec<u32> = (0..n as u32).collect();
+            let some: Vec<u32> = all.iter().copied().filter(|row| row % 5 != 0).collect();
+            for (rows, first) in [(&all, 0), (&some, 0), (&some, n_features / 2)] {
+                let (left, right): (Vec<u32>, Vec<u32>) = rows.iter().partition(|&row| row % 3 == 1);
+                let sums = |rows: &[u32]| {
+                    let mut out = vec![[i64::MAX; 256]; n_features - first];
+                    fill(&mut out, first, &table, rows, &cells);
+                    out
+                };
+                let (mut parent, left, right) = (sums(rows), sums(&left), sums(&right));
+                for (place, n_bins) in n_bins[first..].iter().enumerate() {
+                    let by_hand = |of: usize| {
+                        let own = rows.iter().filter(|&&row| bin(row as usize, first + place) as usize == of);
+                        own.map(|&row| cells[row as usize]).sum::<i64>()
+                    };
+                    assert_eq!(parent[place][..*n_bins], (0..*n_bins).map(by_hand).collect::<Vec<_>>());
+                    subtract(&mut parent[place][..*n_bins], &left[place][..*n_bins]);
+                    assert_eq!(parent[place][..*n_bins], right[place][..*n_bins]);
+                }
+            }
+            // In shares.
+            let spare = Spare::new(&table);
+            for threads in [1, 2, 5] {
+                let mut sum = spare.take();
+                let parts = build(&mut sum, &spare, &some, &cells, threads);
+                let mut one = vec![[0; 256]; n_features];
+                fill(&mut one, 0, &table, &some, &cells);
+                for (feature, &n_bins) in n_bins.iter().enumerate() {
+                    let sum = &mut sum.lanes_mut(n_features)[feature][..n_bins];
+                    parts.iter().for_each(|part| add(sum, &part.lane(feature)[..n_bins]));
+                    assert_eq!(*sum, one[feature][..n_bins]);
+                }
+                spare.give(parts);
+            }
+        }
+    }
 }

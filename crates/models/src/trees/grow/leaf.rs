@@ -11,7 +11,7 @@ use super::histogram::{self, Histogram, Lane, Spare};
 use super::packing::Packing;
 use super::partition::{self, Rule};
 use super::scan::{self, Candidate, Counts, Room};
-use crate::trees::bins::{BinnedTable, FeatureBins};
+use crate::trees::bins::{BinnedTable, FeatureBins, LANES};
 
 /// A leaf that may be split.
 pub(super) struct Open {
@@ -80,20 +80,31 @@ impl Task<'_> {
             way,
         };
         if self.parameters.max_leaves > 1 && self.may_split(&root) {
-            let mut histogram = self.spare.take();
-            let parts = histogram::build(&mut histogram, self.spare, rows, self.cells, self.threads);
-            for (feature, own) in histogram.lanes_mut(self.table.n_features()).iter_mut().enumerate() {
-                let n_bins = self.table.n_bins(feature);
-                parts
-                    .iter()
-                    .for_each(|part| histogram::add(&mut own[..n_bins], &part.lane(feature)[..n_bins]));
-            }
-            self.spare.give(parts);
+            let histogram = self.of_root(rows);
             root.total = histogram.total(self.table);
             root.best = self.scan_all(&root, &histogram);
             root.histogram = Some(histogram);
         }
         root
+    }
+
+    /// The histogram of the first leaf.
+    fn of_root(&self, rows: &[u32]) -> Histogram {
+        let mut histogram = self.spare.take();
+        let n_features = self.table.n_features();
+        if n_features >= LANES * self.threads {
+            let share = n_features.div_ceil(self.threads);
+            let shares = histogram.lanes_mut(n_features).par_chunks_mut(share).enumerate();
+            shares.for_each(|(place, own)| histogram::fill(own, place * share, self.table, rows, self.cells));
+            return histogram;
+        }
+        let parts = histogram::build(&mut histogram, self.spare, rows, self.cells, self.threads);
+        for (feature, own) in histogram.lanes_mut(n_features).iter_mut().enumerate() {
+            let own = &mut own[..self.table.n_bins(feature)];
+            parts.iter().for_each(|part| histogram::add(own, &part.lane(feature)[..own.len()]));
+        }
+        self.spare.give(parts);
+        histogram
     }
 
     /// The two leaves that come of a leaf by its best split, with their own best splits, unless it is the `last` of the tree. Nothing
@@ -191,7 +202,7 @@ impl Task<'_> {
         // Many rows are divided among threads, so that each is looked up once; else each thread does all there is to do of its features.
         let by_rows = match shares {
             1 => rows.len() * n_features >= PARALLEL,
-            _ => rows.len() >= ROWS_OF_THREADS,
+            _ => rows.len() >= ROWS_OF_THREADS && n_features < LANES * self.threads,
         } && self.threads > 1;
         let parts = match by_rows {
             true => histogram::build(&mut own, self.spare, rows, self.cells, self.threads),
