@@ -144,10 +144,11 @@ impl Boosting<'_> {
                     match k {
                         1 => last = Some(moves),
                         _ => {
-                            let chunks = scores.par_chunks_mut(CHUNK * k).enumerate();
+                            let size = chunk_of(n);
+                            let chunks = scores.par_chunks_mut(size * k).enumerate();
                             let rows = grower.rows();
                             chunks.for_each(|(chunk, scores)| {
-                                moves.add(rows, chunk * CHUNK, scores, (k, output))
+                                moves.add(rows, chunk * size, scores, (k, output))
                             });
                         }
                     }
@@ -212,6 +213,12 @@ fn among(rows: &[u32], first: usize, n: usize) -> &[u32] {
     &rows[before(first)..before(first + n)]
 }
 
+/// Rows that are gone through together, of so many: enough of them that those of each leaf are soon found among them, and few enough
+/// for a second cache and for several threads. On threads it does not depend.
+fn chunk_of(rows: usize) -> usize {
+    (rows / 16).clamp(1 << 11, 1 << 14)
+}
+
 /// Begins an iteration: moves the scores by the tree before, and writes derivatives; where it is known how, packed ones as well. All of it
 /// chunk by chunk, which memory likes.
 fn begin(
@@ -222,33 +229,34 @@ fn begin(
     packed: Option<(&Packing, &mut [i64])>,
 ) {
     let k = loss.n_scores();
+    let size = chunk_of(scores.len() / k);
     let move_chunk = |first: usize, scores: &mut [f64]| {
         if let Some((moves, rows)) = moves {
             moves.add(rows, first, scores, (k, 0));
         }
     };
     if !loss.is_by_row() {
-        let chunks = scores.par_chunks_mut(CHUNK * k).enumerate();
-        chunks.for_each(|(chunk, scores)| move_chunk(chunk * CHUNK, scores));
+        let chunks = scores.par_chunks_mut(size * k).enumerate();
+        chunks.for_each(|(chunk, scores)| move_chunk(chunk * size, scores));
         loss.all_derivatives(scores, derivatives);
         return;
     }
     let (packing, cells) = packed.unzip();
-    let chunks = scores.par_chunks_mut(CHUNK * k).zip(derivatives.par_chunks_mut(CHUNK * k));
+    let chunks = scores.par_chunks_mut(size * k).zip(derivatives.par_chunks_mut(size * k));
     let one = |first: usize, scores: &mut [f64], derivatives: &mut [Derivatives]| {
         move_chunk(first, scores);
         loss.derivatives(first, scores, derivatives);
     };
     match (packing, cells) {
         (Some(packing), Some(cells)) => {
-            chunks.zip(cells.par_chunks_mut(CHUNK)).enumerate().for_each(
+            chunks.zip(cells.par_chunks_mut(size)).enumerate().for_each(
                 |(chunk, ((scores, derivatives), cells))| {
-                    one(chunk * CHUNK, scores, derivatives);
-                    pack(packing, chunk * CHUNK, derivatives.iter(), cells);
+                    one(chunk * size, scores, derivatives);
+                    pack(packing, chunk * size, derivatives.iter(), cells);
                 },
             );
         }
-        _ => chunks.enumerate().for_each(|(chunk, (scores, out))| one(chunk * CHUNK, scores, out)),
+        _ => chunks.enumerate().for_each(|(chunk, (scores, out))| one(chunk * size, scores, out)),
     }
 }
 
@@ -266,9 +274,10 @@ fn pack<'d>(
 
 /// Packs the derivatives of all rows by one of their scores.
 fn pack_all(packing: &Packing, derivatives: &[Derivatives], (k, output): (usize, usize), cells: &mut [i64]) {
-    let chunks = cells.par_chunks_mut(CHUNK).zip(derivatives.par_chunks(CHUNK * k)).enumerate();
+    let size = chunk_of(cells.len());
+    let chunks = cells.par_chunks_mut(size).zip(derivatives.par_chunks(size * k)).enumerate();
     chunks.for_each(|(chunk, (cells, derivatives))| {
-        pack(packing, chunk * CHUNK, derivatives.iter().skip(output).step_by(k), cells);
+        pack(packing, chunk * size, derivatives.iter().skip(output).step_by(k), cells);
     });
 }
 
@@ -277,7 +286,7 @@ fn pack_all(packing: &Packing, derivatives: &[Derivatives], (k, output): (usize,
 fn sums(rows: &[u32], grown: &Grown, derivatives: &[Derivatives], (k, output): (usize, usize)) -> Vec<Sums> {
     let n = derivatives.len() / k;
     // Enough rows of each leaf in a chunk, and not too many chunks.
-    let size = CHUNK.max(n.div_ceil(256)).max(64 * grown.leaves.len());
+    let size = chunk_of(n).max(n.div_ceil(256)).max(64 * grown.leaves.len());
     let of_chunk = |chunk: usize| -> Vec<Derivatives> {
         let of_leaf = |leaf: &GrownLeaf| {
             let own = among(&rows[leaf.rows.clone()], chunk * size, size);

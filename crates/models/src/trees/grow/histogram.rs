@@ -63,7 +63,7 @@ impl<'a> Spare<'a> {
 const ROWS_OF_SHARE: usize = 1024;
 
 /// Rows that are brought near before they are added up: a processor waits for many places of memory at once, but not while it adds.
-const CHUNK: usize = 512;
+const CHUNK: usize = 256;
 
 /// Adds up rows by bin, from zero, in a share for each thread; `cells` are the packed gradients of all rows of the table. The sum is that of
 /// `out` and of the histograms that it gives.

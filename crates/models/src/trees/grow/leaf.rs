@@ -57,7 +57,7 @@ const ROWS_OF_SCAN: usize = 500;
 const FEATURES_OF_THREAD: usize = 4;
 
 /// Rows from which on threads divide them, although there are features enough.
-const ROWS_OF_THREADS: usize = 4096;
+const ROWS_OF_THREADS: usize = 2048;
 
 /// Features from which on there are more shares than threads, for those that are late.
 const WIDE: usize = 256;
