@@ -9,7 +9,7 @@ pub(super) fn exp(x: f64) -> f64 {
     // Added, a number below 2^51 has no digits left for a fraction.
     const DIGITS: f64 = 6_755_399_441_055_744.0;
     /// The first 32 bits of ln 2, and the rest.
-    const LN_2: [f64; 2] = [6.931_471_803_691_238_164_9e-1, 1.908_214_929_270_587_700_02e-10];
+    const LN_2: [f64; 2] = [6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10];
     let x = if x > 708.0 { 708.0 } else { x };
     let x = if x < -708.0 { -708.0 } else { x };
     let digits = x * std::f64::consts::LOG2_E + DIGITS;
