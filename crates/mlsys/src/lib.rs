@@ -7,6 +7,8 @@ pub use mlsys_encoding as encoding;
 pub use mlsys_eval as eval;
 #[cfg(feature = "imbalance")]
 pub use mlsys_imbalance as imbalance;
+#[cfg(feature = "leakage")]
+pub use mlsys_leakage as leakage;
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values as missing_values;
 #[cfg(feature = "models")]

@@ -69,6 +69,7 @@ fn crates_import_only_what_the_house_allows() {
         "mlsys-missing-values",
         "mlsys-encoding",
         "mlsys-imbalance",
+        "mlsys-leakage",
         "mlsys-models",
         "mlsys-eval",
     ];
