@@ -1,24 +1,17 @@
 //! The area under the ROC curve from counts: how often a row of one class is above one of the other.
-
-/// Of classes counted by score: each item holds how many rows of no and of yes have one score, ascending. `None` without rows of
-/// both classes.
-///
-/// ```text
-/// AUC = Σ yes(s) (no below s + no(s) / 2) / (yes no)
-/// ```
-pub(crate) fn of_counts(counts: impl Iterator<Item = [u64; 2]>) -> Option<f64> {
-    let Sums { no, yes, twice_above } = sums(counts);
-    (no > 0 && yes > 0).then(|| twice_above as f64 / 2.0 / (no as f64 * yes as f64))
-}
+//!
+//! ```text
+//! AUC = Σ yes(s) (no below s + no(s) / 2) / (yes no)
+//! ```
 
 /// The rows of both classes, and twice the number of pairs in which yes is above no, ties counting half.
-pub(crate) struct Sums {
-    pub(crate) no: u64,
-    pub(crate) yes: u64,
-    pub(crate) twice_above: u128,
+struct Sums {
+    no: u64,
+    yes: u64,
+    twice_above: u128,
 }
 
-pub(crate) fn sums(counts: impl Iterator<Item = [u64; 2]>) -> Sums {
+fn sums(counts: impl Iterator<Item = [u64; 2]>) -> Sums {
     let mut sums = Sums { no: 0, yes: 0, twice_above: 0 };
     for [no, yes] in counts {
         sums.twice_above += u128::from(yes) * u128::from(2 * sums.no + no);
@@ -62,9 +55,11 @@ mod tests {
     #[test]
     fn pairs_are_counted_as_by_hand() {
         // Scores 1, 2, 2, 3 of no, no, yes, yes: of four pairs three and a half are in order.
-        assert_eq!(of_counts([[1, 0], [1, 1], [0, 1]].into_iter()), Some(3.5 / 4.0));
-        assert_eq!(of_counts([[1, 0], [2, 0]].into_iter()), None);
         let mut grouped = Grouped::default();
+        grouped.add([[1, 0], [1, 1], [0, 1]].into_iter());
+        assert_eq!(grouped.value(), Some(3.5 / 4.0));
+        let mut grouped = Grouped::default();
+        assert_eq!(grouped.value(), None);
         grouped.add([[1, 0], [0, 1]].into_iter());
         grouped.add([[0, 3], [1, 0]].into_iter());
         assert_eq!(grouped.value(), Some(0.25));

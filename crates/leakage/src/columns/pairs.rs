@@ -1,15 +1,20 @@
 //! Pairs of columns that tell together what neither should: a time of departure beside the schedule.
 
+use mlsys_core::{Dataset, Partition, Result, column};
 use rayon::prelude::*;
 
 use super::auc::Grouped;
 use super::encoded::{Encoded, take};
 use super::questions::Question;
-use super::strength::{LEAST_Z, LEAVES_LITTLE, Standing};
+use super::strength::{LEAST_Z, LEAVES_LITTLE, Standing, auc_of_scores};
 use crate::{Finding, LeakKind, Severity};
 
 /// A column is cut into at most this many codes for a pair.
 const CODES: usize = 192;
+/// Numbers whose correlation is less have no difference that means anything.
+const CORRELATED: f64 = 0.8;
+/// Rows from which correlations are judged, evenly taken.
+const CORRELATED_ROWS: usize = 4_096;
 /// And into this many where each cell of a pair is looked at by itself.
 const CELLS: usize = 32;
 /// The area of a pair from which on it may be too strong, ..
@@ -170,27 +175,81 @@ fn told(first: &Coarse, second: &Coarse, tags: &[u8]) -> Told {
     }
 }
 
+/// The values of a column of numbers, for their differences.
+fn numbers<P: Partition>(data: &Dataset<P>, name: &str, known: &[u32]) -> Result<Option<Vec<f32>>> {
+    if !data.layout().kind(name)?.is_number() {
+        return Ok(None);
+    }
+    let values = column::floats(name, data.column(name)?.as_ref())?;
+    Ok(Some(known.iter().map(|&row| values[row as usize] as f32).collect()))
+}
+
+/// The slope of b on a and their correlation, by rows evenly taken in which both are finite.
+fn line(a: &[f32], b: &[f32]) -> Option<(f64, f64)> {
+    let step = a.len().div_ceil(CORRELATED_ROWS).max(1);
+    let rows: Vec<[f64; 2]> = a
+        .iter()
+        .zip(b)
+        .step_by(step)
+        .filter(|(a, b)| a.is_finite() && b.is_finite())
+        .map(|(&a, &b)| [f64::from(a), f64::from(b)])
+        .collect();
+    let n = rows.len() as f64;
+    let mean = rows.iter().fold([0.0, 0.0], |[x, y], [a, b]| [x + a / n, y + b / n]);
+    let (mut aa, mut ab, mut bb) = (0.0, 0.0, 0.0);
+    for [a, b] in rows {
+        let (a, b) = (a - mean[0], b - mean[1]);
+        aa += a * a;
+        ab += a * b;
+        bb += b * b;
+    }
+    (aa > 0.0 && bb > 0.0).then(|| (ab / aa, ab / (aa * bb).sqrt()))
+}
+
+/// How much the difference of two numbers that go together tells: the plain one, and from the line of one on the other.
+fn difference(a: &[f32], b: &[f32], question: &Question, folds: &[u8]) -> Option<f64> {
+    let (slope, correlation) = line(a, b)?;
+    if correlation.abs() < CORRELATED {
+        return None;
+    }
+    let told = |slope: f32| {
+        // A row without a difference says neither.
+        let apart = |(a, b): (&f32, &f32)| {
+            let apart = b - slope * a;
+            if apart.is_finite() { apart } else { 0.0 }
+        };
+        let scores: Vec<f32> = a.iter().zip(b).map(apart).collect();
+        auc_of_scores(&scores, &question.yes, folds).map(|auc| auc.max(1.0 - auc))
+    };
+    let along = told(slope as f32)?;
+    Some(if (0.5..=2.0).contains(&slope) { along.max(told(1.0)?) } else { along })
+}
+
 struct Found {
     columns: [usize; 2],
     strength: f64,
     together: f64,
+    apart: f64,
     given: Option<f64>,
 }
 
 /// Pairs of columns that tell far more together than each alone, and than all columns together should. Each column is blamed once, with the
 /// partner that shows it best: of a pair the one that tells more alone.
-pub(crate) fn for_question(
+pub(crate) fn for_question<P: Partition>(
+    data: &Dataset<P>,
     encoded: &[Encoded],
     known: &[u32],
-    question: &Question,
+    (question, standing): (&Question, &Standing),
     folds: &[u8],
-    standing: &Standing,
-) -> Vec<Finding> {
+) -> Result<Vec<Finding>> {
     let tags: Vec<u8> =
         folds.iter().zip(&question.yes).map(|(&fold, &yes)| fold % 2 * 2 + yes as u8).collect();
     let most = fitting(known.len());
     let free: Vec<usize> = (0..encoded.len()).filter(|&at| !standing.flagged[at]).collect();
     let coarse: Vec<Coarse> = free.par_iter().map(|&at| Coarse::new(&encoded[at], known, most)).collect();
+    let values: Vec<Result<Option<Vec<f32>>>> =
+        free.par_iter().map(|&at| numbers(data, &encoded[at].name, known)).collect();
+    let values: Vec<Option<Vec<f32>>> = values.into_iter().collect::<Result<_>>()?;
     let pairs: Vec<(usize, usize)> =
         (0..free.len()).flat_map(|a| (a + 1..free.len()).map(move |b| (a, b))).collect();
     let judged = pairs.par_iter().filter_map(|&(a, b)| {
@@ -199,7 +258,11 @@ pub(crate) fn for_question(
         let side = |x: Option<f64>| x.map_or(0.5, |x| x.max(1.0 - x));
         let (first, second) = (side(told.first_given_second), side(told.second_given_first));
         let together = told.together.unwrap_or(0.5);
-        let strength = first.max(second).max(together);
+        let apart = match (&values[a], &values[b]) {
+            (Some(a), Some(b)) => difference(a, b, question, folds).unwrap_or(0.5),
+            _ => 0.5,
+        };
+        let strength = first.max(second).max(together).max(apart);
         let alone = standing.own[i].max(standing.own[j]);
         let too_strong = strength >= STRONG
             && strength - alone >= ADDS
@@ -208,12 +271,12 @@ pub(crate) fn for_question(
         // The guilty one first.
         let columns = if standing.own[j] > standing.own[i] { [j, i] } else { [i, j] };
         let given = if columns == [i, j] { told.first_given_second } else { told.second_given_first };
-        too_strong.then_some(Found { columns, strength, together, given })
+        too_strong.then_some(Found { columns, strength, together, apart, given })
     });
     let mut found: Vec<Found> = judged.collect();
     found.sort_by(|a, b| b.strength.total_cmp(&a.strength).then(a.columns.cmp(&b.columns)));
     let (mut blamed, mut findings) = (Vec::new(), Vec::new());
-    for Found { columns: [guilty, other], strength, together, given } in found {
+    for Found { columns: [guilty, other], strength, together, apart, given } in found {
         if blamed.contains(&guilty) || blamed.contains(&other) {
             continue;
         }
@@ -233,10 +296,11 @@ pub(crate) fn for_question(
                 .column(beside)
                 .number("auc", strength)
                 .number("auc_of_cells", together)
+                .number("auc_of_difference", apart)
                 .number("auc_given_other", given.unwrap_or(f64::NAN))
                 .number("auc_alone", standing.own[guilty])
                 .number("all_together", standing.together),
         );
     }
-    findings
+    Ok(findings)
 }

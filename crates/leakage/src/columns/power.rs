@@ -193,11 +193,6 @@ impl ClassCounts {
         }
         information_value(self.table().view(), 0.5).ok().map(|found| found.value)
     }
-
-    /// How many folds there are.
-    pub(crate) fn n_folds(&self) -> usize {
-        self.n_folds
-    }
 }
 
 /// Adds the rows of each level in ascending order of its score; equal scores are ties.
