@@ -24,6 +24,7 @@ mod progress;
 pub mod read;
 pub mod roles;
 mod row_hash;
+mod row_hash_128;
 pub mod seed;
 pub mod sparse;
 pub mod statistic;
