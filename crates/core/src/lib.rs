@@ -33,6 +33,7 @@ mod rows_seen;
 pub mod seed;
 pub mod sparse;
 pub mod statistic;
+mod tracked;
 
 pub use arrow;
 pub use ndarray;
@@ -50,7 +51,7 @@ pub use dataset::{Dataset, Missing};
 pub use error::{Error, ErrorKind, Result, first_error};
 pub use fit::{
     DecisionFunction, Fit, FitByStatistic, FitTransform, FitValidated, Folds, PartialFit, Predict,
-    PredictProba, Resample, Split, ThreeWay, Transform,
+    PredictProba, Resample, Split, ThreeWay, Transform, Watch,
 };
 pub use fold::Fold;
 pub use input::InputColumn;
@@ -66,3 +67,4 @@ pub use row_overlap::{Comparable, RowOverlap};
 pub use row_set::RowTracking;
 pub use rows_seen::RowsSeen;
 pub use statistic::Statistic;
+pub use tracked::{FittedTracked, RowsUsed, Tracked};
