@@ -2,6 +2,7 @@
 
 mod boosting;
 mod chi_square;
+mod duplicates_across;
 mod feature_hasher;
 mod isolation_forest;
 mod kbins_quantile;
@@ -41,6 +42,7 @@ use crate::Job;
 pub fn load(name: &str, data: &str) -> Result<Box<dyn Job>> {
     Ok(match name {
         "chi_square" => Box::new(chi_square::ChiSquare::load(data)?),
+        "duplicates_across" => Box::new(duplicates_across::Duplicates::load(data)?),
         "ks_2samp" => Box::new(ks_2samp::KolmogorovSmirnov::load(data)?),
         "mutual_information" => Box::new(mutual_information::MutualInformation::load(data)?),
         "stratified_group_k_fold" => Box::new(stratified_group_k_fold::Folding::load(data)?),

@@ -4,6 +4,7 @@ mod across;
 mod audit;
 mod columns;
 mod finding;
+mod fitted;
 mod report;
 
 pub use across::duplicates::{DuplicatesAcross, duplicates_across, duplicates_across_batches};
@@ -12,4 +13,5 @@ pub use audit::LeakageAudit;
 pub use columns::column_power::{ColumnPower, ColumnPowers};
 pub use columns::power;
 pub use finding::{Finding, LeakKind, OffendingRows, Severity};
+pub use fitted::{audit_artifact, audit_fitted};
 pub use report::{LeakageFound, LeakageReport, Skipped};

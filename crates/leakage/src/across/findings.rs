@@ -32,11 +32,15 @@ pub(crate) fn duplicates(twins: &Twins, ids: &[u64], labelled: bool) -> Option<F
     }
     let within = twins.has_twin_within().into_iter().filter(|has| *has).count();
     let expected = within as f64 / twins.within.len() as f64 * ids.len() as f64;
-    let most = TIMES_CHANCE * (expected + expected.sqrt());
-    let severity = if rows.len() >= LEAST_ROWS && rows.len() as f64 > most {
+    let count = rows.len() as f64;
+    // Equal rows come in twos and more, which doubles the variance at least.
+    let by_chance = expected + 4.0 * (2.0 * expected).sqrt();
+    let severity = if rows.len() >= LEAST_ROWS && count > TIMES_CHANCE * (expected + expected.sqrt()) {
         Severity::Error
-    } else {
+    } else if count > by_chance {
         Severity::Suspect
+    } else {
+        Severity::Note
     };
     let what = if labelled { "every feature and the target" } else { "every feature" };
     let message = format!(
@@ -60,7 +64,7 @@ pub(crate) fn conflicts(found: &Conflicts, ids: &[u64]) -> Option<Finding> {
         return None;
     }
     let share = found.across.len() as f64 / ids.len() as f64;
-    let severity = if share >= 0.01 { Severity::Suspect } else { Severity::Note };
+    let severity = if share >= 0.005 { Severity::Suspect } else { Severity::Note };
     let message = format!(
         "{} test rows equal a training row in every feature and have another label; so do {} training rows with an earlier one",
         found.across.len(),
