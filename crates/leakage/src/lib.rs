@@ -1,10 +1,18 @@
 #![doc = include_str!("../README.md")]
 
+mod across;
+mod audit;
+mod columns;
 mod finding;
 mod mutation;
 mod point_in_time;
 mod report;
 
+pub use across::duplicates::{DuplicatesAcross, duplicates_across, duplicates_across_batches};
+pub use across::near_duplicates::{NearDuplicates, NearDuplicatesAcross};
+pub use audit::LeakageAudit;
+pub use columns::column_power::{ColumnPower, ColumnPowers};
+pub use columns::power;
 pub use finding::{Finding, LeakKind, OffendingRows, Severity};
 pub use mutation::{Mutation, MutationTest};
 pub use point_in_time::{Aggregate, AggregateAudit, AsOfAudit, AvailabilityAudit};

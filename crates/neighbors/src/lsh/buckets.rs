@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 /// A key for each band of each row. Rows with equal keys in some band are candidates.
 ///
-/// Made by [`MinHash`](super::MinHash), [`SimHash`](super::SimHash) and [`PStableHash`](super::PStableHash). Keys of
+/// Made by [`MinHash`](super::MinHash), [`SimHash`](super::SimHash), [`PStableHash`](super::PStableHash) and [`HammingHash`](super::HammingHash). Keys of
 /// two tables can be compared when family, parameters and seed are equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Buckets {
@@ -30,6 +30,15 @@ impl Buckets {
             keys.extend(row.unwrap_or_else(|| vec![0; bands]));
         }
         Ok(Self { bands, keys, empty })
+    }
+
+    /// Keys of rows that all have content, row by row.
+    pub(super) fn of_keys(bands: usize, keys: Vec<u64>) -> Result<Self> {
+        let rows = keys.len() / bands;
+        if u32::try_from(rows).is_err() {
+            return Err(Error::unsupported("hashing 4,294,967,296 rows or more"));
+        }
+        Ok(Self { bands, keys, empty: vec![false; rows] })
     }
 
     /// The number of rows.
