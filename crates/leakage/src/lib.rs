@@ -7,6 +7,7 @@ mod finding;
 mod mutation;
 mod point_in_time;
 mod report;
+mod wear;
 
 pub use across::duplicates::{DuplicatesAcross, duplicates_across, duplicates_across_batches};
 pub use across::near_duplicates::{NearDuplicates, NearDuplicatesAcross};
@@ -17,3 +18,4 @@ pub use finding::{Finding, LeakKind, OffendingRows, Severity};
 pub use mutation::{Mutation, MutationTest};
 pub use point_in_time::{Aggregate, AggregateAudit, AsOfAudit, AvailabilityAudit};
 pub use report::{LeakageFound, LeakageReport, Skipped};
+pub use wear::{Evaluation, Ladder, Released, TestLedger, Wear, optimism, optimism_adaptive};
