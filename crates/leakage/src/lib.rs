@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod across;
+mod adversarial_validation;
 mod audit;
 mod columns;
 mod finding;
@@ -11,6 +12,7 @@ mod wear;
 
 pub use across::duplicates::{DuplicatesAcross, duplicates_across, duplicates_across_batches};
 pub use across::near_duplicates::{NearDuplicates, NearDuplicatesAcross};
+pub use adversarial_validation::{AdversarialColumn, AdversarialReport, AdversarialValidation};
 pub use audit::LeakageAudit;
 pub use columns::column_power::{ColumnPower, ColumnPowers};
 pub use columns::power;
