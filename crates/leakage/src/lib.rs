@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod ablation;
 mod across;
 mod adversarial_validation;
 mod audit;
@@ -10,6 +11,7 @@ mod point_in_time;
 mod report;
 mod wear;
 
+pub use ablation::{Ablation, AblationReport, Removed};
 pub use across::duplicates::{DuplicatesAcross, duplicates_across, duplicates_across_batches};
 pub use across::near_duplicates::{NearDuplicates, NearDuplicatesAcross};
 pub use adversarial_validation::{AdversarialColumn, AdversarialReport, AdversarialValidation};
