@@ -4,6 +4,7 @@ mod ablation;
 mod across;
 mod adversarial_validation;
 mod audit;
+mod column_watch;
 mod columns;
 mod finding;
 mod mutation;
@@ -16,6 +17,7 @@ pub use across::duplicates::{DuplicatesAcross, duplicates_across, duplicates_acr
 pub use across::near_duplicates::{NearDuplicates, NearDuplicatesAcross};
 pub use adversarial_validation::{AdversarialColumn, AdversarialReport, AdversarialValidation};
 pub use audit::LeakageAudit;
+pub use column_watch::ColumnWatch;
 pub use columns::column_power::{ColumnPower, ColumnPowers};
 pub use columns::power;
 pub use finding::{Finding, LeakKind, OffendingRows, Severity};
