@@ -31,6 +31,21 @@ write(flights, "flights.parquet")
 numeric = flights[NUMERIC].astype("float64")
 write(numeric, "numeric.parquet")
 
+# 20 columns of all flights, cancelled ones too, in their own types. A quarter of them are test rows, of which each twentieth is replaced by a copy
+# of a training row.
+TRIPS = [
+    "year", "month", "day", "dep_time", "sched_dep_time", "dep_delay", "arr_time", "sched_arr_time", "arr_delay", "carrier", "flight", "tailnum",
+    "origin", "dest", "air_time", "distance", "hour", "minute", "time_hour", "temp",
+]
+trips = pq.read_table(source, columns=TRIPS).replace_schema_metadata(None)
+rows = np.arange(len(trips))
+chosen = rows * 7919 % 1_000 < 250
+rest, chosen = rows[~chosen], rows[chosen]
+copied = np.arange(7, len(chosen), 20)
+chosen[copied] = rest[copied * 7919 % len(rest)]
+for name, part in [("train", rest), ("test", chosen)]:
+    pq.write_table(trips.take(part).combine_chunks(), directory / f"duplicates_{name}.parquet", row_group_size=65_536)
+
 rng = np.random.default_rng(11)
 label = rng.random(3_000_000) < 0.2
 score = 1 / (1 + np.exp(-(rng.normal(size=len(label)) + label)))

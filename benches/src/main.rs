@@ -1,9 +1,11 @@
 //! mlsys's side of the comparison with peers: a process that loads a job's data, says so, and then runs the job once for
-//! every line on its standard input. `benches/peers/compare` starts it; see there. Or one fit, for `benches/peers/quality`.
+//! every line on its standard input. `benches/peers/compare` starts it; see there. Or one fit, for `benches/peers/quality`;
+//! or leaks planted in real tables.
 
 mod data;
 mod jobs;
 mod memory;
+mod planted;
 mod quality;
 
 use std::io::{BufRead, Write};
@@ -48,6 +50,7 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (name, data) = match arguments.as_slice() {
         [first, rest @ ..] if first == "quality" => return quality::run(rest),
+        [first, rest @ ..] if first == "planted" => return planted::run(rest),
         [name, data] => (name, data),
         _ => return Err(Error::unsupported("usage: mlsys-benches JOB DATA-DIRECTORY")),
     };

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! "MLSYS\r\n\0"  format: u32  body length: u64  body  hash of body: u64      (little endian)
-//! body = header length: u64, header (CBOR: crate version, fingerprint, provenance, steps), data of each step
+//! body = header length: u64, header (CBOR: crate version, fingerprint, provenance, steps, rows used), data of each step
 //! ```
 //! A chain is stored as the list of its steps, each with a stable type name, a version, and CBOR data with field
 //! names, so that fields can be added with defaults. CBOR keeps NaN and infinities, which JSON loses. Loading
@@ -10,11 +10,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::chain::FittedChain;
 use crate::hash::hash_bytes;
+use crate::tracked::{FittedTracked, RowsUsed};
 use crate::{Error, InputColumn, Predict, PredictProba, Result, Transform};
 
 const MAGIC: &[u8; 8] = b"MLSYS\r\n\0";
@@ -31,7 +34,9 @@ pub trait Artifact {
     ///
     /// [`Artifact`](crate::ErrorKind::Artifact) when the value cannot be saved.
     fn save_steps(&self, steps: &mut Steps) -> Result<()> {
-        let _ = steps;
+        if steps.only_rows {
+            return Ok(());
+        }
         let name = std::any::type_name_of_val(self);
         Err(Error::artifact(format!(
             "{name} cannot be saved: it holds code, such as a closure; keep it in code"
@@ -42,6 +47,15 @@ pub trait Artifact {
     /// does not say: it may read any.
     fn inputs(&self) -> Option<Vec<InputColumn>> {
         None
+    }
+
+    /// The rows that it was fitted on, where it was [tracked](crate::Fit::tracked): those of each tracked part, in the order
+    /// of the steps. Also what cannot be saved tells them.
+    fn rows_used(&self) -> Vec<Arc<RowsUsed>> {
+        let mut steps = Steps { only_rows: true, ..Steps::default() };
+        // Nothing is written, so that nothing fails but what refuses to be saved on its own.
+        let _ = self.save_steps(&mut steps);
+        steps.rows
     }
 }
 
@@ -73,7 +87,12 @@ impl<T: Artifact + ?Sized> Artifact for Box<T> {
 
 /// Steps being saved.
 #[derive(Debug, Default)]
-pub struct Steps(Vec<(StepHeader, Vec<u8>)>);
+pub struct Steps {
+    steps: Vec<(StepHeader, Vec<u8>)>,
+    rows: Vec<Arc<RowsUsed>>,
+    /// The rows are asked for, not the steps.
+    only_rows: bool,
+}
 
 impl Steps {
     /// Adds one step.
@@ -82,11 +101,19 @@ impl Steps {
     ///
     /// [`Artifact`](crate::ErrorKind::Artifact) when serde refuses the value.
     pub fn push<T: Serialize>(&mut self, name: &str, version: u32, value: &T) -> Result<()> {
+        if self.only_rows {
+            return Ok(());
+        }
         let mut data = Vec::new();
         ciborium::into_writer(value, &mut data)
             .map_err(|e| Error::artifact(format!("writing {name}: {e}")))?;
-        self.0.push((StepHeader { name: name.into(), version, bytes: data.len() as u64 }, data));
+        self.steps.push((StepHeader { name: name.into(), version, bytes: data.len() as u64 }, data));
         Ok(())
+    }
+
+    /// Adds the rows that the steps after it were fitted on.
+    pub(crate) fn push_rows(&mut self, rows: &Arc<RowsUsed>) {
+        self.rows.push(Arc::clone(rows));
     }
 }
 
@@ -94,9 +121,16 @@ impl Steps {
 #[derive(Debug)]
 pub struct StepReader<'a> {
     steps: std::vec::IntoIter<(StepHeader, &'a [u8])>,
+    rows: std::vec::IntoIter<Arc<RowsUsed>>,
 }
 
 impl StepReader<'_> {
+    /// The rows that the next tracked part was fitted on.
+    pub(crate) fn next_rows(&mut self) -> Result<Arc<RowsUsed>> {
+        let untracked = "does not say which rows were used: load it as what is inside of `FittedTracked`";
+        self.rows.next().ok_or_else(|| Error::artifact(untracked))
+    }
+
     /// The next step, which must have this name and at most this version.
     ///
     /// # Errors
@@ -159,6 +193,8 @@ struct Header {
     #[serde(default)]
     provenance: BTreeMap<String, String>,
     steps: Vec<StepHeader>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    rows_used: Vec<Arc<RowsUsed>>,
 }
 
 /// What a file says about itself, without loading the model.
@@ -173,6 +209,8 @@ pub struct Description {
     pub provenance: BTreeMap<String, String>,
     /// The type name and version of each step.
     pub steps: Vec<(String, u32)>,
+    /// The rows that each tracked part was fitted on.
+    pub rows_used: Vec<Arc<RowsUsed>>,
 }
 
 /// The bytes of a fitted value: equal values give equal bytes.
@@ -232,24 +270,25 @@ pub(crate) fn encoded_size<T: Serialize>(value: &T) -> usize {
 }
 
 fn encode(steps: &Steps, fingerprint: u64, provenance: BTreeMap<String, String>) -> Result<Vec<u8>> {
-    if steps.0.len() > MAX_STEPS {
+    if steps.steps.len() > MAX_STEPS {
         return Err(Error::artifact(format!(
             "would have {} steps, at most {MAX_STEPS} are read",
-            steps.0.len()
+            steps.steps.len()
         )));
     }
     let header = Header {
         crate_version: env!("CARGO_PKG_VERSION").into(),
         fingerprint,
         provenance,
-        steps: steps.0.iter().map(|(header, _)| header.clone()).collect(),
+        steps: steps.steps.iter().map(|(header, _)| header.clone()).collect(),
+        rows_used: steps.rows.clone(),
     };
     let mut encoded = Vec::new();
     ciborium::into_writer(&header, &mut encoded)
         .map_err(|e| Error::artifact(format!("writing the header: {e}")))?;
     let mut body = (encoded.len() as u64).to_le_bytes().to_vec();
     body.append(&mut encoded);
-    steps.0.iter().for_each(|(_, data)| body.extend_from_slice(data));
+    steps.steps.iter().for_each(|(_, data)| body.extend_from_slice(data));
 
     let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&FORMAT.to_le_bytes());
@@ -308,7 +347,8 @@ fn open(mut bytes: &[u8]) -> Result<(Header, StepReader<'_>)> {
     if !body.is_empty() {
         return Err(Error::artifact("has data of no step"));
     }
-    Ok((header, StepReader { steps: steps.into_iter() }))
+    let rows = header.rows_used.clone().into_iter();
+    Ok((header, StepReader { steps: steps.into_iter(), rows }))
 }
 
 /// What the bytes of an artefact say about it.
@@ -323,6 +363,7 @@ pub fn describe(bytes: &[u8]) -> Result<Description> {
         fingerprint: header.fingerprint,
         provenance: header.provenance,
         steps: header.steps.into_iter().map(|step| (step.name, step.version)).collect(),
+        rows_used: header.rows_used,
     })
 }
 
@@ -429,18 +470,22 @@ fn load_transforms(
     Ok(LoadedSteps(loaded))
 }
 
+/// The rows of tracked parts, the outermost last: which of the parts they belong to is not known without the type, so that
+/// the whole carries them.
+type RowsLeft = std::iter::Rev<std::vec::IntoIter<Arc<RowsUsed>>>;
+
 /// Steps, and then a model, which may be several steps itself.
 fn load_last<D: ?Sized>(
     bytes: &[u8],
     loaders: &BTreeMap<&'static str, Loader<D>>,
     what: &str,
     registry: &Registry,
-) -> Result<(LoadedSteps, Box<D>)> {
+) -> Result<(LoadedSteps, Box<D>, RowsLeft)> {
     let (_, mut steps) = open(bytes)?;
     let first = load_transforms(&mut steps, |name| loaders.contains_key(name), registry)?;
     let last = load_one(&mut steps, loaders, what)?;
     match steps.peek() {
-        None => Ok((first, last)),
+        None => Ok((first, last, steps.rows.rev())),
         Some(name) => Err(Error::artifact(format!("goes on with {}", printable(name)))),
     }
 }
@@ -465,8 +510,9 @@ fn load_one<D: ?Sized>(
 ///
 /// [`Artifact`](crate::ErrorKind::Artifact) when the bytes are damaged or hold types that are not registered.
 pub fn load_model(bytes: &[u8], registry: &Registry) -> Result<Box<dyn PredictProba>> {
-    let (first, last) = load_last(bytes, &registry.classifiers, "classifier", registry)?;
-    Ok(Box::new(crate::chain::FittedChain::of(first, last)))
+    let (first, last, rows) = load_last(bytes, &registry.classifiers, "classifier", registry)?;
+    let model: Box<dyn PredictProba> = Box::new(FittedChain::of(first, last));
+    Ok(rows.fold(model, |model, rows| Box::new(FittedTracked::of(model, rows))))
 }
 
 /// A model, with its steps before it, of types that the registry knows.
@@ -475,8 +521,9 @@ pub fn load_model(bytes: &[u8], registry: &Registry) -> Result<Box<dyn PredictPr
 ///
 /// As [`load_model`].
 pub fn load_predictor(bytes: &[u8], registry: &Registry) -> Result<Box<dyn Predict>> {
-    let (first, last) = load_last(bytes, &registry.predictors, "model", registry)?;
-    Ok(Box::new(crate::chain::FittedChain::of(first, last)))
+    let (first, last, rows) = load_last(bytes, &registry.predictors, "model", registry)?;
+    let model: Box<dyn Predict> = Box::new(FittedChain::of(first, last));
+    Ok(rows.fold(model, |model, rows| Box::new(FittedTracked::of(model, rows))))
 }
 
 /// A chain of transforms, of types that the registry knows.
@@ -490,7 +537,8 @@ pub fn load_transform(bytes: &[u8], registry: &Registry) -> Result<Box<dyn Trans
     while steps.left() > 0 {
         loaded.push(load_one(&mut steps, &registry.transforms, "transform")?);
     }
-    Ok(Box::new(LoadedSteps(loaded)))
+    let loaded: Box<dyn Transform> = Box::new(LoadedSteps(loaded));
+    Ok(steps.rows.rev().fold(loaded, |loaded, rows| Box::new(FittedTracked::of(loaded, rows))))
 }
 
 /// Steps whose types were found in a registry.

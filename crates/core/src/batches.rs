@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use crate::{Layout, Partition, Result, Role, Statistic, Train, Unsplit, statistic};
+use crate::{Layout, Partition, Result, Role, Statistic, Test, Train, Unsplit, statistic};
 
 /// A stream of batches and the role of each column: a [`Dataset`](crate::Dataset) that need not fit into memory.
 ///
@@ -16,6 +16,9 @@ use crate::{Layout, Partition, Result, Role, Statistic, Train, Unsplit, statisti
 /// let batch = RecordBatch::try_from_iter([("x", Arc::new(Int64Array::from(vec![1, 2])) as _)])?;
 /// let train = Batches::new(batch.schema(), [Ok(batch)])?.into_train_all();
 /// assert_eq!(train.layout().features(), ["x"]);
+/// let batch = RecordBatch::try_from_iter([("x", Arc::new(Int64Array::from(vec![3])) as _)])?;
+/// let mut test = Batches::new(batch.schema(), [Ok(batch)])?.into_test_all();
+/// assert_eq!(test.next().transpose()?.map(|batch| batch.num_rows()), Some(1));
 /// # Ok::<(), mlsys_core::Error>(())
 /// ```
 pub struct Batches<P: Partition = Unsplit> {
@@ -44,6 +47,11 @@ impl Batches<Unsplit> {
 
     /// All rows for training: see [`Dataset::into_train_all`](crate::Dataset::into_train_all).
     pub fn into_train_all(self) -> Batches<Train> {
+        Batches { layout: self.layout, source: self.source, partition: PhantomData }
+    }
+
+    /// All rows as test rows: see [`Dataset::into_test_all`](crate::Dataset::into_test_all).
+    pub fn into_test_all(self) -> Batches<Test> {
         Batches { layout: self.layout, source: self.source, partition: PhantomData }
     }
 }

@@ -10,6 +10,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{Artifact, LoadArtifact, StepReader, Steps};
+use crate::fit::Watch;
 use crate::{Classes, Columns, Dataset, InputColumn, Layout, Probabilities, Result, Train, Validation};
 use crate::{DecisionFunction, Fit, FitTransform, FitValidated, Predict, PredictProba, Resample, Transform};
 
@@ -34,6 +35,43 @@ impl<A, B> Chain<A, B> {
     /// The last recipe.
     pub fn second(&self) -> &B {
         &self.second
+    }
+
+    /// As [`Fit::fit`], and tells of each step as soon as it is done; with the last one, which need not transform, of the
+    /// rows that it was fitted on.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use mlsys_core::{Dataset, Fit, Identity, arrow::array::{Int64Array, RecordBatch}};
+    ///
+    /// let batch = RecordBatch::try_from_iter([("x", Arc::new(Int64Array::from(vec![1, 2])) as _)])?;
+    /// let train = Dataset::new(batch)?.into_train_all();
+    /// let mut steps = Vec::new();
+    /// Identity::new().then(Identity::new().on(["x"])).then(Identity::new()).fit_watched(&train, &mut |name, _, rows| {
+    ///     steps.push((name.to_owned(), rows.n_rows()));
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(steps, vec![("Identity".into(), 2); 3]);
+    /// # Ok::<(), mlsys_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Fit::fit`], and what `watch` returns.
+    pub fn fit_watched(
+        &self,
+        train: &Dataset<Train>,
+        watch: &mut Watch<'_>,
+    ) -> Result<FittedChain<A::Fitted, B::Fitted>>
+    where
+        A: FitTransform<Fitted: Transform>,
+        B: Fit<Fitted: Artifact>,
+    {
+        let (first, data) =
+            self.first.fit_transform_watched(train.clone(), watch).map_err(|e| named::<A>(e, "fitting"))?;
+        let second = self.second.fit(&data).map_err(|e| named::<B>(e, "fitting"))?;
+        watch(step_name::<B>(), &second, &data)?;
+        Ok(FittedChain { first, second })
     }
 }
 
@@ -65,6 +103,20 @@ fn short_name<T>() -> &'static str {
     let name = type_name::<T>();
     let name = name.split('<').next().unwrap_or(name);
     name.rsplit("::").next().unwrap_or(name)
+}
+
+/// The short name of a step, without what limits or notes it.
+pub(crate) fn step_name<T: ?Sized>() -> &'static str {
+    let mut name = type_name::<T>();
+    loop {
+        let (outer, inner) = name.split_once('<').unwrap_or((name, ""));
+        let outer = outer.split(',').next().unwrap_or(outer);
+        let outer = outer.trim_end_matches('>').rsplit("::").next().unwrap_or(outer);
+        match outer {
+            "On" | "Tracked" | "Resampled" | "Box" if !inner.is_empty() => name = inner,
+            _ => return outer,
+        }
+    }
 }
 
 impl<A, B> Fit for Chain<A, B>
@@ -109,12 +161,24 @@ where
         let (second, data) = self.second.fit_transform(data).map_err(|e| named::<B>(e, "fitting"))?;
         Ok((FittedChain { first, second }, data))
     }
+
+    fn fit_transform_watched(
+        &self,
+        train: Dataset<Train>,
+        watch: &mut Watch<'_>,
+    ) -> Result<(Self::Fitted, Dataset<Train>)> {
+        let (first, data) =
+            self.first.fit_transform_watched(train, watch).map_err(|e| named::<A>(e, "fitting"))?;
+        let (second, data) =
+            self.second.fit_transform_watched(data, watch).map_err(|e| named::<B>(e, "fitting"))?;
+        Ok((FittedChain { first, second }, data))
+    }
 }
 
 /// Says in which step an error arose; a nested chain has said so already.
 pub(crate) fn named<T>(error: crate::Error, doing: &str) -> crate::Error {
     match short_name::<T>() {
-        "Chain" | "On" | "Resampled" | "FittedChain" | "Box" => error,
+        "Chain" | "On" | "Resampled" | "Tracked" | "FittedChain" | "FittedTracked" | "Box" => error,
         name => error.context(format!("{doing} {name}")),
     }
 }
@@ -216,15 +280,31 @@ impl<A: FitValidated> FitValidated for On<A> {
     }
 }
 
+impl<A> On<A> {
+    /// Gives back only what was taken: columns that the user ignored stay ignored.
+    fn given_back(&self, out: Dataset<Train>, train: &Dataset<Train>) -> Result<Dataset<Train>> {
+        let mut roles = out.roles().clone();
+        roles.ignored.retain(|name| train.roles().ignored.contains(name));
+        out.with_roles(roles, train.layout().chosen)
+    }
+}
+
 impl<A: FitTransform<Fitted: Transform>> FitTransform for On<A> {
     fn fit_transform(&self, train: Dataset<Train>) -> Result<(Self::Fitted, Dataset<Train>)> {
         let limited = train.on(self.columns.clone())?;
-        let (fitted, mut out) = self.inner.fit_transform(limited).map_err(|e| named::<A>(e, "fitting"))?;
-        let mut roles = out.roles().clone();
-        // Give back only what was taken: columns that the user ignored stay ignored.
-        roles.ignored.retain(|name| train.roles().ignored.contains(name));
-        out = out.with_roles(roles, train.layout().chosen)?;
-        Ok((fitted, out))
+        let (fitted, out) = self.inner.fit_transform(limited).map_err(|e| named::<A>(e, "fitting"))?;
+        Ok((fitted, self.given_back(out, &train)?))
+    }
+
+    fn fit_transform_watched(
+        &self,
+        train: Dataset<Train>,
+        watch: &mut Watch<'_>,
+    ) -> Result<(Self::Fitted, Dataset<Train>)> {
+        let limited = train.on(self.columns.clone())?;
+        let (fitted, out) =
+            self.inner.fit_transform_watched(limited, watch).map_err(|e| named::<A>(e, "fitting"))?;
+        Ok((fitted, self.given_back(out, &train)?))
     }
 }
 
@@ -254,6 +334,17 @@ impl<A: FitTransform<Fitted: Transform>, R: Resample> FitTransform for Resampled
     fn fit_transform(&self, train: Dataset<Train>) -> Result<(Self::Fitted, Dataset<Train>)> {
         let (fitted, data) = self.inner.fit_transform(train)?;
         let data = self.resampler.resample(data).map_err(|e| named::<R>(e, "resampling with"))?;
+        Ok((fitted, data))
+    }
+
+    fn fit_transform_watched(
+        &self,
+        train: Dataset<Train>,
+        watch: &mut Watch<'_>,
+    ) -> Result<(Self::Fitted, Dataset<Train>)> {
+        let (fitted, data) = self.inner.fit_transform_watched(train, watch)?;
+        let data = self.resampler.resample(data).map_err(|e| named::<R>(e, "resampling with"))?;
+        watch(step_name::<R>(), &Identity::new(), &data)?;
         Ok((fitted, data))
     }
 }
@@ -361,6 +452,7 @@ type DynFitted = (Box<dyn Transform>, Dataset<Train>);
 trait DynFitTransform: Send + Sync {
     fn fit_dyn(&self, train: &Dataset<Train>) -> Result<Box<dyn Transform>>;
     fn fit_transform_dyn(&self, train: Dataset<Train>) -> Result<DynFitted>;
+    fn fit_watched_dyn(&self, train: Dataset<Train>, watch: &mut Watch<'_>) -> Result<DynFitted>;
 }
 
 impl<T: FitTransform<Fitted: Transform + 'static> + Send + Sync> DynFitTransform for T {
@@ -370,6 +462,11 @@ impl<T: FitTransform<Fitted: Transform + 'static> + Send + Sync> DynFitTransform
 
     fn fit_transform_dyn(&self, train: Dataset<Train>) -> Result<DynFitted> {
         let (fitted, data) = self.fit_transform(train)?;
+        Ok((Box::new(fitted), data))
+    }
+
+    fn fit_watched_dyn(&self, train: Dataset<Train>, watch: &mut Watch<'_>) -> Result<DynFitted> {
+        let (fitted, data) = self.fit_transform_watched(train, watch)?;
         Ok((Box::new(fitted), data))
     }
 }
@@ -404,5 +501,13 @@ impl Fit for BoxedStep {
 impl FitTransform for BoxedStep {
     fn fit_transform(&self, train: Dataset<Train>) -> Result<(Self::Fitted, Dataset<Train>)> {
         self.0.fit_transform_dyn(train)
+    }
+
+    fn fit_transform_watched(
+        &self,
+        train: Dataset<Train>,
+        watch: &mut Watch<'_>,
+    ) -> Result<(Self::Fitted, Dataset<Train>)> {
+        self.0.fit_watched_dyn(train, watch)
     }
 }

@@ -5,11 +5,11 @@ use arrow::datatypes::{Schema, SchemaRef};
 use ndarray::Array2;
 
 use crate::artifact::Artifact;
-use crate::chain::{BoxedFit, BoxedStep, Chain, DynFit, Identity, On, Resampled};
+use crate::chain::{BoxedFit, BoxedStep, Chain, DynFit, Identity, On, Resampled, step_name};
 use crate::statistic;
 use crate::{
-    Batches, Classes, Columns, Dataset, Fold, Layout, Probabilities, Result, Statistic, Test, Train, Unsplit,
-    Validation,
+    Batches, Classes, Columns, Dataset, Fold, Layout, Probabilities, Result, RowTracking, Statistic, Test,
+    Tracked, Train, Unsplit, Validation,
 };
 
 /// A recipe: a plain value, cheap to clone, validated when used. Only training rows can be fitted.
@@ -51,6 +51,15 @@ pub trait Fit {
         Self: Sized,
     {
         On::new(self, columns.into())
+    }
+
+    /// Notes the rows that the recipe is fitted on, so that an audit can tell which other rows are among them. They must have
+    /// keys: [`Dataset::track_rows`].
+    fn tracked(self, tracking: RowTracking) -> Tracked<Self>
+    where
+        Self: Sized,
+    {
+        Tracked::new(self, tracking)
     }
 
     /// Forgets the type, for a choice made at run time: `.boxed::<dyn PredictProba>()`.
@@ -108,7 +117,29 @@ pub trait FitTransform: Fit {
         let transformed = train.apply(&fitted)?;
         Ok((fitted, transformed))
     }
+
+    /// As [`fit_transform`](Self::fit_transform), and tells of each step as soon as it is done: how two fits of a chain are
+    /// compared step by step. A step that is no chain is one step; a resampler is one that fits nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`fit_transform`](Self::fit_transform), and what `watch` returns.
+    fn fit_transform_watched(
+        &self,
+        train: Dataset<Train>,
+        watch: &mut Watch<'_>,
+    ) -> Result<(Self::Fitted, Dataset<Train>)>
+    where
+        Self::Fitted: Transform + Sized,
+    {
+        let (fitted, rows) = self.fit_transform(train)?;
+        watch(step_name::<Self>(), &fitted, &rows)?;
+        Ok((fitted, rows))
+    }
 }
+
+/// Is told a step's name, its fitted value, and the training rows after it.
+pub type Watch<'a> = dyn FnMut(&str, &dyn Artifact, &Dataset<Train>) -> Result<()> + 'a;
 
 /// A fitted (or stateless) step. Works on a bare batch, so that serving needs no [`Dataset`].
 ///

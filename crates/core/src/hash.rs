@@ -5,14 +5,15 @@
 
 use std::hash::Hasher;
 
-pub use crate::row_hash::{hash_rows, hash_rows_128};
+pub use crate::row_hash::hash_rows;
+pub use crate::row_hash_128::hash_rows_128;
 
 const K0: u64 = 0xa076_1d64_78bd_642f;
 const K1: u64 = 0xe703_7ed1_a0b4_28db;
 
 /// Folds the 128-bit product of two words, the mixing step of wyhash.
 #[inline]
-fn fold(a: u64, b: u64) -> u64 {
+pub(crate) fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     (product as u64) ^ ((product >> 64) as u64)
 }

@@ -24,9 +24,16 @@ mod progress;
 pub mod read;
 pub mod roles;
 mod row_hash;
+mod row_hash_128;
+mod row_ids;
+mod row_keys;
+mod row_overlap;
+mod row_set;
+mod rows_seen;
 pub mod seed;
 pub mod sparse;
 pub mod statistic;
+mod tracked;
 
 pub use arrow;
 pub use ndarray;
@@ -44,7 +51,7 @@ pub use dataset::{Dataset, Missing};
 pub use error::{Error, ErrorKind, Result, first_error};
 pub use fit::{
     DecisionFunction, Fit, FitByStatistic, FitTransform, FitValidated, Folds, PartialFit, Predict,
-    PredictProba, Resample, Split, ThreeWay, Transform,
+    PredictProba, Resample, Split, ThreeWay, Transform, Watch,
 };
 pub use fold::Fold;
 pub use input::InputColumn;
@@ -55,4 +62,9 @@ pub use passes::{FitByPasses, Scan};
 pub use portable::NamedStatistic;
 pub use progress::{Progress, Step, silent};
 pub use roles::{Layout, Role, Roles};
+pub use row_keys::RowSource;
+pub use row_overlap::{Comparable, RowOverlap};
+pub use row_set::RowTracking;
+pub use rows_seen::RowsSeen;
 pub use statistic::Statistic;
+pub use tracked::{FittedTracked, RowsUsed, Tracked};

@@ -57,17 +57,6 @@ pub fn hash_rows(columns: &[(&str, &dyn Array)], seed: u64) -> Result<Vec<u64>> 
     Ok(states)
 }
 
-/// As [`hash_rows`], with 128 bits: two different rows among a billion have one hash with a chance below 10^-20.
-///
-/// # Errors
-///
-/// As [`hash_rows`].
-pub fn hash_rows_128(columns: &[(&str, &dyn Array)], seed: u64) -> Result<Vec<u128>> {
-    let high = hash_rows(columns, seed)?;
-    let low = hash_rows(columns, hash_u64(seed, u64::MAX))?;
-    Ok(high.into_iter().zip(low).map(|(high, low)| u128::from(high) << 64 | u128::from(low)).collect())
-}
-
 /// Takes one column in.
 fn absorb(name: &str, array: &dyn Array, seed: u64, out: &mut Out<'_>) -> Result<()> {
     let nulls = array.logical_nulls();
@@ -219,6 +208,7 @@ fn tagged(seed: u64, tag: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hash::hash_rows_128;
     use std::sync::Arc;
 
     use arrow::array::{
@@ -233,23 +223,28 @@ mod tests {
         hash_rows(&[("x", array)], 7).unwrap()
     }
 
+    /// The hashes of either length: values that are equal for one are equal for the other.
+    fn both(array: &dyn Array) -> Vec<(u64, u128)> {
+        of(array).into_iter().zip(hash_rows_128(&[("x", array)], 7).unwrap()).collect()
+    }
+
     #[test]
     fn every_encoding_of_a_value_has_one_hash() {
         let text = [Some("a"), None, Some("ninety-nine"), Some("a")];
         let keyed: DictionaryArray<Int8Type> = text.into_iter().collect();
         let sliced = StringArray::from(vec![Some("z"), Some("a"), None, Some("ninety-nine"), Some("a")]);
-        let plain = of(&StringArray::from(text.to_vec()));
+        let plain = both(&StringArray::from(text.to_vec()));
         let others: [ArrayRef; 4] = [
             Arc::new(LargeStringArray::from(text.to_vec())),
             Arc::new(StringViewArray::from(text.to_vec())),
             Arc::new(keyed),
             Arc::new(sliced.slice(1, 4)),
         ];
-        others.iter().for_each(|array| assert_eq!(of(array), plain, "{}", array.data_type()));
+        others.iter().for_each(|array| assert_eq!(both(array), plain, "{}", array.data_type()));
         assert_eq!(plain[0], plain[3]);
-        assert_ne!(plain[0], plain[1]);
+        assert_ne!(plain[0].0, plain[1].0);
 
-        let numbers = of(&Int8Array::from(vec![Some(-1), Some(2), None]));
+        let numbers = both(&Int8Array::from(vec![Some(-1), Some(2), None]));
         let keyed: DictionaryArray<Int32Type> = DictionaryArray::new(
             vec![Some(1), Some(0), None].into(),
             Arc::new(Int64Array::from(vec![2, -1])),
@@ -261,17 +256,20 @@ mod tests {
             Arc::new(decimal.with_precision_and_scale(5, 2).unwrap()),
             Arc::new(keyed),
         ];
-        others.iter().for_each(|array| assert_eq!(of(array), numbers, "{}", array.data_type()));
+        others.iter().for_each(|array| assert_eq!(both(array), numbers, "{}", array.data_type()));
 
-        let days = of(&Date32Array::from(vec![-1, 1]));
-        assert_eq!(of(&Date64Array::from(vec![-86_400_000, 86_400_000])), days);
-        assert_eq!(of(&TimestampSecondArray::from(vec![-86_400, 86_400]).with_timezone("Asia/Tokyo")), days);
-        assert_eq!(of(&TimestampMillisecondArray::from(vec![-86_400_000, 86_400_000])), days);
+        let days = both(&Date32Array::from(vec![-1, 1]));
+        assert_eq!(both(&Date64Array::from(vec![-86_400_000, 86_400_000])), days);
         assert_eq!(
-            of(&Time32SecondArray::from(vec![1])),
-            of(&Time64NanosecondArray::from(vec![1_000_000_000]))
+            both(&TimestampSecondArray::from(vec![-86_400, 86_400]).with_timezone("Asia/Tokyo")),
+            days
         );
-        assert_eq!(of(&Float64Array::from(vec![0.0])), of(&Float64Array::from(vec![-0.0])));
+        assert_eq!(both(&TimestampMillisecondArray::from(vec![-86_400_000, 86_400_000])), days);
+        assert_eq!(
+            both(&Time32SecondArray::from(vec![1])),
+            both(&Time64NanosecondArray::from(vec![1_000_000_000]))
+        );
+        assert_eq!(both(&Float64Array::from(vec![0.0])), both(&Float64Array::from(vec![-0.0])));
     }
 
     #[test]
@@ -283,7 +281,7 @@ mod tests {
             Arc::new(Date32Array::from(vec![1])),
             Arc::new(Float64Array::from(vec![1.5])),
         ];
-        let hashes: std::collections::BTreeSet<u64> = one.iter().map(|array| of(array)[0]).collect();
+        let hashes: std::collections::BTreeSet<_> = one.iter().map(|array| of(array)[0]).collect();
         assert_eq!(hashes.len(), one.len());
         let large = of(&UInt64Array::from(vec![u64::MAX]));
         assert_ne!(large, of(&Int64Array::from(vec![-1])));

@@ -1,6 +1,7 @@
 //! One call that looks for every leak that the data alone can show.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use mlsys_core::{Dataset, Error, Kind, Partition, Result, Role, Unsplit, column};
 
@@ -75,7 +76,7 @@ use crate::{Finding, LeakKind, LeakageReport, Severity};
 pub struct LeakageAudit {
     severities: BTreeMap<LeakKind, Option<Severity>>,
     label_end: Option<String>,
-    label_horizon: Option<i64>,
+    label_horizon: Option<Duration>,
 }
 
 /// Who asks, in messages.
@@ -105,8 +106,8 @@ impl LeakageAudit {
         self
     }
 
-    /// How long after a row's time its label is known: in nanoseconds, or in the units of a time column of integers.
-    pub fn label_horizon(mut self, horizon: i64) -> Self {
+    /// How long after a row's time its label is known; a time column of integers counts nanoseconds.
+    pub fn label_horizon(mut self, horizon: Duration) -> Self {
         self.label_horizon = Some(horizon);
         self
     }
@@ -420,6 +421,7 @@ impl<P: Partition, Q: Partition> Part<'_, P, Q> {
                 ends.iter().collect()
             }
             (None, Some(horizon)) => {
+                let horizon = i64::try_from(horizon.as_nanos()).unwrap_or(i64::MAX);
                 own.iter().map(|time| time.map(|time| time.saturating_add(horizon))).collect()
             }
             (None, None) => {

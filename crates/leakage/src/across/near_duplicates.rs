@@ -1,13 +1,13 @@
 //! Rows that are almost in both parts.
 
-use mlsys_core::{Dataset, Error, Partition, Result};
+use mlsys_core::{Dataset, Error, Kind, Partition, Result};
 use mlsys_neighbors::lsh::{Buckets, HammingHash};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::columns::encoded::{Encoded, encode};
 
-/// Numbers with fewer values than this are compared as they are.
+/// Integers with fewer values than this are compared as they are.
 const FEW_VALUES: usize = 50;
 /// Rows of a bucket that are compared; of larger ones, those next to where the row would be.
 const MOST_CANDIDATES: usize = 256;
@@ -181,7 +181,8 @@ impl NearDuplicates {
         let width = 5.0 * self.tolerance;
         let one = |column: &Encoded| -> Result<[(Vec<f32>, Vec<u32>); 2]> {
             let kind = first.layout().kind(&column.name)?;
-            let few = column.levels.is_exact() && column.levels.n_values() < FEW_VALUES;
+            let few =
+                kind != Kind::Float && column.levels.is_exact() && column.levels.n_values() < FEW_VALUES;
             if few || !kind.is_number() {
                 // A value that only test rows have agrees with none: its code is that of new ones.
                 let as_is =

@@ -10,7 +10,7 @@ use crate::{Finding, LeakKind, Severity};
 /// By how much the areas must differ, ..
 const SUSPECT: f64 = 0.1;
 /// .. and by how many standard deviations.
-const LEAST_Z: f64 = 6.0;
+const LEAST_Z: f64 = 4.0;
 /// A column of which more of the test rows have new values is new, not changed.
 const MOST_UNSEEN: f64 = 0.5;
 
