@@ -367,6 +367,16 @@ pub fn describe(bytes: &[u8]) -> Result<Description> {
     })
 }
 
+/// The type name of each step in these bytes and a hash of its data: to see in which step two artefacts differ.
+///
+/// # Errors
+///
+/// As [`describe`].
+pub fn step_hashes(bytes: &[u8]) -> Result<Vec<(String, u64)>> {
+    let (_, reader) = open(bytes)?;
+    Ok(reader.steps.map(|(header, data)| (header.name, hash_bytes(data, 0))).collect())
+}
+
 /// The fitted value in these bytes.
 ///
 /// # Errors
