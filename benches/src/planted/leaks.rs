@@ -146,8 +146,7 @@ fn near_duplicates(table: &Table, strength: Strength, seed: u64) -> Result<Optio
         test = with(&test, field.name(), cast(&made, array.data_type())?)?;
     }
     parts.test = test;
-    let r = parts.audit()?; for f in r.findings() { if f.kind==LeakKind::NearDuplicateRows { eprintln!("{} {:?} {:?}", f.message, f.evidence, f.severity);} }
-    Ok(with_rows(&r, LeakKind::NearDuplicateRows, &rows))
+    Ok(with_rows(&parts.audit()?, LeakKind::NearDuplicateRows, &rows))
 }
 
 fn conflicts(table: &Table, strength: Strength, seed: u64) -> Result<Option<Severity>> {

@@ -24,9 +24,9 @@ use crate::{Finding, LeakKind, LeakageReport, Severity};
 ///
 /// | found | error | suspect | note |
 /// |---|---|---|---|
-/// | duplicate rows, equal in all features and the target | from 3 rows, and 3 times as many as chance gives | fewer | |
+/// | duplicate rows, equal in all features and the target | from 3 rows, and 3 times as many as chance gives | more than chance gives | fewer |
 /// | near duplicates | from 1 % of the test rows, and 3 times as many as chance gives | from 5 rows, more than chance gives | fewer |
-/// | conflicting labels of equal rows | | from 1 % of the test rows | fewer |
+/// | conflicting labels of equal rows | | from 0.5 % of the test rows | fewer |
 /// | ids, and groups of rows that are not in order of time, in both parts | any | | groups in order of time |
 /// | training rows that are not before all test rows, or whose label was not known then | any | | |
 /// | drift: Kolmogorov and Smirnov, Cramér's V | | from 0.2 | in order of time |
@@ -377,7 +377,7 @@ impl<P: Partition, Q: Partition> Part<'_, P, Q> {
             encoded.iter().chain(&labels).map(|column| (column, drift::difference(column))).collect();
         report.ran(&[LeakKind::Drift, LeakKind::NewCategories]);
         report.add(findings::drift(&differences, [train.n_rows(), test.n_rows()], ordered));
-        report.add(findings::new_categories(&differences, train.layout(), &test_ids)?);
+        report.add(findings::new_categories(&differences, test, &test_ids)?);
         Ok(())
     }
 

@@ -18,59 +18,71 @@ pub(crate) struct Twins {
 const SHARE_BITS: u32 = 6;
 const SHARES: usize = 1 << SHARE_BITS;
 
-/// Rows by the highest bits of their keys, in their order.
-fn shared_out(keys: &[u128]) -> Vec<Vec<(u128, u32)>> {
+/// Rows that one thread shares out.
+const BLOCK: usize = 1 << 15;
+
+/// A row and half of its key: the other half is looked up where these are equal, which is hardly ever in vain.
+type Entry = (u64, u32);
+
+/// Rows by the highest bits of their keys, block by block, in their order.
+fn shared_out(keys: &[u128]) -> Vec<Vec<Vec<Entry>>> {
     let share = |key: u128| (key >> (128 - SHARE_BITS)) as usize;
-    let mut shares: Vec<Vec<(u128, u32)>> =
-        (0..SHARES).map(|_| Vec::with_capacity(keys.len() / SHARES * 5 / 4 + 8)).collect();
-    for (row, &key) in keys.iter().enumerate() {
-        shares[share(key)].push((key, row as u32));
-    }
-    shares
+    let block = |(block, keys): (usize, &[u128])| {
+        let mut shares: Vec<Vec<Entry>> =
+            (0..SHARES).map(|_| Vec::with_capacity(keys.len() / SHARES * 5 / 4 + 8)).collect();
+        for (row, &key) in (block * BLOCK..).zip(keys) {
+            shares[share(key)].push((key as u64, row as u32));
+        }
+        shares
+    };
+    keys.par_chunks(BLOCK).enumerate().map(block).collect()
 }
 
 /// Finds them. Keys are uniform, being hashes: their low bits say where in a table of open addresses they are.
 pub(crate) fn twins(first: &[u128], second: &[u128]) -> Twins {
     let (own, other) = rayon::join(|| shared_out(first), || shared_out(second));
-    let found: Vec<(Vec<u32>, Vec<u32>)> =
-        own.par_iter().zip(&other).map(|(own, other)| share(own, other)).collect();
-    let mut twins = Twins { within: vec![NONE; first.len()], across: vec![NONE; second.len()] };
-    for ((own, other), (within, across)) in own.iter().zip(&other).zip(found) {
-        own.iter().zip(within).for_each(|((_, row), twin)| twins.within[*row as usize] = twin);
-        other.iter().zip(across).for_each(|((_, row), twin)| twins.across[*row as usize] = twin);
+    let found: Vec<[Vec<(u32, u32)>; 2]> =
+        (0..SHARES).into_par_iter().map(|at| share([&own, &other], [first, second], at)).collect();
+    let mut twins = Twins { within: (0..first.len() as u32).collect(), across: vec![NONE; second.len()] };
+    for [within, across] in found {
+        within.into_iter().for_each(|(row, twin)| twins.within[row as usize] = twin);
+        across.into_iter().for_each(|(row, twin)| twins.across[row as usize] = twin);
     }
     twins
 }
 
-fn share(own: &[(u128, u32)], other: &[(u128, u32)]) -> (Vec<u32>, Vec<u32>) {
-    let slots = (own.len() * 2).next_power_of_two();
-    let mask = slots - 1;
-    let mut table = vec![NONE; slots];
-    let mut within = Vec::with_capacity(own.len());
-    for (place, &(key, row)) in own.iter().enumerate() {
-        let mut slot = key as usize & mask;
-        within.push(loop {
-            match table[slot] {
-                NONE => {
-                    table[slot] = place as u32;
-                    break row;
-                }
-                taken if own[taken as usize].0 == key => break own[taken as usize].1,
-                _ => slot = (slot + 1) & mask,
-            }
-        });
-    }
-    let find = |&(key, _): &(u128, u32)| {
-        let mut slot = key as usize & mask;
+/// Of one share, the rows of either part that have an earlier twin in the first, and it.
+fn share(parts: [&Vec<Vec<Vec<Entry>>>; 2], keys: [&[u128]; 2], at: usize) -> [Vec<(u32, u32)>; 2] {
+    let entries = |part: usize| parts[part].iter().flat_map(|block| &block[at]);
+    let n: usize = parts[0].iter().map(|block| block[at].len()).sum();
+    let mask = (n * 2).next_power_of_two() - 1;
+    let mut table: Vec<Entry> = vec![(0, NONE); mask + 1];
+    // The slot of an equal key, or the empty one where it would be.
+    let find = |table: &[Entry], half: u64, own: &[u128], row: u32| {
+        let mut slot = half as usize & mask;
         loop {
-            match table[slot] {
-                NONE => return NONE,
-                taken if own[taken as usize].0 == key => return own[taken as usize].1,
-                _ => slot = (slot + 1) & mask,
+            let (other, twin) = table[slot];
+            if twin == NONE || (other == half && keys[0][twin as usize] == own[row as usize]) {
+                return slot;
             }
+            slot = (slot + 1) & mask;
         }
     };
-    (within, other.iter().map(find).collect())
+    let [mut within, mut across] = [Vec::new(), Vec::new()];
+    for &(half, row) in entries(0) {
+        let slot = find(&table, half, keys[0], row);
+        match table[slot].1 {
+            NONE => table[slot] = (half, row),
+            twin => within.push((row, twin)),
+        }
+    }
+    for &(half, row) in entries(1) {
+        let twin = table[find(&table, half, keys[1], row)].1;
+        if twin != NONE {
+            across.push((row, twin));
+        }
+    }
+    [within, across]
 }
 
 impl Twins {

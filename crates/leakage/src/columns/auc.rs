@@ -48,6 +48,15 @@ pub(crate) fn deviation(no: usize, yes: usize) -> f64 {
     ((no + yes + 1.0) / (12.0 * no * yes)).sqrt()
 }
 
+/// The standard error of an area (Hanley and McNeil 1982, equation 1, exponential scores).
+pub(crate) fn standard_error(auc: f64, no: usize, yes: usize) -> f64 {
+    let (q1, q2) = (auc / (2.0 - auc), 2.0 * auc * auc / (1.0 + auc));
+    let square = auc * auc;
+    let (no, yes) = (no as f64, yes as f64);
+    let sum = auc * (1.0 - auc) + (yes - 1.0) * (q1 - square) + (no - 1.0) * (q2 - square);
+    (sum.max(0.0) / (no * yes)).sqrt()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,9 +3,10 @@
 use super::encoded::{Encoded, take};
 use super::label::Label;
 use super::questions::Question;
-use super::strength::LEAST_Z;
 use crate::{Finding, LeakKind, OffendingRows, Severity};
 
+/// Standard deviations by which the shares must differ.
+const LEAST_Z: f64 = 4.0;
 /// Fewer gaps than this tell nothing.
 const LEAST_GAPS: usize = 10;
 /// How much more often a value must be missing for one answer than for the other.

@@ -30,6 +30,11 @@ impl Question {
     pub(crate) fn z(&self, auc: f64) -> f64 {
         (auc - 0.5).abs() / super::auc::deviation(self.sizes[0], self.sizes[1])
     }
+
+    /// The standard error of an area.
+    pub(crate) fn standard_error(&self, auc: f64) -> f64 {
+        super::auc::standard_error(auc, self.sizes[0], self.sizes[1])
+    }
 }
 
 /// The questions about a target that is known of every row.

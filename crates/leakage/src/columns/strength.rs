@@ -22,6 +22,9 @@ const VERY_STRONG: f64 = 0.85;
 pub(crate) const LEAVES_LITTLE: f64 = 0.6;
 /// .. or an error.
 const LEAVES_HALF: f64 = 0.5;
+/// Standard errors of its area by which it must be ahead of them, and for an error.
+const AHEAD: f64 = 2.0;
+const AHEAD_ERROR: f64 = 4.0;
 /// The same for a target of numbers, where one column that rules is more common.
 const STRONG_R2: f64 = 0.75;
 const VERY_STRONG_R2: f64 = 0.9;
@@ -109,12 +112,10 @@ pub(crate) fn for_question(
         if significant && *auc >= STRONG {
             let weaker = auc_of_scores(&sums, &question.yes, folds).unwrap_or(0.5).max(0.5);
             let remains = (1.0 - auc) / (1.0 - weaker).max(1e-9);
-            let severity = if *auc >= VERY_STRONG && remains <= LEAVES_HALF {
-                Severity::Error
-            } else {
-                Severity::Suspect
-            };
-            if remains <= LEAVES_LITTLE {
+            let ahead = (auc - weaker) / question.standard_error(*auc).max(1e-9);
+            let error = *auc >= VERY_STRONG && remains <= LEAVES_HALF && ahead >= AHEAD_ERROR;
+            let severity = if error { Severity::Error } else { Severity::Suspect };
+            if remains <= LEAVES_LITTLE && ahead >= AHEAD {
                 standing.findings.push(too_strong(
                     column,
                     &question.text,
