@@ -377,7 +377,7 @@ impl<P: Partition, Q: Partition> Part<'_, P, Q> {
             encoded.iter().chain(&labels).map(|column| (column, drift::difference(column))).collect();
         report.ran(&[LeakKind::Drift, LeakKind::NewCategories]);
         report.add(findings::drift(&differences, [train.n_rows(), test.n_rows()], ordered));
-        report.add(findings::new_categories(&differences, train.layout(), &test_ids)?);
+        report.add(findings::new_categories(&differences, test, &test_ids)?);
         Ok(())
     }
 
