@@ -11,7 +11,7 @@ use crate::across::shared::shared;
 use crate::across::times::{disorder, open_labels};
 use crate::across::twins::twins;
 use crate::across::{drift, findings};
-use crate::columns::encoded::{Encoded, encode, folds, take};
+use crate::columns::encoded::{Encoded, encode, encode_features, folds, take};
 use crate::columns::label::Label;
 use crate::columns::questions::{Question, questions};
 use crate::columns::{change, gaps, order, pairs, strength};
@@ -41,7 +41,8 @@ use crate::{Finding, LeakKind, LeakageReport, Severity};
 ///
 /// **Parameters**: [`severity`](Self::severity) of a kind, [`without`](Self::without) a kind, when labels are known
 /// ([`label_end`](Self::label_end), [`label_horizon`](Self::label_horizon)). **Input**: training rows and test (or validation) rows with the same
-/// columns and roles; or a table. Weights are not used. Rows without a target are left out where it is needed. **Output**: a [`LeakageReport`].
+/// columns and roles; or a table. Weights are not used, nested and binary features are left out, and rows without a target where it is needed.
+/// **Output**: a [`LeakageReport`].
 /// **Complexity**: O(n) a column and a pair of columns. **Errors**: [`MissingRole`](mlsys_core::ErrorKind::MissingRole) without features,
 /// [`TooFewRows`](mlsys_core::ErrorKind::TooFewRows) for an empty part, [`Shape`](mlsys_core::ErrorKind::Shape) for parts of different
 /// columns or roles, [`NonFinite`](mlsys_core::ErrorKind::NonFinite) for an infinite target.
@@ -256,13 +257,7 @@ impl<P: Partition, Q: Partition> Part<'_, P, Q> {
                 return Err(Error::too_few_rows(1, 0, format!("{NAME}: the part `{part}`")));
             }
         }
-        let features = train.features();
-        if features.is_empty() {
-            let hint = "every column has another role or is ignored".into();
-            let needed_by = NAME.into();
-            return Err(mlsys_core::ErrorKind::MissingRole { role: "feature", needed_by, hint }.into());
-        }
-        let (encoded, _) = encode(&features, train, self.test)?;
+        let encoded = encode_features(train, self.test, NAME)?;
         let all = [&OF_COLUMNS[..], &[LeakKind::IdTells, LeakKind::StrengthChanges]].concat();
         let [target] = train.layout().targets() else {
             let why = match train.layout().targets() {

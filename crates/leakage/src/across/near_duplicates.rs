@@ -15,6 +15,10 @@ const MOST_CANDIDATES: usize = 256;
 const WITHIN: usize = 20_000;
 /// A missing value: as far from all numbers as needs be, and equal to another.
 const MISSING: f32 = 1e30;
+/// Categories are so far apart, or farther; there are less than 2^17, and so they stay finite.
+const APART: f32 = 1e30;
+/// Numbers are clamped to less than this, gaps and categories are farther apart: no tolerance makes them agree.
+const MOST_TOLERANCE: f64 = 1e20;
 
 /// Which rows of one part are almost rows of another: they differ in few cells, and numbers by little.
 ///
@@ -148,7 +152,13 @@ impl NearDuplicates {
         let (own_keys, other_keys) = (refs(&own)?, refs(&other)?);
         let index: Vec<Vec<(u64, u32)>> =
             (0..own_keys.n_bands()).into_par_iter().map(|band| sorted(&own_keys, band)).collect();
-        let search = Search { own: &own, index: &index, p, most, tolerance: self.tolerance as f32 };
+        let search = Search {
+            own: &own,
+            index: &index,
+            p,
+            most,
+            tolerance: self.tolerance.min(MOST_TOLERANCE) as f32,
+        };
         let found: Vec<Option<(usize, usize)>> = (0..other.rows)
             .into_par_iter()
             .with_min_len(256)
@@ -185,8 +195,9 @@ impl NearDuplicates {
                 kind != Kind::Float && column.levels.is_exact() && column.levels.n_values() < FEW_VALUES;
             if few || !kind.is_number() {
                 // A value that only test rows have agrees with none: its code is that of new ones.
-                let as_is =
-                    |levels: &[u32]| (levels.iter().map(|&level| level as f32).collect(), levels.to_vec());
+                let as_is = |levels: &[u32]| {
+                    (levels.iter().map(|&level| level as f32 * APART).collect(), levels.to_vec())
+                };
                 return Ok([as_is(&column.train), as_is(&column.test)]);
             }
             let a = mlsys_core::column::floats(&column.name, first.column(&column.name)?.as_ref())?;

@@ -6,7 +6,7 @@ use mlsys_core::{Dataset, Partition, Result};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::encoded::{Encoded, FOLDS, encode, folds, take};
+use super::encoded::{Encoded, FOLDS, encode, encode_features, folds, take};
 use super::label::Label;
 use super::power::{ClassCounts, NumberSums, predictive_power_score_of_numbers};
 
@@ -94,14 +94,8 @@ impl ColumnPowers {
     ///
     /// See [`ColumnPowers`].
     pub fn of<P: Partition>(data: &Dataset<P>) -> Result<Self> {
-        let features = data.features();
-        if features.is_empty() {
-            let hint = "every column has another role or is ignored".into();
-            let needed_by = NAME.into();
-            return Err(mlsys_core::ErrorKind::MissingRole { role: "feature", needed_by, hint }.into());
-        }
+        let encoded = encode_features::<P, P>(data, None, NAME)?;
         let (target, label, known) = known(data)?;
-        let (encoded, _) = encode::<P, P>(&features, data, None)?;
         let mut columns = powers(&encoded, &label, &known);
         columns.sort_by(|a, b| b.strength().total_cmp(&a.strength()).then_with(|| a.column.cmp(&b.column)));
         Ok(Self { target, rows: known.len(), columns })
