@@ -65,6 +65,7 @@ use crate::{Finding, LeakKind, LeakageReport, Severity};
 /// let found = report.of(Severity::Error).find(|finding| finding.kind == LeakKind::SharedIds);
 /// assert_eq!(found.and_then(|finding| finding.rows.clone()).map(|rows| rows.count), Some(2));
 /// assert!(report.require_clean().is_err());
+/// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
 /// **Misleads** where one column is honestly that good: then say so with [`Dataset::ignore`] in a second audit, or lower the severity. What it
