@@ -1,6 +1,6 @@
 //! Leaks planted in clean splits of real tables, and how many of them an audit finds; and what it finds where nothing was planted.
 //!
-//! `cargo run --release -p mlsys-benches -- planted [RUNS [CLEAN]]`
+//! `cargo run --release --bin mlsys-benches -- planted [RUNS [CLEAN]]`
 
 mod leaks;
 mod more;
