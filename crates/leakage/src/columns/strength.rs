@@ -93,6 +93,7 @@ pub(crate) fn for_question(
     let own: Vec<f64> = each.iter().map(|(auc, ..)| *auc).collect();
     let mut standing = Standing { flagged: vec![false; own.len()], own, together: 0.5, findings: Vec::new() };
     let mut sums = vec![0f32; known.len()];
+    let mut best = 0.5f64;
     for (others, &at) in weakest_first(&standing.own).iter().enumerate() {
         let (column, (auc, left, odds)) = (&encoded[at], &each[at]);
         let significant = question.z(*auc) >= LEAST_Z;
@@ -110,7 +111,8 @@ pub(crate) fn for_question(
             continue;
         }
         if significant && *auc >= STRONG {
-            let weaker = auc_of_scores(&sums, &question.yes, folds).unwrap_or(0.5).max(0.5);
+            // Log odds of columns that say the same are counted too often: together they tell no less than the best of them.
+            let weaker = auc_of_scores(&sums, &question.yes, folds).unwrap_or(0.5).max(best);
             let remains = (1.0 - auc) / (1.0 - weaker).max(1e-9);
             let ahead = (auc - weaker) / question.standard_error(*auc).max(1e-9);
             let error = *auc >= VERY_STRONG && remains <= LEAVES_HALF && ahead >= AHEAD_ERROR;
@@ -128,11 +130,12 @@ pub(crate) fn for_question(
                 continue;
             }
         }
+        best = best.max(*auc);
         for ((sum, &row), &fold) in sums.iter_mut().zip(known).zip(folds) {
             *sum += odds[usize::from(fold)][column.train[row as usize] as usize];
         }
     }
-    standing.together = auc_of_scores(&sums, &question.yes, folds).unwrap_or(0.5).max(0.5);
+    standing.together = auc_of_scores(&sums, &question.yes, folds).unwrap_or(0.5).max(best);
     standing
 }
 
@@ -185,6 +188,7 @@ pub(crate) fn for_numbers(
     let all: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
     let mut residuals: Vec<f64> = values.iter().map(|x| x - mean).collect();
     let mut findings = Vec::new();
+    let mut best = 0.0f64;
     for (others, &at) in weakest_first(&own).iter().enumerate() {
         let (column, r2) = (&encoded[at], own[at]);
         if 1.0 - r2 <= NEARLY_SQUARES {
@@ -199,7 +203,7 @@ pub(crate) fn for_numbers(
         }
         if r2 >= STRONG_R2 && values.len() >= 50 {
             let weaker = 1.0 - residuals.iter().map(|r| r * r).sum::<f64>() / all;
-            let weaker = weaker.max(0.0);
+            let weaker = weaker.max(best);
             let remains = (1.0 - r2) / (1.0 - weaker).max(1e-9);
             let error = r2 >= VERY_STRONG_R2 && remains <= LEAVES_HALF_R2;
             if remains <= LEAVES_LITTLE_R2 {
@@ -208,6 +212,7 @@ pub(crate) fn for_numbers(
                 continue;
             }
         }
+        best = best.max(r2);
         let levels = take(&column.train, known);
         let sums = NumberSums::new(&levels, column.levels.n_levels(), &residuals, folds, FOLDS);
         let said: Vec<Vec<f64>> = (0..FOLDS).map(|fold| sums.means(Some(fold)).0).collect();
