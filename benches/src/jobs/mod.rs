@@ -8,6 +8,7 @@ mod isolation_forest;
 mod kbins_quantile;
 mod knn_search;
 mod ks_2samp;
+mod leakage_audit;
 mod logistic_regression;
 mod mutual_information;
 mod numeric;
@@ -43,6 +44,7 @@ pub fn load(name: &str, data: &str) -> Result<Box<dyn Job>> {
     Ok(match name {
         "chi_square" => Box::new(chi_square::ChiSquare::load(data)?),
         "duplicates_across" => Box::new(duplicates_across::Duplicates::load(data)?),
+        "leakage_audit" => Box::new(leakage_audit::Audit::load(data)?),
         "ks_2samp" => Box::new(ks_2samp::KolmogorovSmirnov::load(data)?),
         "mutual_information" => Box::new(mutual_information::MutualInformation::load(data)?),
         "stratified_group_k_fold" => Box::new(stratified_group_k_fold::Folding::load(data)?),

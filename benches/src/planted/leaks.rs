@@ -11,6 +11,7 @@ use mlsys::core::{Kind, Result, column, seed};
 use mlsys::leakage::{LeakKind, LeakageReport, Severity};
 use mlsys::rand::rngs::ChaCha8Rng;
 
+use super::more;
 use super::tables::{Parts, Table, flipped, normal, with};
 
 /// How plain a leak is.
@@ -34,7 +35,7 @@ impl Strength {
         }
     }
 
-    fn pick<T>(self, strong: T, subtle: T) -> T {
+    pub fn pick<T>(self, strong: T, subtle: T) -> T {
         match self {
             Self::Strong => strong,
             Self::Subtle => subtle,
@@ -67,10 +68,19 @@ pub const LEAKS: &[Leak] = &[
     Leak { name: "ids that tell", plant: ids_tell },
     Leak { name: "told in one part only", plant: change },
     Leak { name: "means of the target", plant: target_means },
+    Leak { name: "not known yet", plant: more::not_yet_available },
+    Leak { name: "joined from the future", plant: more::from_the_future },
+    Leak { name: "aggregates of all rows", plant: more::aggregates },
+    Leak { name: "fitted on test rows", plant: more::fitted_on_test },
+    Leak { name: "test rows reach the model", plant: more::test_rows_reach_model },
+    Leak { name: "asked too often", plant: more::wear },
+    Leak { name: "a new column", plant: more::new_column },
+    Leak { name: "a column by ablation", plant: more::ablation },
+    Leak { name: "parts by a classifier", plant: more::adversarial },
 ];
 
 /// The worst finding of these kinds about a column.
-fn about(report: &LeakageReport, kinds: &[LeakKind], column: &str) -> Option<Severity> {
+pub fn about(report: &LeakageReport, kinds: &[LeakKind], column: &str) -> Option<Severity> {
     report.about(column).filter(|finding| kinds.contains(&finding.kind)).map(|finding| finding.severity).max()
 }
 
@@ -85,12 +95,12 @@ fn with_rows(report: &LeakageReport, kind: LeakKind, planted: &[usize]) -> Optio
     enough.then_some(finding.severity)
 }
 
-fn rng(seed: u64, leak: u64) -> ChaCha8Rng {
+pub fn rng(seed: u64, leak: u64) -> ChaCha8Rng {
     seed::stream(seed, 0x706c_616e + leak)
 }
 
 /// Rows by chance, each once.
-fn draw(n: usize, count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+pub fn draw(n: usize, count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
     let mut rows = seed::permutation(n, rng);
     rows.truncate(count.clamp(1, n));
     rows

@@ -3,6 +3,7 @@
 //! `cargo run --release -p mlsys-benches -- planted [RUNS [CLEAN]]`
 
 mod leaks;
+mod more;
 mod tables;
 
 use std::collections::BTreeMap;

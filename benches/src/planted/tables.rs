@@ -53,6 +53,11 @@ impl Table {
         Ok(Self { name: "breast_cancer", short: "can", target: "malignant", positive: true.into(), rows })
     }
 
+    /// All rows.
+    pub fn rows(&self) -> &RecordBatch {
+        &self.rows
+    }
+
     /// A quarter of the rows for testing, by chance.
     pub fn random(&self, seed: u64) -> Result<Parts> {
         let data = Dataset::new(self.rows.clone())?;

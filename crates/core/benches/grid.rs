@@ -5,7 +5,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use mlsys_core::arrow::array::Array;
 use mlsys_core::hash::{hash_rows_128, hash_u64};
-use mlsys_core::{Coded, Dataset, Missing};
+use mlsys_core::{Coded, Dataset, Missing, RowTracking, RowsSeen};
 use mlsys_testkit::bench::{Grid, numbers, words};
 
 fn tables(criterion: &mut Criterion) {
@@ -16,6 +16,12 @@ fn tables(criterion: &mut Criterion) {
             batch.columns().iter().map(|column| ("x", column.as_ref())).collect();
         hash_rows_128(&columns, 0).unwrap()
     });
+    let table: fn(&_) -> _ = |point: &mlsys_testkit::bench::Point| Dataset::new(words(point)).unwrap();
+    Grid::table().measure(criterion, "track_rows", table, |data| data.clone().track_rows().unwrap());
+    let tracked: fn(&_) -> _ =
+        |point: &mlsys_testkit::bench::Point| Dataset::new(words(point)).unwrap().track_rows().unwrap();
+    Grid::table()
+        .measure(criterion, "rows_seen", tracked, |data| RowsSeen::of(data, RowTracking::EveryRow).unwrap());
     Grid::table().measure(criterion, "coded", words, |batch| {
         batch.columns().iter().map(|column| Coded::new("x", column).unwrap().distinct.len()).sum::<usize>()
     });

@@ -214,8 +214,8 @@ mod tests {
     use arrow::array::{
         ArrayRef, BooleanArray, Date32Array, Date64Array, Decimal128Array, DictionaryArray, Float32Array,
         Float64Array, Int8Array, Int64Array, LargeStringArray, StringArray, StringViewArray,
-        Time32SecondArray, Time64NanosecondArray, TimestampMillisecondArray, TimestampSecondArray,
-        UInt64Array,
+        Time32SecondArray, Time64NanosecondArray, TimestampMillisecondArray, TimestampNanosecondArray,
+        TimestampSecondArray, UInt64Array,
     };
     use arrow::datatypes::{Int8Type, Int32Type};
 
@@ -265,6 +265,10 @@ mod tests {
             days
         );
         assert_eq!(both(&TimestampMillisecondArray::from(vec![-86_400_000, 86_400_000])), days);
+        assert_eq!(
+            both(&TimestampMillisecondArray::from(vec![-1, -86_401_500, 1_500])),
+            both(&TimestampNanosecondArray::from(vec![-1_000_000, -86_401_500_000_000, 1_500_000_000]))
+        );
         assert_eq!(
             both(&Time32SecondArray::from(vec![1])),
             both(&Time64NanosecondArray::from(vec![1_000_000_000]))

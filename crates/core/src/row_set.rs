@@ -100,10 +100,17 @@ pub(crate) type Row = (u64, u64);
 
 /// Rows in ascending order, none twice. The identity comes first, so that the smallest are a sample of the rows, whatever
 /// they hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct RowSet {
     tracking: RowTracking,
     rows: Vec<Row>,
+}
+
+/// Without the rows, which would bury a message.
+impl fmt::Debug for RowSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} rows kept of {:?}", self.rows.len(), self.tracking)
+    }
 }
 
 impl RowSet {

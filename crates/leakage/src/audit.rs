@@ -66,6 +66,7 @@ use crate::{Finding, LeakKind, LeakageReport, Severity};
 /// let found = report.of(Severity::Error).find(|finding| finding.kind == LeakKind::SharedIds);
 /// assert_eq!(found.and_then(|finding| finding.rows.clone()).map(|rows| rows.count), Some(2));
 /// assert!(report.require_clean().is_err());
+/// # Ok::<(), mlsys_core::Error>(())
 /// ```
 ///
 /// **Misleads** where one column is honestly that good: then say so with [`Dataset::ignore`] in a second audit, or lower the severity. What it
@@ -378,7 +379,7 @@ impl<P: Partition, Q: Partition> Part<'_, P, Q> {
             encoded.iter().chain(&labels).map(|column| (column, drift::difference(column))).collect();
         report.ran(&[LeakKind::Drift, LeakKind::NewCategories]);
         report.add(findings::drift(&differences, [train.n_rows(), test.n_rows()], ordered));
-        report.add(findings::new_categories(&differences, train.layout(), &test_ids)?);
+        report.add(findings::new_categories(&differences, test, &test_ids)?);
         Ok(())
     }
 

@@ -6,8 +6,8 @@ pub use mlsys_core::statistic::{summarize, summarize_batches, summarize_by};
 pub use mlsys_core::{
     Batches, Category, Classes, Columns, Dataset, DecisionFunction, Error, ErrorKind, Fit, FitByStatistic,
     FitTransform, FitValidated, Fold, Folds, Metric, Partition, Predict, PredictProba, Prediction,
-    Probabilities, Progress, Resample, Result, Role, Split, Statistic, Step, Test, Train, Transform, Unsplit,
-    Validation,
+    Probabilities, Progress, Resample, Result, Role, RowTracking, Split, Statistic, Step, Test, Train,
+    Transform, Unsplit, Validation,
 };
 #[cfg(feature = "encoding")]
 pub use mlsys_encoding::{
@@ -25,6 +25,10 @@ pub use mlsys_imbalance::{
     OneSidedSelection, PlanResample, PriorCorrection, RandomOverSampler, RandomUnderSampler, Relevance,
     RepeatedEditedNearestNeighbours, RusBoost, Smogn, SmoothedBootstrap, Smote, SmoteEnn, SmoteN, SmoteNc,
     SmoteTomek, Smoter, SvmSmote, ThresholdGoal, ThresholdTuner, TomekLinks, TwoPhase,
+};
+#[cfg(feature = "leakage")]
+pub use mlsys_leakage::{
+    ColumnPowers, LeakKind, LeakageAudit, LeakageReport, Severity, audit_artifact, audit_fitted,
 };
 #[cfg(feature = "missing-values")]
 pub use mlsys_missing_values::{

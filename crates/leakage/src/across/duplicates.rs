@@ -1,7 +1,7 @@
 //! Rows that are in both parts, and equal rows with different labels.
 
 use mlsys_core::arrow::array::Array;
-use mlsys_core::hash::hash_rows_128;
+use mlsys_core::hash::{hash_rows, hash_rows_128};
 use mlsys_core::{Batches, Dataset, Error, ErrorKind, Partition, Result, Test, Train};
 
 use super::twins::{NONE, Twins, twins};
@@ -52,8 +52,54 @@ pub fn duplicates_across<P: Partition, Q: Partition>(
     second: &Dataset<Q>,
     columns: &[&str],
 ) -> Result<DuplicatesAcross> {
+    if let Some(few) = telling(first, columns)? {
+        // Rows that are equal in all columns are equal in these: the others need no look.
+        let by_few = twins(&keys(first, &few)?, &keys(second, &few)?);
+        let (own, other) = by_few.candidates();
+        if (own.len() + other.len()) * 4 < first.n_rows() + second.n_rows() {
+            let found = twins(&keys(&first.take(&own)?, columns)?, &keys(&second.take(&other)?, columns)?);
+            let some = DuplicatesAcross::of(&found);
+            return Ok(DuplicatesAcross {
+                rows: some.rows.into_iter().map(|row| other[row]).collect(),
+                twins: some.twins.into_iter().map(|row| own[row]).collect(),
+                within_first: some.within_first,
+            });
+        }
+    }
     let found = twins(&keys(first, columns)?, &keys(second, columns)?);
     Ok(DuplicatesAcross::of(&found))
+}
+
+/// Rows by which columns are chosen, evenly taken.
+const LOOKED_AT: usize = 2_048;
+/// So many columns tell most rows apart.
+const FEW: usize = 4;
+
+/// The few columns that tell most rows apart, of those that are quickly hashed; `None` where that would save little.
+fn telling<'a, P: Partition>(data: &Dataset<P>, columns: &[&'a str]) -> Result<Option<Vec<&'a str>>> {
+    let rows: Vec<usize> = (0..data.n_rows()).step_by(data.n_rows().div_ceil(LOOKED_AT).max(1)).collect();
+    let mut quick: Vec<&str> = columns.to_vec();
+    quick.sort_unstable();
+    quick.dedup();
+    let mut kept = Vec::with_capacity(quick.len());
+    for name in quick {
+        if data.column(name)?.data_type().primitive_width().is_some() {
+            kept.push(name);
+        }
+    }
+    if columns.len() < 2 * FEW || kept.len() < FEW || rows.len() < LOOKED_AT / 2 {
+        return Ok(None);
+    }
+    let sample = data.select(kept.iter())?.take(&rows)?;
+    let mut counted: Vec<(usize, &str)> = Vec::with_capacity(kept.len());
+    for name in kept {
+        let mut hashes = hash_rows(&[(name, sample.column(name)?.as_ref())], 0)?;
+        hashes.sort_unstable();
+        hashes.dedup();
+        counted.push((hashes.len(), name));
+    }
+    counted.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+    Ok(Some(counted.into_iter().take(FEW).map(|(_, name)| name).collect()))
 }
 
 /// The same of two streams, of which only 16 bytes a row are kept. Columns are all features and the target.

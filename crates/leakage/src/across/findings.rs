@@ -1,6 +1,8 @@
 //! What is found across the parts, in words, and how bad it is.
 
-use mlsys_core::{Kind, Layout, Result};
+use mlsys_core::arrow::array::UInt64Array;
+use mlsys_core::arrow::compute::take;
+use mlsys_core::{Coded, Dataset, Kind, Partition, Result};
 
 use super::drift::Difference;
 use super::duplicates::Conflicts;
@@ -244,21 +246,25 @@ pub(crate) fn drift(
     Some(finding)
 }
 
-pub(crate) fn new_categories(
+pub(crate) fn new_categories<P: Partition>(
     differences: &[(&Encoded, Difference)],
-    layout: &Layout,
+    test: &Dataset<P>,
     ids: &[u64],
 ) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
+    let layout = test.layout();
     for (column, difference) in differences {
         if difference.unseen.is_empty() || !matches!(layout.kind(&column.name)?, Kind::Text | Kind::Boolean) {
             continue;
         }
         let count = difference.unseen.len();
+        let rows: Vec<u64> = difference.unseen.iter().map(|&row| row as u64).collect();
+        let unseen = take(test.column(&column.name)?, &UInt64Array::from(rows), None)?;
+        let values = Coded::new(&column.name, unseen.as_ref())?.distinct.len();
         let share = count as f64 / ids.len() as f64;
         let severity = if share >= 0.05 { Severity::Suspect } else { Severity::Note };
         let message = format!(
-            "{count} test rows ({}) have a value of `{}` that no training row has",
+            "{count} test rows ({}) have one of {values} values of `{}` that no training row has",
             percent(count, ids.len()),
             column.name
         );
@@ -267,6 +273,7 @@ pub(crate) fn new_categories(
             Finding::new(LeakKind::NewCategories, severity, message, advice)
                 .column(&column.name)
                 .number("test_rows", count as f64)
+                .number("values", values as f64)
                 .rows(offending(ids, difference.unseen.iter().copied())),
         );
     }

@@ -1,6 +1,8 @@
 //! Rows that are almost in both parts.
 
-use mlsys_core::{Dataset, Error, Kind, Partition, Result};
+use mlsys_core::arrow::array::Array;
+use mlsys_core::hash::hash_rows;
+use mlsys_core::{Dataset, Error, Kind, Partition, Result, first_error};
 use mlsys_neighbors::lsh::{Buckets, HammingHash};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -83,6 +85,9 @@ struct Cells {
     codes: Vec<Vec<u32>>,
     rows: usize,
 }
+
+/// The cells of a column and their codes.
+type Column = (Vec<f32>, Vec<u32>);
 
 impl NearDuplicates {
     /// With the defaults above.
@@ -179,7 +184,7 @@ impl NearDuplicates {
         second: &Dataset<Q>,
     ) -> Result<(Cells, Cells)> {
         let width = 5.0 * self.tolerance;
-        let one = |column: &Encoded| -> Result<[(Vec<f32>, Vec<u32>); 2]> {
+        let one = |column: &Encoded| -> Result<[Column; 2]> {
             let kind = first.layout().kind(&column.name)?;
             let few =
                 kind != Kind::Float && column.levels.is_exact() && column.levels.n_values() < FEW_VALUES;
@@ -187,7 +192,17 @@ impl NearDuplicates {
                 // A value that only test rows have agrees with none: its code is that of new ones.
                 let as_is =
                     |levels: &[u32]| (levels.iter().map(|&level| level as f32).collect(), levels.to_vec());
-                return Ok([as_is(&column.train), as_is(&column.test)]);
+                if column.levels.is_exact() || kind != Kind::Text {
+                    return Ok([as_is(&column.train), as_is(&column.test)]);
+                }
+                // Too many texts to have levels: their hashes, of as many bits as a cell holds.
+                let name = column.name.as_str();
+                let hashes = |array: &dyn Array| -> Result<Vec<u32>> {
+                    let hashes = hash_rows(&[(name, array)], 0)?;
+                    Ok(hashes.into_iter().map(|hash| (hash >> 40) as u32).collect())
+                };
+                let (a, b) = (first.column(name)?, second.column(name)?);
+                return Ok([as_is(&hashes(a.as_ref())?), as_is(&hashes(b.as_ref())?)]);
             }
             let a = mlsys_core::column::floats(&column.name, first.column(&column.name)?.as_ref())?;
             let b = mlsys_core::column::floats(&column.name, second.column(&column.name)?.as_ref())?;
@@ -203,10 +218,9 @@ impl NearDuplicates {
             };
             Ok([cells(&a), cells(&b)])
         };
-        let columns: Result<Vec<[(Vec<f32>, Vec<u32>); 2]>> =
-            encoded.par_iter().map(one).collect::<Vec<_>>().into_iter().collect();
+        let columns: Vec<[Column; 2]> = first_error(encoded.par_iter().map(one).collect())?;
         let (mut own, mut other) = (Vec::new(), Vec::new());
-        for [a, b] in columns? {
+        for [a, b] in columns {
             own.push(a);
             other.push(b);
         }
@@ -214,7 +228,7 @@ impl NearDuplicates {
     }
 }
 
-fn row_by_row(columns: Vec<(Vec<f32>, Vec<u32>)>, rows: usize) -> Cells {
+fn row_by_row(columns: Vec<Column>, rows: usize) -> Cells {
     let p = columns.len();
     let mut cells = vec![0f32; rows * p];
     let block = 1_024;

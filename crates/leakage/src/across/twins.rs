@@ -98,6 +98,14 @@ impl Twins {
         has
     }
 
+    /// Rows of either part that have a twin in either, but for those of the second part alone; ascending.
+    pub(crate) fn candidates(&self) -> (Vec<usize>, Vec<usize>) {
+        let mut own = self.has_twin_within();
+        let other: Vec<usize> = self.rows_across().collect();
+        other.iter().for_each(|&row| own[self.across[row] as usize] = true);
+        (own.iter().enumerate().filter(|(_, has)| **has).map(|(row, _)| row).collect(), other)
+    }
+
     /// Rows of the second part that have a twin in the first.
     pub(crate) fn rows_across(&self) -> impl Iterator<Item = usize> {
         self.across.iter().enumerate().filter(|(_, twin)| **twin != NONE).map(|(row, _)| row)

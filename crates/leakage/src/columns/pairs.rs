@@ -130,10 +130,9 @@ impl Table<'_> {
         for second in 0..self.second.n_codes {
             for first in 0..self.first.n_codes {
                 let at = place(second, self.second) * (most + 1) + place(first, self.first);
-                for fold in 0..2 {
+                for (fold, sum) in cells[at].iter_mut().enumerate() {
                     let [no, yes] = self.cell(fold, first, second);
-                    cells[at][fold][0] += no;
-                    cells[at][fold][1] += yes;
+                    *sum = [sum[0] + no, sum[1] + yes];
                 }
             }
         }

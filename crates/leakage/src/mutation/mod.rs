@@ -1,10 +1,14 @@
 //! Changes test rows, and sees whether the model changes with them.
 
 mod search;
+mod trace;
 mod values;
 
 use mlsys_core::arrow::array::RecordBatch;
-use mlsys_core::{Dataset, Error, Partition, Result, Role, Split, Test, Unsplit, artifact, seed};
+use mlsys_core::{
+    Artifact, Chain, Dataset, Error, Fit, FitTransform, Partition, Result, Role, Split, Test, Train,
+    Transform, Unsplit, artifact, seed,
+};
 use serde::{Deserialize, Serialize};
 
 use self::search::{Guilty, Outcome, compared};
@@ -75,7 +79,7 @@ impl Mutation {
 /// **Complexity**: two runs; one per mutation and round; 2·log of columns and of rows for each that changes the bytes, and at most 200
 /// more where several do only together; 2·log of columns for each that is refused. **Errors**: bytes that differ between two runs on
 /// unchanged rows, and the pipeline's own error there; no test rows. A pipeline that returns
-/// [`Cancelled`](mlsys_core::ErrorKind::Cancelled) ends the test.
+/// [`Cancelled`](mlsys_core::ErrorKind::Cancelled) ends the test. [`run_chain`](Self::run_chain) follows a chain step by step.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -153,7 +157,51 @@ impl MutationTest {
     ) -> Result<LeakageReport> {
         let all: Vec<usize> = (0..test.n_rows()).collect();
         let columns = (0..test.batch().num_columns()).collect();
-        self.search(Pipeline { data: test, test: all, columns, run: &mut pipeline })
+        self.search(Pipeline { data: test, test: all, columns, run: &mut pipeline, first: first_step })
+    }
+
+    /// Whether test rows reach a chain, or the training rows it is fitted on, and in which step: also in one that keeps to itself what it
+    /// saw and hands on other rows. The closure is handed test rows, and gives the recipe and the training rows. A step that cannot be
+    /// saved is known by the rows that it hands on alone.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use mlsys_core::{Dataset, Fit, Identity, arrow::array::{Int64Array, RecordBatch}};
+    /// use mlsys_leakage::MutationTest;
+    ///
+    /// let x = Arc::new(Int64Array::from(vec![1, 2, 3, 4]));
+    /// let data = Dataset::new(RecordBatch::try_from_iter([("x", x as _)])?)?;
+    /// let (train, test) = data.split_at_rows(&[0, 1], &[2, 3])?;
+    /// let chain = || Identity::new().then(Identity::new());
+    /// assert!(MutationTest::new().run_chain(&test, |_| Ok((chain(), train.clone())))?.findings().is_empty());
+    /// # Ok::<(), mlsys_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of the type, and of fitting.
+    pub fn run_chain<A, B>(
+        &self,
+        test: &Dataset<Test>,
+        mut pipeline: impl FnMut(&Dataset<Test>) -> Result<(Chain<A, B>, Dataset<Train>)>,
+    ) -> Result<LeakageReport>
+    where
+        A: FitTransform<Fitted: Transform>,
+        B: Fit<Fitted: Artifact>,
+    {
+        let all: Vec<usize> = (0..test.n_rows()).collect();
+        let columns = (0..test.batch().num_columns()).collect();
+        let mut run = |test: &Dataset<Test>| {
+            let (chain, train) = pipeline(test)?;
+            trace::of(&chain, &train)
+        };
+        self.search(Pipeline {
+            data: test,
+            test: all,
+            columns,
+            run: &mut run,
+            first: trace::first_difference,
+        })
     }
 
     /// Whether test rows reach what a pipeline trains that is handed the whole table. The splitter says which rows are test rows.
@@ -185,7 +233,7 @@ impl MutationTest {
             }
             pipeline(data)
         };
-        self.search(Pipeline { data, test, columns, run: &mut run })
+        self.search(Pipeline { data, test, columns, run: &mut run, first: first_step })
     }
 
     fn search<P: Partition>(&self, mut pipeline: Pipeline<'_, P>) -> Result<LeakageReport> {
@@ -241,7 +289,12 @@ struct Pipeline<'a, P: Partition> {
     /// Those that may be changed.
     columns: Vec<usize>,
     run: &'a mut dyn FnMut(&Dataset<P>) -> Result<Vec<u8>>,
+    /// Where two results differ first.
+    first: First,
 }
+
+/// Says in which step two results differ first, and gives its place.
+type First = fn(&[u8], &[u8]) -> (String, Option<usize>);
 
 /// What was found so far.
 struct State {
@@ -306,7 +359,8 @@ impl State {
         };
         let few = search::rows(rows, &mut try_rows)?;
         let names: Vec<String> = guilty.columns.iter().filter_map(name).collect();
-        self.found(pipeline.data, mutation, &names, &few, &guilty.bytes);
+        let first = (pipeline.first)(&self.unchanged, &guilty.bytes);
+        self.found(pipeline.data, mutation, &names, &few, first);
         Ok(true)
     }
 
@@ -342,7 +396,8 @@ impl State {
                     self.outcome(pipeline, changed)
                 };
                 let few = search::rows(rows, &mut try_rows)?;
-                self.found(pipeline.data, mutation, &[], &few, &bytes);
+                let first = (pipeline.first)(&self.unchanged, &bytes);
+                self.found(pipeline.data, mutation, &[], &few, first);
                 Ok(true)
             }
         }
@@ -354,10 +409,9 @@ impl State {
         mutation: Mutation,
         columns: &[String],
         rows: &[usize],
-        bytes: &[u8],
+        (step, place): (String, Option<usize>),
     ) {
         let what = if columns.is_empty() { String::new() } else { format!(" in {}", quoted(columns)) };
-        let (step, place) = first_step(&self.unchanged, bytes);
         let few =
             if rows.len() == 1 { "one row suffices".into() } else { format!("{} rows suffice", rows.len()) };
         let message = format!(

@@ -42,7 +42,7 @@ const SHARE_UNKNOWN: f64 = 0.1;
 /// * a suspect when all rows that are not fine could be stale or later;
 /// * a note with the rows that are stale or unknown; a suspect when a tenth of all rows is unknown: the column came from elsewhere.
 ///
-/// **Complexity**: O((n + m) log m) for n rows and m events, 96 bytes an event. **Errors**: columns that are not there or have no hash;
+/// **Complexity**: O((n + m) log m) for n rows and m events, about 150 bytes an event. **Errors**: columns that are not there or have no hash;
 /// times mixed with integers, or delayed by a latency.
 ///
 /// ```
@@ -100,14 +100,12 @@ enum Origin {
     NotJudged,
 }
 
-/// An event: its entity, when, and its value, which sort in this order.
-type Event = (u128, i64, u128);
-
-/// The history, sorted in two ways.
+/// The history: the events of an entity side by side, sorted in two ways.
 struct History {
-    by_time: Vec<Event>,
-    /// Entity, value, time.
-    by_value: Vec<(u128, u128, i64)>,
+    /// Each entity and the end of its events, ascending.
+    ends: Vec<(u128, usize)>,
+    by_time: Vec<(i64, u128)>,
+    by_value: Vec<(u128, i64)>,
     missing: u128,
     left_out: usize,
 }
@@ -183,15 +181,20 @@ impl AsOfAudit {
     fn history(&self, events: &RecordBatch, happened: &Clock<'_>, value: &ArrayRef) -> Result<History> {
         let entities = keys(events, self.by.iter().map(|(_, other)| other.as_str()))?;
         let values = hash::hash_rows_128(&[(self.value.as_str(), value.as_ref())], 0)?;
-        let mut by_time: Vec<Event> = (0..events.num_rows())
+        let mut events: Vec<(u128, i64, u128)> = (0..events.num_rows())
             .filter_map(|row| Some((entities.get(row)?, happened.get(row)?, *values.get(row)?)))
             .collect();
-        let left_out = events.num_rows() - by_time.len();
-        by_time.par_sort_unstable();
-        let mut by_value: Vec<_> =
-            by_time.iter().map(|&(entity, time, value)| (entity, value, time)).collect();
-        by_value.par_sort_unstable();
-        Ok(History { by_time, by_value, missing: missing_value()?, left_out })
+        events.par_sort_unstable();
+        let mut ends: Vec<(u128, usize)> = Vec::new();
+        for own in events.chunk_by(|a, b| a.0 == b.0) {
+            let before = ends.last().map_or(0, |(_, end)| *end);
+            ends.extend(own.first().map(|(entity, ..)| (*entity, before + own.len())));
+        }
+        let by_time = events.iter().map(|&(_, time, value)| (time, value)).collect();
+        events.par_sort_unstable_by_key(|&(entity, time, value)| (entity, value, time));
+        let by_value = events.iter().map(|&(_, time, value)| (value, time)).collect();
+        let left_out = entities.hashes.len() - events.len();
+        Ok(History { ends, by_time, by_value, missing: missing_value()?, left_out })
     }
 
     fn report<P: Partition>(
@@ -287,30 +290,35 @@ impl AsOfAudit {
     }
 }
 
+/// Events by time and value, and by value and time.
+type Sorted<'a> = (&'a [(i64, u128)], &'a [(u128, i64)]);
+
 impl History {
+    /// The events of an entity, by time and by value.
+    fn of(&self, entity: u128) -> Sorted<'_> {
+        let place = self.ends.partition_point(|(other, _)| *other < entity);
+        let end = self.ends.get(place).filter(|(other, _)| *other == entity).map_or(0, |(_, end)| *end);
+        let start = place.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |(_, end)| *end);
+        let own = start..end.max(start);
+        (self.by_time.get(own.clone()).unwrap_or(&[]), self.by_value.get(own).unwrap_or(&[]))
+    }
+
     fn origin(&self, entity: u128, asked: i64, latency: i128, value: u128) -> Origin {
+        let (by_time, by_value) = self.of(entity);
         // Before all instants when the latency reaches further back than they do.
         let cutoff = i128::from(asked) - latency;
-        let after = self.by_time.partition_point(|&(e, t, _)| (e, i128::from(t)) <= (entity, cutoff));
-        let last = after.checked_sub(1).and_then(|place| self.by_time.get(place));
-        let as_of = last.filter(|(e, ..)| *e == entity);
+        let after = by_time.partition_point(|&(time, _)| i128::from(time) <= cutoff);
+        let as_of = after.checked_sub(1).and_then(|place| by_time.get(place));
         let fine = match as_of {
             None => value == self.missing,
-            Some(&(_, time, latest)) => {
-                latest == value || self.by_value.binary_search(&(entity, value, time)).is_ok()
-            }
+            Some(&(time, latest)) => latest == value || by_value.binary_search(&(value, time)).is_ok(),
         };
         if fine {
             return Origin::AsOf;
         }
-        // The events of this entity with this value, up to the cut-off and after it.
-        let from = |time: i128| {
-            self.by_value.partition_point(|&(e, v, t)| (e, v, i128::from(t)) <= (entity, value, time))
-        };
-        let own = |place: usize| {
-            self.by_value.get(place).filter(|&&(e, v, _)| (e, v) == (entity, value)).map(|&(.., time)| time)
-        };
-        let place = from(cutoff);
+        // The events with this value, up to the cut-off and after it.
+        let place = by_value.partition_point(|&(v, time)| (v, i128::from(time)) <= (value, cutoff));
+        let own = |place: usize| by_value.get(place).filter(|(v, _)| *v == value).map(|(_, time)| *time);
         let earlier = place.checked_sub(1).and_then(own).is_some();
         match (earlier, own(place)) {
             // A missing value that stands for an older or a later missing one tells nothing of either.
@@ -324,11 +332,9 @@ impl History {
 
     /// Whether no row's entity has an event.
     fn knows_none_of(&self, entities: &Keys) -> bool {
-        let known = |entity: u128| {
-            let place = self.by_time.partition_point(|&(e, ..)| e < entity);
-            self.by_time.get(place).is_some_and(|(e, ..)| *e == entity)
-        };
-        !(0..entities.hashes.len()).any(|row| entities.get(row).is_some_and(known))
+        (0..entities.hashes.len())
+            .filter_map(|row| entities.get(row))
+            .all(|entity| self.of(entity).0.is_empty())
     }
 }
 

@@ -8,8 +8,9 @@ const NAME: &str = "Ladder";
 /// Releases a score only when it is better than the best before by more than chance, and else the best before: what cannot be read off
 /// the answers cannot be fitted to.
 ///
-/// With a step η: R_t = \[r_t\]_η if r_t < R_{t−1} − η, else R_{t−1}. Without: R_t = \[r_t\]_{1/n} if r_t < R_{t−1} − s/√n, where s is the
-/// standard deviation of the losses of the n rows minus those of the best before; else R_{t−1}. \[x\]_η is the multiple of η nearest to x.
+/// With a step η: `R_t = round(r_t; η)` if `r_t < R_(t−1) − η`, else `R_(t−1)`. Without: `R_t = round(r_t; 1/n)` if
+/// `r_t < R_(t−1) − s/√n`, where s is the standard deviation of the losses of the n rows minus those of the best before; else
+/// `R_(t−1)`. `round(x; η)` is the multiple of η nearest to x.
 ///
 /// | parameter | default | range | effect |
 /// |---|---|---|---|
