@@ -15,6 +15,7 @@ use crate::columns::encoded::{Encoded, encode, folds, take};
 use crate::columns::label::Label;
 use crate::columns::questions::{Question, questions};
 use crate::columns::{change, gaps, order, pairs, strength};
+use crate::point_in_time::part;
 use crate::{Finding, LeakKind, LeakageReport, Severity};
 
 /// Looks for every leak that the data alone can show: rows in both parts, columns that know the answer.
@@ -24,7 +25,7 @@ use crate::{Finding, LeakKind, LeakageReport, Severity};
 ///
 /// | found | error | suspect | note |
 /// |---|---|---|---|
-/// | duplicate rows, equal in all features and the target | from 3 rows, and 3 times as many as chance gives | more than chance gives | fewer |
+/// | duplicate rows, equal in all features and the target | from 3 rows, and 3 times as many as chance gives | more than chance gives, or 10 % of the test rows | fewer |
 /// | near duplicates | from 1 % of the test rows, and 3 times as many as chance gives | from 5 rows, more than chance gives | fewer |
 /// | conflicting labels of equal rows | | from 0.5 % of the test rows | fewer |
 /// | ids, and groups of rows that are not in order of time, in both parts | any | | groups in order of time |
@@ -121,7 +122,7 @@ impl LeakageAudit {
     /// See [`LeakageAudit`].
     pub fn table<P: Partition>(&self, data: &Dataset<P>) -> Result<LeakageReport> {
         let mut report = Collector::new(self);
-        let part = Part { train: data, test: None::<&Dataset<Unsplit>>, name: P::NAME.to_lowercase() };
+        let part = Part { train: data, test: None::<&Dataset<Unsplit>>, name: part::<P>() };
         part.columns(&mut report)?;
         Ok(report.report)
     }
