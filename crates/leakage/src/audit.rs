@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mlsys_core::{Dataset, Error, Kind, Partition, Result, Role, Unsplit, column};
 
-use crate::across::duplicates::{conflicts, keys};
+use crate::across::duplicates::{conflicts, keys, known};
 use crate::across::near_duplicates::NearDuplicates;
 use crate::across::shared::shared;
 use crate::across::times::{disorder, open_labels};
@@ -143,8 +143,33 @@ impl LeakageAudit {
             names.sort_by(|a, b| a.0.cmp(&b.0));
             names
         };
-        if names(train.schema()) != names(test.schema()) || train.roles() != test.roles() {
-            return Err(Error::shape(NAME, "parts with the same columns and roles", "different ones"));
+        let (own, other) = (names(train.schema()), names(test.schema()));
+        let odd = |a: &[(String, Kind)], b: &[(String, Kind)]| a.iter().find(|x| !b.contains(x)).cloned();
+        if let Some((name, kind)) = odd(&own, &other).or_else(|| odd(&other, &own)) {
+            let kind_in = |part: &[(String, Kind)]| {
+                part.iter().find(|x| x.0 == name).map_or("none".into(), |x| format!("{:?}", x.1))
+            };
+            let found = format!(
+                "`{name}`: {} in the training rows, {} in the test rows",
+                kind_in(&own),
+                kind_in(&other)
+            );
+            return Err(Error::shape(
+                NAME,
+                format!("parts with the same columns, such as `{name}` ({kind:?})"),
+                found,
+            ));
+        }
+        if let Some((name, _)) = own.iter().find(|x| train.roles().of(&x.0) != test.roles().of(&x.0)) {
+            let found = format!(
+                "`{name}` is a {:?} in the training rows and a {:?} in the test rows",
+                train.roles().of(name),
+                test.roles().of(name)
+            );
+            return Err(Error::shape(NAME, "parts with the same roles", found));
+        }
+        if train.roles() != test.roles() {
+            return Err(Error::shape(NAME, "parts with the same roles", "different ones"));
         }
         let mut report = Collector::new(self);
         let part = Part { train, test: Some(test), name: "train".into() };
@@ -262,7 +287,8 @@ impl<P: Partition, Q: Partition> Part<'_, P, Q> {
             return Ok(encoded);
         }
         let folds = folds(known.len());
-        let (standings, found) = strength::of_label(&encoded, &known, (target, &label), &asked, &folds);
+        let (standings, found) =
+            strength::of_label(train, &encoded, &known, (target, &label), &asked, &folds)?;
         report.ran(&OF_COLUMNS);
         report.add(found);
         let ids = self.of_role(Role::Id);
@@ -286,19 +312,17 @@ impl<P: Partition, Q: Partition> Part<'_, P, Q> {
                 report.add(found.map(|finding| finding.column(&id.name)));
             }
         }
-        self.changes(&encoded, &known, &label, &asked, target, &folds, report)?;
+        self.changes(&encoded, &known, &label, &asked, &folds, report)?;
         Ok(encoded)
     }
 
     /// What a column tells in one part and not in the other.
-    #[allow(clippy::too_many_arguments)]
     fn changes(
         &self,
         encoded: &[Encoded],
         known: &[u32],
         label: &Label,
         asked: &[Question],
-        target: &str,
         folds: &[u8],
         report: &mut Collector<'_>,
     ) -> Result<()> {
@@ -308,14 +332,14 @@ impl<P: Partition, Q: Partition> Part<'_, P, Q> {
         };
         let there = label.of_other(test, NAME)?;
         let known_there = there.known();
-        let asked_there = questions(target, &there.take(&known_there));
+        let there = there.take(&known_there);
         for question in asked {
-            if let Some(other) = asked_there.iter().find(|other| other.text == question.text) {
+            if let Some(other) = question.of_other(&there) {
                 report.ran(&[LeakKind::StrengthChanges]);
-                report.add(change::between_parts(encoded, [known, &known_there], [question, other], folds));
+                report.add(change::between_parts(encoded, [known, &known_there], [question, &other], folds));
             }
         }
-        report.skip(&[LeakKind::StrengthChanges], "needs 10 test rows of two classes");
+        report.skip(&[LeakKind::StrengthChanges], "needs 10 test rows of each answer");
         Ok(())
     }
 
@@ -347,7 +371,8 @@ impl<P: Partition, Q: Partition> Part<'_, P, Q> {
                 };
                 let found = twins(&both(&a, &own), &both(&b, &other));
                 report.add(findings::duplicates(&found, &test_ids, true));
-                let found = conflicts(&by_features, &own, &other);
+                let known = [known(train, &targets)?, known(test, &targets)?];
+                let found = conflicts(&by_features, [&own, &other], &known);
                 report.ran(&[LeakKind::ConflictingLabels]);
                 report.add(findings::conflicts(&found, &test_ids));
             }

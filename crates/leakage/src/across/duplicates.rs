@@ -169,12 +169,27 @@ pub(crate) struct Conflicts {
     pub(crate) within: usize,
 }
 
-/// `twins` are those by features; labels are keys too.
-pub(crate) fn conflicts(twins: &Twins, first: &[u128], second: &[u128]) -> Conflicts {
-    let differs = |row: &usize| {
-        let twin = twins.across[*row];
-        twin != NONE && first[twin as usize] != second[*row]
+/// Whether each row has all of these columns: a label that is missing is no other label.
+pub(crate) fn known<P: Partition>(data: &Dataset<P>, columns: &[&str]) -> Result<Vec<bool>> {
+    let mut known = vec![true; data.n_rows()];
+    for name in columns {
+        if let Some(gaps) = mlsys_core::column::missing(name, data.column(name)?.as_ref())? {
+            known.iter_mut().zip(gaps.iter()).for_each(|(known, there)| *known &= there);
+        }
+    }
+    Ok(known)
+}
+
+/// `twins` are those by features; labels are keys too, of those rows of either part that have one.
+pub(crate) fn conflicts(twins: &Twins, labels: [&[u128]; 2], known: &[Vec<bool>; 2]) -> Conflicts {
+    let differ = |part: usize, row: usize, twin: u32| {
+        let twin = twin as usize;
+        known[part][row] && known[0][twin] && labels[part][row] != labels[0][twin]
     };
-    let within = twins.within.iter().enumerate().filter(|(row, twin)| first[**twin as usize] != first[*row]);
-    Conflicts { across: (0..second.len()).filter(differs).collect(), within: within.count() }
+    let across = (0..labels[1].len()).filter(|&row| {
+        let twin = twins.across[row];
+        twin != NONE && differ(1, row, twin)
+    });
+    let within = twins.within.iter().enumerate().filter(|(row, twin)| differ(0, *row, **twin));
+    Conflicts { across: across.collect(), within: within.count() }
 }

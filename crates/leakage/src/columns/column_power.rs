@@ -12,8 +12,8 @@ use super::power::{ClassCounts, NumberSums, predictive_power_score_of_numbers};
 
 /// What a column tells of the target by itself.
 ///
-/// A number of up to 4,096 values keeps them, one of more is cut into at most 256 bins of equal frequency; texts are their values; what is
-/// missing is a value too. Each measure but the last two is judged on rows that it was not learned from (four folds, by place), so that a
+/// A number of up to 4,096 values that have three rows each (or of up to 8 values) keeps them, one of more is cut into at most 256 bins of equal
+/// frequency; texts are their values; what is missing is a value too. Each measure but the last two is judged on rows that it was not learned from (four folds, by place), so that a
 /// column of names tells nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]

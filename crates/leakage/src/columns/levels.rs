@@ -8,6 +8,10 @@ use mlsys_core::{Category, Coded, Kind, Result, column};
 
 /// Numbers with at most this many distinct values keep them.
 const MOST_VALUES: usize = 4_096;
+/// And so many rows to a value, or there is nothing to learn of one, ..
+const ROWS_OF_A_VALUE: usize = 3;
+/// .. unless there are as few values as this.
+const FEW_VALUES: usize = 8;
 /// Numbers with more are cut into at most this many bins of equal frequency.
 const MOST_BINS: usize = 256;
 /// A bin of fewer rows tells nothing.
@@ -99,6 +103,11 @@ fn edges<T: Copy + Ord>(sample: &[T], rows: usize) -> Vec<T> {
     edges
 }
 
+/// Whether each number is a level: the same for integers and doubles.
+fn keeps_values(distinct: usize, rows: usize) -> bool {
+    distinct <= MOST_VALUES && (distinct <= FEW_VALUES || distinct * ROWS_OF_A_VALUE <= rows)
+}
+
 impl Levels {
     /// Learns the levels of a column; `None` for a type that has none.
     pub(crate) fn new(name: &str, array: &dyn Array) -> Result<Option<(Self, Vec<u32>)>> {
@@ -124,7 +133,7 @@ impl Levels {
                 *level = n;
                 n += 1;
             }
-            if n as usize <= MOST_VALUES {
+            if keeps_values(n as usize, there().count()) {
                 return Self { map: Map::Offsets { lowest, levels }, n };
             }
         }
@@ -137,14 +146,14 @@ impl Levels {
         let taken = sample(there.clone());
         let mut distinct = taken.clone();
         distinct.dedup();
-        if distinct.len() <= MOST_VALUES && distinct.len() * ROWS_IN_A_BIN <= rows.max(1) * 4 {
+        if keeps_values(distinct.len(), rows) {
             // What the sample has few of, the rows may have more of.
             let mut fresh: Vec<u64> =
                 there.filter(|key| distinct.binary_search(key).is_err()).take(MOST_VALUES * 4).collect();
             fresh.append(&mut distinct);
             fresh.sort_unstable();
             fresh.dedup();
-            if fresh.len() <= MOST_VALUES {
+            if keeps_values(fresh.len(), rows) {
                 return Self { n: fresh.len() as u32, map: Map::Values(fresh) };
             }
         }

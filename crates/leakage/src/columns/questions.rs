@@ -17,13 +17,37 @@ pub(crate) struct Question {
     pub(crate) yes: Vec<u32>,
     /// Rows of no and of yes.
     pub(crate) sizes: [usize; 2],
+    asks: Asks,
+}
+
+/// What a row is asked.
+#[derive(Debug, Clone, Copy)]
+enum Asks {
+    /// Whether it is of this class.
+    Is(u32),
+    /// Whether its number is higher.
+    Above(f64),
 }
 
 impl Question {
-    fn new(text: String, yes: Vec<u32>) -> Option<Self> {
+    fn new(text: String, asks: Asks, label: &Label) -> Option<Self> {
+        let yes: Vec<u32> = match (asks, label) {
+            (Asks::Is(class), Label::Classes { codes, .. }) => {
+                codes.iter().map(|&code| u32::from(code == class)).collect()
+            }
+            (Asks::Above(least), Label::Numbers(values)) => {
+                values.iter().map(|&x| u32::from(x > least)).collect()
+            }
+            _ => return None,
+        };
         let count = yes.iter().filter(|&&yes| yes == 1).count();
         let sizes = [yes.len() - count, count];
-        (sizes[0] >= LEAST_ROWS && sizes[1] >= LEAST_ROWS).then_some(Self { text, yes, sizes })
+        (sizes[0] >= LEAST_ROWS && sizes[1] >= LEAST_ROWS).then_some(Self { text, yes, sizes, asks })
+    }
+
+    /// The same question about other rows, of which the label is known by the same classes.
+    pub(crate) fn of_other(&self, label: &Label) -> Option<Self> {
+        Self::new(self.text.clone(), self.asks, label)
     }
 
     /// How many standard deviations an area is from saying nothing.
@@ -51,8 +75,7 @@ pub(crate) fn questions(target: &str, label: &Label) -> Vec<Question> {
             classes.sort_by_key(|&class| (std::cmp::Reverse(sizes[class]), class));
             classes.truncate(MOST_QUESTIONS);
             let question = |class: usize| {
-                let yes = codes.iter().map(|&code| u32::from(code as usize == class)).collect();
-                Question::new(format!("{target} = {}", name(class)), yes)
+                Question::new(format!("{target} = {}", name(class)), Asks::Is(class as u32), label)
             };
             classes.into_iter().filter_map(question).collect()
         }
@@ -62,8 +85,7 @@ pub(crate) fn questions(target: &str, label: &Label) -> Vec<Question> {
             let Some(&median) = sorted.get(values.len() / 2) else { return Vec::new() };
             // Of a number that is often its lowest value, whether it is more.
             let above = if sorted.first() == Some(&median) { median } else { median.next_down() };
-            let yes = values.iter().map(|&x| u32::from(x > above)).collect();
-            Question::new(format!("{target} > {above:.4}"), yes).into_iter().collect()
+            Question::new(format!("{target} > {above:.4}"), Asks::Above(above), label).into_iter().collect()
         }
     }
 }
