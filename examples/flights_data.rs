@@ -17,15 +17,20 @@ pub fn path() -> String {
     std::env::args().nth(1).unwrap_or_else(|| default.to_owned())
 }
 
-/// Adds `late`, and drops the flights that never arrived.
-pub fn late_flights(flights: &RecordBatch) -> Result<RecordBatch> {
+/// Adds `late`: more than 15 minutes, and null where the flight never arrived.
+pub fn with_late(flights: &RecordBatch) -> Result<RecordBatch> {
     let late = gt(column::find(flights, "arr_delay")?, &Int32Array::new_scalar(15))?;
-    let arrived = is_not_null(&late)?;
     let mut fields = flights.schema().fields().to_vec();
     fields.push(Arc::new(Field::new("late", DataType::Boolean, true)));
     let mut columns = flights.columns().to_vec();
     columns.push(Arc::new(late));
-    let labelled = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?;
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+}
+
+/// Adds `late`, and drops the flights that never arrived.
+pub fn late_flights(flights: &RecordBatch) -> Result<RecordBatch> {
+    let labelled = with_late(flights)?;
+    let arrived = is_not_null(column::find(&labelled, "late")?)?;
     Ok(filter_record_batch(&labelled, &arrived)?)
 }
 

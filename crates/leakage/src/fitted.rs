@@ -11,7 +11,7 @@ use crate::{Finding, LeakKind, LeakageReport, OffendingRows, Severity};
 /// Whether test rows fed what is fitted: by the fingerprints that [tracked](mlsys_core::Fit::tracked) recipes leave in it.
 ///
 /// Rows that were seen are errors; rows that only look like one that was seen (equal values, another row) are suspects, and so are rows
-/// that a model was chosen by, or stopped early. The evidence says how small an overlap would have been seen with 99 % probability
+/// that a model was chosen by, or stopped early. Test rows that a resampler made are an error as well: they were made before the split. The evidence says how small an overlap would have been seen with 99 % probability
 /// (`smallest_share`: of a sketch of k rows 1 − 0.01^(1/k); of every row 0) and how likely a false hit is.
 ///
 /// **Input**: a fitted value, such as a chain, with a tracked part, and rows with [keys](Dataset::track_rows): of the same table, or both with
@@ -103,6 +103,18 @@ fn add<P: Partition>(
         let finding =
             finding.rows(listed(&found.alike)).number("share_of_rows_seen", found.share_alike.value);
         report.push(evidence(finding, seen, &found).number("false_hit", found.false_alike));
+    }
+    // Of what is chosen by, and of what is fitted on: once.
+    if found.synthetic > 0 && severity == Severity::Error {
+        let message = format!(
+            "{} of the {} test rows were made by a resampler, of rows that it may have been fitted on",
+            found.synthetic,
+            found.n_rows + found.synthetic
+        );
+        let advice =
+            "split first, and resample the training rows alone: what is judged by must be rows as they come";
+        let finding = Finding::new(LeakKind::FittedOnTestRows, Severity::Error, message, advice);
+        report.push(evidence(finding, seen, &found).number("synthetic_test_rows", found.synthetic as f64));
     }
     if found.identities == Comparable::No {
         let message =

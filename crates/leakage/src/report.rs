@@ -58,6 +58,20 @@ impl LeakageReport {
         });
     }
 
+    /// Adds a finding, unless one of its kind about its columns is there that is as bad; of several questions about one target the
+    /// worst answer counts.
+    pub(crate) fn push_worst(&mut self, finding: Finding) {
+        let same = |other: &Finding| other.kind == finding.kind && other.columns == finding.columns;
+        match self.findings.iter().position(same) {
+            Some(at) if self.findings[at].severity >= finding.severity => {}
+            Some(at) => {
+                self.findings.remove(at);
+                self.push(finding);
+            }
+            None => self.push(finding),
+        }
+    }
+
     /// Notes that something was looked for.
     pub fn ran(&mut self, kind: LeakKind) {
         self.ran.push(kind);

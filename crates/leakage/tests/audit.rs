@@ -146,7 +146,8 @@ fn rows_that_are_equal_by_nature() {
     let columns = [("late", labels()), ("x", few(2)), ("y", few(3))];
     let data = Dataset::new(RecordBatch::try_from_iter(columns).unwrap()).unwrap().target("late").unwrap();
     let report = split(&data);
-    assert_eq!(only(&report, LeakKind::DuplicateRows).0, Severity::Note);
+    // As many as chance gives, and so many that a copy before the split would not show.
+    assert_eq!(only(&report, LeakKind::DuplicateRows).0, Severity::Suspect);
     // Equal rows with other labels are in each part alike; they are many.
     assert_eq!(only(&report, LeakKind::ConflictingLabels).0, Severity::Suspect);
     assert!(report.require_clean().is_ok(), "{report}");

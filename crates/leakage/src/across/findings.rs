@@ -16,6 +16,9 @@ use crate::{Finding, LeakKind, OffendingRows, Severity};
 const TIMES_CHANCE: f64 = 3.0;
 /// Fewer equal rows than this are no error.
 const LEAST_ROWS: usize = 3;
+/// From this share of the test rows on, somebody must look: rows that were copied before the split are equal as often among the training
+/// rows as across, and chance looks the same.
+const MANY: f64 = 0.1;
 /// Columns that a finding of drift names.
 const NAMED: usize = 10;
 
@@ -39,7 +42,7 @@ pub(crate) fn duplicates(twins: &Twins, ids: &[u64], labelled: bool) -> Option<F
     let by_chance = expected + 4.0 * (2.0 * expected).sqrt();
     let severity = if rows.len() >= LEAST_ROWS && count > TIMES_CHANCE * (expected + expected.sqrt()) {
         Severity::Error
-    } else if count > by_chance {
+    } else if count > by_chance || count >= MANY * ids.len() as f64 {
         Severity::Suspect
     } else {
         Severity::Note
@@ -51,7 +54,11 @@ pub(crate) fn duplicates(twins: &Twins, ids: &[u64], labelled: bool) -> Option<F
         ids.len(),
         percent(rows.len(), ids.len())
     );
-    let advice = "drop repeated rows before splitting, or split so that equal rows stay together";
+    let advice = if count > by_chance {
+        "drop repeated rows before splitting, or split so that equal rows stay together"
+    } else {
+        "as many are equal among the training rows: equal by nature, or copied before the split (oversampling, exports that overlap)"
+    };
     Some(
         Finding::new(LeakKind::DuplicateRows, severity, message, advice)
             .number("test_rows", rows.len() as f64)

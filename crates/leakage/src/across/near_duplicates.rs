@@ -1,6 +1,8 @@
 //! Rows that are almost in both parts.
 
-use mlsys_core::{Dataset, Error, Kind, Partition, Result};
+use mlsys_core::arrow::array::Array;
+use mlsys_core::hash::hash_rows;
+use mlsys_core::{Dataset, Error, Kind, Partition, Result, first_error};
 use mlsys_neighbors::lsh::{Buckets, HammingHash};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -15,8 +17,8 @@ const MOST_CANDIDATES: usize = 256;
 const WITHIN: usize = 20_000;
 /// A missing value: as far from all numbers as needs be, and equal to another.
 const MISSING: f32 = 1e30;
-/// Categories are so far apart, or farther; there are less than 2^17, and so they stay finite.
-const APART: f32 = 1e30;
+/// Categories are so far apart, or farther: a power of two, so that those of 24 bits stay different, and finite.
+const APART: f32 = (1u128 << 100) as f32;
 /// Numbers are clamped to less than this, gaps and categories are farther apart: no tolerance makes them agree.
 const MOST_TOLERANCE: f64 = 1e20;
 
@@ -87,6 +89,9 @@ struct Cells {
     codes: Vec<Vec<u32>>,
     rows: usize,
 }
+
+/// The cells of a column and their codes.
+type Column = (Vec<f32>, Vec<u32>);
 
 impl NearDuplicates {
     /// With the defaults above.
@@ -189,7 +194,7 @@ impl NearDuplicates {
         second: &Dataset<Q>,
     ) -> Result<(Cells, Cells)> {
         let width = 5.0 * self.tolerance;
-        let one = |column: &Encoded| -> Result<[(Vec<f32>, Vec<u32>); 2]> {
+        let one = |column: &Encoded| -> Result<[Column; 2]> {
             let kind = first.layout().kind(&column.name)?;
             let few =
                 kind != Kind::Float && column.levels.is_exact() && column.levels.n_values() < FEW_VALUES;
@@ -198,7 +203,17 @@ impl NearDuplicates {
                 let as_is = |levels: &[u32]| {
                     (levels.iter().map(|&level| level as f32 * APART).collect(), levels.to_vec())
                 };
-                return Ok([as_is(&column.train), as_is(&column.test)]);
+                if column.levels.is_exact() || kind != Kind::Text {
+                    return Ok([as_is(&column.train), as_is(&column.test)]);
+                }
+                // Too many texts to have levels: their hashes, of as many bits as a cell holds.
+                let name = column.name.as_str();
+                let hashes = |array: &dyn Array| -> Result<Vec<u32>> {
+                    let hashes = hash_rows(&[(name, array)], 0)?;
+                    Ok(hashes.into_iter().map(|hash| (hash >> 40) as u32).collect())
+                };
+                let (a, b) = (first.column(name)?, second.column(name)?);
+                return Ok([as_is(&hashes(a.as_ref())?), as_is(&hashes(b.as_ref())?)]);
             }
             let a = mlsys_core::column::floats(&column.name, first.column(&column.name)?.as_ref())?;
             let b = mlsys_core::column::floats(&column.name, second.column(&column.name)?.as_ref())?;
@@ -214,10 +229,9 @@ impl NearDuplicates {
             };
             Ok([cells(&a), cells(&b)])
         };
-        let columns: Result<Vec<[(Vec<f32>, Vec<u32>); 2]>> =
-            encoded.par_iter().map(one).collect::<Vec<_>>().into_iter().collect();
+        let columns: Vec<[Column; 2]> = first_error(encoded.par_iter().map(one).collect())?;
         let (mut own, mut other) = (Vec::new(), Vec::new());
-        for [a, b] in columns? {
+        for [a, b] in columns {
             own.push(a);
             other.push(b);
         }
@@ -225,7 +239,7 @@ impl NearDuplicates {
     }
 }
 
-fn row_by_row(columns: Vec<(Vec<f32>, Vec<u32>)>, rows: usize) -> Cells {
+fn row_by_row(columns: Vec<Column>, rows: usize) -> Cells {
     let p = columns.len();
     let mut cells = vec![0f32; rows * p];
     let block = 1_024;

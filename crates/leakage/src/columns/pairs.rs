@@ -9,6 +9,8 @@ use super::questions::Question;
 use super::strength::{LEAST_Z, LEAVES_LITTLE, Standing, auc_of_scores};
 use crate::{Finding, LeakKind, Severity};
 
+/// Rows of all pairs that are looked at.
+const MOST_WORK: f64 = 1e9;
 /// A column is cut into at most this many codes for a pair.
 const CODES: usize = 192;
 /// Numbers whose correlation is less have no difference that means anything.
@@ -130,10 +132,9 @@ impl Table<'_> {
         for second in 0..self.second.n_codes {
             for first in 0..self.first.n_codes {
                 let at = place(second, self.second) * (most + 1) + place(first, self.first);
-                for fold in 0..2 {
+                for (fold, sum) in cells[at].iter_mut().enumerate() {
                     let [no, yes] = self.cell(fold, first, second);
-                    cells[at][fold][0] += no;
-                    cells[at][fold][1] += yes;
+                    *sum = [sum[0] + no, sum[1] + yes];
                 }
             }
         }
@@ -233,6 +234,17 @@ struct Found {
     given: Option<f64>,
 }
 
+/// The columns that are paired, ascending: those that are not too strong already, of many the strongest.
+fn free(standing: &Standing, rows: usize) -> Vec<usize> {
+    let own = &standing.own;
+    let mut free: Vec<usize> = (0..own.len()).filter(|&at| !standing.flagged[at]).collect();
+    free.sort_by(|&a, &b| own[b].total_cmp(&own[a]).then(a.cmp(&b)));
+    let most = (2.0 * MOST_WORK / rows.max(1) as f64).sqrt() as usize;
+    free.truncate(most.clamp(10, 1_000));
+    free.sort_unstable();
+    free
+}
+
 /// Pairs of columns that tell far more together than each alone, and than all columns together should. Each column is blamed once, with the
 /// partner that shows it best: of a pair the one that tells more alone.
 pub(crate) fn for_question<P: Partition>(
@@ -245,7 +257,7 @@ pub(crate) fn for_question<P: Partition>(
     let tags: Vec<u8> =
         folds.iter().zip(&question.yes).map(|(&fold, &yes)| fold % 2 * 2 + yes as u8).collect();
     let most = fitting(known.len());
-    let free: Vec<usize> = (0..encoded.len()).filter(|&at| !standing.flagged[at]).collect();
+    let free = free(standing, known.len());
     let coarse: Vec<Coarse> = free.par_iter().map(|&at| Coarse::new(&encoded[at], known, most)).collect();
     let values: Vec<Result<Option<Vec<f32>>>> =
         free.par_iter().map(|&at| numbers(data, &encoded[at].name, known)).collect();

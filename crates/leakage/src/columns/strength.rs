@@ -94,6 +94,7 @@ pub(crate) fn for_question(
     let own: Vec<f64> = each.iter().map(|(auc, ..)| *auc).collect();
     let mut standing = Standing { flagged: vec![false; own.len()], own, together: 0.5, findings: Vec::new() };
     let mut sums = vec![0f32; known.len()];
+    let mut best = 0.5f64;
     for (others, &at) in weakest_first(&standing.own).iter().enumerate() {
         let (column, (auc, left, odds)) = (&encoded[at], &each[at]);
         let significant = question.z(*auc) >= LEAST_Z;
@@ -111,7 +112,8 @@ pub(crate) fn for_question(
             continue;
         }
         if significant && *auc >= STRONG {
-            let weaker = auc_of_scores(&sums, &question.yes, folds).unwrap_or(0.5).max(0.5);
+            // Log odds of columns that say the same are counted too often: together they tell no less than the best of them.
+            let weaker = auc_of_scores(&sums, &question.yes, folds).unwrap_or(0.5).max(best);
             let remains = (1.0 - auc) / (1.0 - weaker).max(1e-9);
             let ahead = (auc - weaker) / question.standard_error(*auc).max(1e-9);
             let error = *auc >= VERY_STRONG && remains <= LEAVES_HALF && ahead >= AHEAD_ERROR;
@@ -129,11 +131,12 @@ pub(crate) fn for_question(
                 continue;
             }
         }
+        best = best.max(*auc);
         for ((sum, &row), &fold) in sums.iter_mut().zip(known).zip(folds) {
             *sum += odds[usize::from(fold)][column.train[row as usize] as usize];
         }
     }
-    standing.together = auc_of_scores(&sums, &question.yes, folds).unwrap_or(0.5).max(0.5);
+    standing.together = auc_of_scores(&sums, &question.yes, folds).unwrap_or(0.5).max(best);
     standing
 }
 
@@ -234,6 +237,7 @@ pub(crate) fn for_numbers<P: Partition>(
     let by_neighbours: Vec<Result<Option<f64>>> = encoded.par_iter().map(by_neighbours).collect();
     let by_neighbours: Vec<Option<f64>> = by_neighbours.into_iter().collect::<Result<_>>()?;
     let mut findings = Vec::new();
+    let mut best = 0.0f64;
     for (others, &at) in weakest_first(&own).iter().enumerate() {
         let (column, r2) = (&encoded[at], own[at]);
         let left = by_neighbours[at].map_or(1.0 - r2, |left| left.min(1.0 - r2));
@@ -249,7 +253,7 @@ pub(crate) fn for_numbers<P: Partition>(
         }
         if r2 >= STRONG_R2 && values.len() >= 50 {
             let weaker = 1.0 - residuals.iter().map(|r| r * r).sum::<f64>() / all;
-            let weaker = weaker.max(0.0);
+            let weaker = weaker.max(best);
             let remains = (1.0 - r2) / (1.0 - weaker).max(1e-9);
             let error = r2 >= VERY_STRONG_R2 && remains <= LEAVES_HALF_R2;
             if remains <= LEAVES_LITTLE_R2 {
@@ -258,6 +262,7 @@ pub(crate) fn for_numbers<P: Partition>(
                 continue;
             }
         }
+        best = best.max(r2);
         let levels = take(&column.train, known);
         let sums = NumberSums::new(&levels, column.levels.n_levels(), &residuals, folds, FOLDS);
         let said: Vec<Vec<f64>> = (0..FOLDS).map(|fold| sums.means(Some(fold)).0).collect();

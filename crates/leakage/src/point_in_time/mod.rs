@@ -68,7 +68,7 @@ fn nanoseconds(duration: Duration) -> i64 {
 }
 
 /// The part that rows are of, as findings name it.
-fn part<P: Partition>() -> String {
+pub(crate) fn part<P: Partition>() -> String {
     match P::NAME {
         "Unsplit" => "table".into(),
         name => name.to_lowercase(),

@@ -75,9 +75,8 @@ impl Boosting<'_> {
         let mut last: Option<Moves> = None;
         for iteration in 0..self.iterations {
             let number = iteration + start.trees / k;
-            let known = loss
-                .bounds()
-                .filter(|[g, h]| k == 1 && self.rows == RowSample::All && g.is_finite() && h.is_finite());
+            let at_once = k == 1 && self.rows == RowSample::All && loss.is_by_row();
+            let known = loss.bounds().filter(|[g, h]| at_once && g.is_finite() && h.is_finite());
             let known = known.map(|[g, h]| Packing::new(n, g, h, constant, number as u32));
             let (cells, rows) = grower.cells_mut();
             let moves = last.take();
