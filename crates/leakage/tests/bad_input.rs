@@ -27,7 +27,7 @@ fn data(columns: Vec<(&str, ArrayRef)>) -> Dataset {
 }
 
 fn late() -> ArrayRef {
-    Arc::new((0..ROWS as u64).map(|row| Some(hash_u64(row, 1) % 3 == 0)).collect::<BooleanArray>())
+    Arc::new((0..ROWS as u64).map(|row| Some(hash_u64(row, 1).is_multiple_of(3))).collect::<BooleanArray>())
 }
 
 fn x() -> ArrayRef {
@@ -298,7 +298,7 @@ fn as_many_words_as_rows() {
     let word: ArrayRef =
         Arc::new(StringArray::from_iter_values((0..n).map(|row| format!("{:016x}", hash_u64(row, 1)))));
     let late: ArrayRef =
-        Arc::new((0..n).map(|row| Some(hash_u64(row, 2) % 3 == 0)).collect::<BooleanArray>());
+        Arc::new((0..n).map(|row| Some(hash_u64(row, 2).is_multiple_of(3))).collect::<BooleanArray>());
     let data = data(vec![("late", late), ("word", word.clone()), ("again", word)]).target("late").unwrap();
     let report = split(&data).unwrap();
     report.require_clean().unwrap();
