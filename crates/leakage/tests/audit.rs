@@ -79,9 +79,12 @@ fn of(report: &LeakageReport, kind: LeakKind) -> Vec<&Finding> {
     report.findings().iter().filter(|finding| finding.kind == kind).collect()
 }
 
-/// The only finding of a kind: its severity, its columns, and its rows' part and ids.
+/// A severity, columns, and the part and ids of rows.
+type Only<'a> = (Severity, Vec<&'a str>, Option<(&'a str, Vec<u64>)>);
+
+/// The only finding of a kind.
 #[track_caller]
-fn only(report: &LeakageReport, kind: LeakKind) -> (Severity, Vec<&str>, Option<(&str, Vec<u64>)>) {
+fn only(report: &LeakageReport, kind: LeakKind) -> Only<'_> {
     let found = of(report, kind);
     assert_eq!(found.len(), 1, "{report}");
     let rows = found[0].rows.as_ref().map(|rows| {
