@@ -160,7 +160,8 @@ fn report_new(
     largest: Option<(&String, &f64)>,
 ) {
     let top = largest.map_or(0.0, |(_, &weight)| weight);
-    let severity = if weight > watch.far * top {
+    // Beside old columns that weigh nothing, nothing is far.
+    let severity = if top > 0.0 && weight > watch.far * top {
         Severity::Error
     } else if weight > top || share >= watch.share {
         Severity::Suspect

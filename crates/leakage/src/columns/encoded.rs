@@ -2,7 +2,7 @@
 
 use mlsys_core::arrow::array::ArrayRef;
 use mlsys_core::hash::hash_u64;
-use mlsys_core::{Dataset, Partition, Result};
+use mlsys_core::{Dataset, ErrorKind, Partition, Result};
 use rayon::prelude::*;
 
 use super::levels::Levels;
@@ -56,6 +56,24 @@ pub(crate) fn encode<P: Partition, Q: Partition>(
         }
     }
     Ok((encoded, without))
+}
+
+/// The features as levels; one at least must have some.
+pub(crate) fn encode_features<P: Partition, Q: Partition>(
+    train: &Dataset<P>,
+    test: Option<&Dataset<Q>>,
+    needed_by: &str,
+) -> Result<Vec<Encoded>> {
+    let features = train.features();
+    let (encoded, without) = encode(&features, train, test)?;
+    if encoded.is_empty() {
+        let hint = match without.first() {
+            None => "every column has another role or is ignored".into(),
+            Some(name) => format!("`{name}` and all others are nested or binary: flatten or parse them"),
+        };
+        return Err(ErrorKind::MissingRole { role: "feature", needed_by: needed_by.into(), hint }.into());
+    }
+    Ok(encoded)
 }
 
 /// The fold of each row, by its place.

@@ -261,7 +261,8 @@ impl NumberSums {
             left += (value - means[level as usize]).powi(2);
             all += (value - prior).powi(2);
         }
-        (all > 0.0).then(|| 1.0 - left / all)
+        // Squares of huge numbers are infinite, and say nothing.
+        (all > 0.0).then(|| 1.0 - left / all).filter(|r2| r2.is_finite())
     }
 }
 
@@ -421,8 +422,10 @@ pub fn out_of_fold_r2(levels: &[u32], values: &[f64], folds: &[u8]) -> Result<f6
     let (n_levels, n_folds) = check(levels, values.len(), folds)?;
     finite(values)?;
     let sums = NumberSums::new(levels, n_levels, values, folds, n_folds);
-    sums.r2(levels, values, folds)
-        .ok_or_else(|| Error::invalid_value("values", None, "one value only", "at least two different ones"))
+    sums.r2(levels, values, folds).ok_or_else(|| {
+        let expected = "at least two different ones, whose squares are finite";
+        Error::invalid_value("values", None, "one value only, or huge ones", expected)
+    })
 }
 
 /// The area under the ROC curve of an ordered column within strata: of all pairs of a yes and a no of one stratum, the share in
