@@ -74,7 +74,7 @@ fn parts_without_rows() {
     for (error, part) in [
         (audit.split(&some, &none).unwrap_err(), "test"),
         (audit.split(&none, &some).unwrap_err(), "train"),
-        (audit.table(&none).unwrap_err(), "unsplit"),
+        (audit.table(&none).unwrap_err(), "table"),
     ] {
         assert!(matches!(error.kind(), ErrorKind::TooFewRows { found: 0, .. }), "{error}");
         assert!(error.to_string().contains(part), "{error}");

@@ -18,8 +18,8 @@ const MOST_CANDIDATES: usize = 256;
 const WITHIN: usize = 20_000;
 /// A missing value: as far from all numbers as needs be, and equal to another.
 const MISSING: f32 = 1e30;
-/// Categories are so far apart, or farther; there are less than 2^17, and so they stay finite.
-const APART: f32 = 1e30;
+/// Categories are so far apart, or farther: a power of two, so that those of 24 bits stay different, and finite.
+const APART: f32 = (1u128 << 100) as f32;
 /// Numbers are clamped to less than this, gaps and categories are farther apart: no tolerance makes them agree.
 const MOST_TOLERANCE: f64 = 1e20;
 
