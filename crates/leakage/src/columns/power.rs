@@ -75,10 +75,13 @@ impl ClassCounts {
             }
         }
         let (rows, yes) = of_level.iter().fold((0, 0), |(rows, yes), sum| (rows + sum[0], yes + sum[1]));
-        let prior = if rows > 0 { yes as f64 / rows as f64 } else { 0.0 };
+        // (yes + 10 p) / (rows + 10) with p = all yes / all rows, as one fraction of whole numbers: equal rates are equal doubles, and ties.
+        let (all_yes, all_rows) = (yes as f64, rows.max(1) as f64);
         of_level
             .iter()
-            .map(|[rows, yes]| (*yes as f64 + PRIOR_ROWS * prior) / (*rows as f64 + PRIOR_ROWS))
+            .map(|[rows, yes]| {
+                (*yes as f64 * all_rows + PRIOR_ROWS * all_yes) / ((*rows as f64 + PRIOR_ROWS) * all_rows)
+            })
             .collect()
     }
 
