@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mlsys::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
+    TimestampSecondArray,
 };
 use mlsys::arrow::compute::cast;
 use mlsys::arrow::datatypes::{DataType, Float64Type};
@@ -60,8 +61,11 @@ pub const LEAKS: &[Leak] = &[
     Leak { name: "other distribution", plant: drift },
     Leak { name: "copy of the label", plant: copy },
     Leak { name: "number made of the label", plant: number },
+    Leak { name: "integer made of the label", plant: integer },
+    Leak { name: "number made of a number", plant: of_numbers },
     Leak { name: "category made of the label", plant: category },
     Leak { name: "two columns together", plant: together },
+    Leak { name: "two times together", plant: times_together },
     Leak { name: "gaps that tell", plant: gaps },
     Leak { name: "gaps where the label is", plant: gaps_with_label },
     Leak { name: "rows in order of label", plant: order },
@@ -84,15 +88,25 @@ pub fn about(report: &LeakageReport, kinds: &[LeakKind], column: &str) -> Option
     report.about(column).filter(|finding| kinds.contains(&finding.kind)).map(|finding| finding.severity).max()
 }
 
-/// The severity of a kind, if its rows are those of the test part that were planted, or four in five of them.
-fn with_rows(report: &LeakageReport, kind: LeakKind, planted: &[usize]) -> Option<Severity> {
-    let finding = report.findings().iter().find(|finding| finding.kind == kind)?;
-    let rows = finding.rows.as_ref()?;
-    let listed = planted.iter().filter(|&&row| rows.ids.contains(&(row as u64))).count();
-    let all_listed = rows.count == rows.ids.len();
-    let enough =
-        if all_listed { listed * 5 >= planted.len() * 4 } else { rows.count * 5 >= planted.len() * 4 };
-    enough.then_some(finding.severity)
+/// The severity of a kind, if its rows are those of the test part that were planted, or four in five of them, and beside these no more than
+/// the split has of the kind where nothing is planted.
+fn with_rows(
+    clean: &LeakageReport,
+    report: &LeakageReport,
+    kind: LeakKind,
+    planted: &[usize],
+) -> Option<Severity> {
+    let of = |report: &LeakageReport| report.findings().iter().find(|finding| finding.kind == kind).cloned();
+    let finding = of(report)?;
+    let rows = finding.rows?;
+    let natural = of(clean).and_then(|finding| finding.rows).map_or(0, |rows| rows.count);
+    let planted: std::collections::BTreeSet<u64> = planted.iter().map(|&row| row as u64).collect();
+    let listed = rows.ids.iter().filter(|id| planted.contains(id)).count() as f64;
+    // Of long lists the first are named: as many of these must be planted as of all.
+    let due = planted.len() as f64 * rows.ids.len() as f64 / (planted.len() + natural).max(rows.count) as f64;
+    let enough = listed >= 0.8 * due && rows.count * 5 >= planted.len() * 4;
+    let few = rows.count as f64 <= planted.len() as f64 + 1.2 * natural as f64 + 5.0;
+    (enough && few).then_some(finding.severity)
 }
 
 pub fn rng(seed: u64, leak: u64) -> ChaCha8Rng {
@@ -120,14 +134,16 @@ fn share(rows: usize, share: f64) -> usize {
 
 fn duplicates(table: &Table, strength: Strength, seed: u64) -> Result<Option<Severity>> {
     let (mut parts, mut rng) = (table.random(seed)?, rng(seed, 1));
+    let clean = parts.audit()?;
     let count = strength.pick(share(parts.test.num_rows(), 0.05), 3);
     let (rows, _) = copied(&mut parts, count, &mut rng)?;
-    Ok(with_rows(&parts.audit()?, LeakKind::DuplicateRows, &rows))
+    Ok(with_rows(&clean, &parts.audit()?, LeakKind::DuplicateRows, &rows))
 }
 
 /// Numbers move by a little of their deviation, integers to the next; the subtle ones are fewer, and move more.
 fn near_duplicates(table: &Table, strength: Strength, seed: u64) -> Result<Option<Severity>> {
     let (mut parts, mut rng) = (table.random(seed)?, rng(seed, 2));
+    let clean = parts.audit()?;
     let count = share(parts.test.num_rows(), strength.pick(0.05, 0.01));
     let (rows, _) = copied(&mut parts, count, &mut rng)?;
     let mut test = parts.test.clone();
@@ -156,16 +172,17 @@ fn near_duplicates(table: &Table, strength: Strength, seed: u64) -> Result<Optio
         test = with(&test, field.name(), cast(&made, array.data_type())?)?;
     }
     parts.test = test;
-    Ok(with_rows(&parts.audit()?, LeakKind::NearDuplicateRows, &rows))
+    Ok(with_rows(&clean, &parts.audit()?, LeakKind::NearDuplicateRows, &rows))
 }
 
 fn conflicts(table: &Table, strength: Strength, seed: u64) -> Result<Option<Severity>> {
     let (mut parts, mut rng) = (table.random(seed)?, rng(seed, 3));
+    let clean = parts.audit()?;
     let count = share(parts.test.num_rows(), strength.pick(0.05, 0.01));
     let (rows, _) = copied(&mut parts, count, &mut rng)?;
     let target = parts.target().to_owned();
     parts.test = flipped(&parts.test, &target, &rows)?;
-    Ok(with_rows(&parts.audit()?, LeakKind::ConflictingLabels, &rows))
+    Ok(with_rows(&clean, &parts.audit()?, LeakKind::ConflictingLabels, &rows))
 }
 
 fn shared_ids(table: &Table, strength: Strength, seed: u64) -> Result<Option<Severity>> {
@@ -182,7 +199,7 @@ fn shared_ids(table: &Table, strength: Strength, seed: u64) -> Result<Option<Sev
     own.truncate(n);
     parts.set("patient", Arc::new(StringArray::from(own)), Arc::new(StringArray::from(other)))?;
     parts.roles = vec![("id", "patient")];
-    Ok(with_rows(&parts.audit()?, LeakKind::SharedIds, &rows))
+    Ok(with_rows(&LeakageReport::new(), &parts.audit()?, LeakKind::SharedIds, &rows))
 }
 
 fn shared_groups(table: &Table, strength: Strength, seed: u64) -> Result<Option<Severity>> {
@@ -284,6 +301,61 @@ fn number(table: &Table, strength: Strength, seed: u64) -> Result<Option<Severit
         Arc::new(told.collect::<Float64Array>())
     })?;
     Ok(about(&report, STRONG_KINDS, "amount"))
+}
+
+/// An amount in cents, of thousands of values.
+fn integer(table: &Table, strength: Strength, seed: u64) -> Result<Option<Severity>> {
+    let (mut parts, mut rng) = (table.random(seed)?, rng(seed, 20));
+    let apart = strength.pick(4.5, 2.5);
+    let report = from_label(&mut parts, "cents", &mut |yes| {
+        let told =
+            yes.iter().map(|&yes| (1_000.0 * (f64::from(u8::from(yes)) * apart + normal(&mut rng))) as i64);
+        Arc::new(Int64Array::from_iter_values(told))
+    })?;
+    Ok(about(&report, STRONG_KINDS, "cents"))
+}
+
+/// A target of numbers, and a column that is it but for a little noise.
+fn of_numbers(table: &Table, strength: Strength, seed: u64) -> Result<Option<Severity>> {
+    let (mut parts, mut rng) = (table.random(seed)?, rng(seed, 21));
+    let noise = strength.pick(0.03, 0.25);
+    let mut made = |rows: usize| -> [ArrayRef; 2] {
+        let target: Vec<f64> = (0..rows).map(|_| normal(&mut rng)).collect();
+        let told = target.iter().map(|y| 50.0 + 20.0 * (y + noise * normal(&mut rng)));
+        let told: ArrayRef = Arc::new(Float64Array::from_iter_values(told));
+        [Arc::new(Float64Array::from(target)), told]
+    };
+    let ([own, own_told], [other, other_told]) = (made(parts.train.num_rows()), made(parts.test.num_rows()));
+    let target = parts.target().to_owned();
+    parts.set(&target, own, other)?;
+    parts.set("invoice", own_told, other_told)?;
+    Ok(about(&parts.audit()?, STRONG_KINDS, "invoice"))
+}
+
+/// Two times in seconds since 1970, planned and noted: a few minutes later where the answer is yes.
+fn times_together(table: &Table, strength: Strength, seed: u64) -> Result<Option<Severity>> {
+    let (mut parts, mut rng) = (table.random(seed)?, rng(seed, 22));
+    let [own, other] = parts.labels()?;
+    let late = strength.pick(1_800.0, 900.0);
+    let mut times = |yes: &[bool]| {
+        let planned: Vec<i64> =
+            yes.iter().map(|_| 1_357_000_000 + seed::below(31_000_000, &mut rng) as i64).collect();
+        let noted = planned.iter().zip(yes).map(|(at, &yes)| {
+            at + (f64::from(u8::from(yes)) * late + 420.0 * normal(&mut rng)).round() as i64
+        });
+        let noted: ArrayRef = Arc::new(TimestampSecondArray::from_iter_values(noted));
+        (Arc::new(TimestampSecondArray::from(planned)) as ArrayRef, noted)
+    };
+    let ((own_planned, own_noted), (other_planned, other_noted)) = (times(&own), times(&other));
+    parts.set("planned", own_planned, other_planned)?;
+    parts.set("noted", own_noted, other_noted)?;
+    let report = parts.audit()?;
+    // Planned and noted are as strong alone: either may be named first.
+    Ok(about(&report, &[LeakKind::TellsTogether], "noted").max(about(
+        &report,
+        &[LeakKind::TellsTogether],
+        "planned",
+    )))
 }
 
 /// Forty codes, of which each class mostly has its own.

@@ -191,11 +191,8 @@ fn copy_of_label(parts: &mut Parts, wrong: f64, rng: &mut ChaCha8Rng) -> Result<
 /// A column that was not there when strengths were last noted.
 pub fn new_column(table: &Table, strength: Strength, seed: u64) -> Result<Option<Severity>> {
     let (mut parts, mut rng) = (table.random(seed)?, rng(seed, 37));
-    let weights = |parts: &Parts| {
-        let powers = ColumnPowers::of(&parts.datasets()?.0)?;
-        let weight = |c: &mlsys::leakage::ColumnPower| (c.column.clone(), (c.strength() - 0.5).max(0.0));
-        Ok::<Vec<(String, f64)>, mlsys::core::Error>(powers.columns.iter().map(weight).collect())
-    };
+    let weights =
+        |parts: &Parts| Ok::<_, mlsys::core::Error>(ColumnPowers::of(&parts.datasets()?.0)?.weights());
     let watch = ColumnWatch::new(weights(&parts)?)?;
     copy_of_label(&mut parts, strength.pick(0.02, 0.15), &mut rng)?;
     Ok(about(&watch.compare(weights(&parts)?)?, &[LeakKind::NewColumn], "refund"))

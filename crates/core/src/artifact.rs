@@ -24,6 +24,8 @@ const MAGIC: &[u8; 8] = b"MLSYS\r\n\0";
 const FORMAT: u32 = 1;
 /// A chain with more steps than this is not one.
 const MAX_STEPS: usize = 10_000;
+/// More parts than this are not tracked one by one.
+const MAX_NOTES: usize = 256;
 
 /// A value that can be saved. Implement it with [`artifact!`](crate::artifact!); the empty implementation
 /// says that a value cannot be saved, for example because it holds a closure.
@@ -276,6 +278,12 @@ fn encode(steps: &Steps, fingerprint: u64, provenance: BTreeMap<String, String>)
             steps.steps.len()
         )));
     }
+    if steps.rows.len() > MAX_NOTES {
+        return Err(Error::artifact(format!(
+            "would have {} notes of rows, at most {MAX_NOTES} are read: track the whole recipe",
+            steps.rows.len()
+        )));
+    }
     let header = Header {
         crate_version: env!("CARGO_PKG_VERSION").into(),
         fingerprint,
@@ -338,6 +346,13 @@ fn open(mut bytes: &[u8]) -> Result<(Header, StepReader<'_>)> {
         return Err(Error::artifact(format!(
             "has {} steps, at most {MAX_STEPS} are read",
             header.steps.len()
+        )));
+    }
+    // Each becomes a value around the next, and far fewer are ever written.
+    if header.rows_used.len() > MAX_NOTES {
+        return Err(Error::artifact(format!(
+            "has {} notes of rows, at most {MAX_NOTES} are read",
+            header.rows_used.len()
         )));
     }
     let mut steps = Vec::with_capacity(header.steps.len());

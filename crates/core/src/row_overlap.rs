@@ -42,6 +42,9 @@ pub struct RowOverlap {
     pub synthetic: usize,
     /// The rows that were seen: indices into the dataset, ascending. Of a sketch only those that it holds.
     pub same: Vec<usize>,
+    /// Of these, the rows that hold something else than what was seen: rows that were changed since, or other rows under the same
+    /// ids. Empty where contents cannot be compared.
+    pub changed: Vec<usize>,
     /// The rows that hold what a row seen holds, and are another row, or may be one where identities cannot be compared.
     pub alike: Vec<usize>,
     /// Whether `same` could be told: both sides are tracked by one id column, or are parts of one table.
@@ -83,7 +86,8 @@ impl fmt::Display for RowOverlap {
 
 /// What a row that is looked up meets among the rows kept.
 enum Met {
-    Same(Range<usize>),
+    /// And whether what was seen held the same.
+    Same(Range<usize>, bool),
     Alike(Range<usize>),
     None,
 }
@@ -122,7 +126,9 @@ impl RowsSeen {
             if identities != Comparable::No {
                 let same = self.set().of_identity(identity >> (64 - KEPT));
                 if !same.is_empty() {
-                    return Met::Same(same);
+                    let content = content >> (64 - bits);
+                    let held = kept[same.clone()].iter().any(|row| row.1 == content);
+                    return Met::Same(same, held || contents == Comparable::No);
                 }
             }
             let content = content >> (64 - bits);
@@ -134,12 +140,15 @@ impl RowsSeen {
         };
         let met: Vec<Met> = rows.par_iter().map(met).collect();
 
-        let (mut same, mut alike) = (Vec::new(), Vec::new());
+        let (mut same, mut changed, mut alike) = (Vec::new(), Vec::new(), Vec::new());
         let (mut hit_same, mut hit_alike) = (vec![false; kept.len()], vec![false; kept.len()]);
         for (&row, met) in rows.iter().zip(met) {
             match met {
-                Met::Same(places) => {
+                Met::Same(places, held) => {
                     same.push(row);
+                    if !held {
+                        changed.push(row);
+                    }
                     hit_same[places].fill(true);
                 }
                 Met::Alike(places) => {
@@ -161,6 +170,7 @@ impl RowsSeen {
             n_rows: rows.len(),
             synthetic: data.n_rows() - rows.len(),
             same,
+            changed,
             alike,
             identities,
             contents,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mlsys_core::arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt64Array};
-use mlsys_core::arrow::compute::{cast, concat, take};
+use mlsys_core::arrow::compute::{CastOptions, cast_with_options, concat, take};
 use mlsys_core::arrow::datatypes::{Field, Schema};
 use mlsys_core::{
     Category, Dataset, Error, ErrorKind, Fit, Fold, Partition, PredictProba, Result, Role, Train, column,
@@ -323,7 +323,9 @@ fn joined<P: Partition, Q: Partition>(
             let expected = format!("{} as in the first part", own.data_type());
             return Err(Error::column_type(name, expected, other.data_type()));
         }
-        let other = cast(other, own.data_type())?;
+        // A value that the type of the training rows does not hold is an error, and no gap.
+        let checked = CastOptions { safe: false, ..CastOptions::default() };
+        let other = cast_with_options(other, own.data_type(), &checked)?;
         fields.push(Field::new(name, own.data_type().clone(), true));
         columns.push(concat(&[own.as_ref(), other.as_ref()])?);
     }

@@ -31,23 +31,28 @@ use crate::{Finding, LeakKind, LeakageReport, Severity};
 /// | ids, and groups of rows that are not in order of time, in both parts | any | | groups in order of time |
 /// | training rows that are not before all test rows, or whose label was not known then | any | | |
 /// | drift: Kolmogorov and Smirnov, Cramér's V | | from 0.2 | in order of time |
-/// | values that no training row has | | from 5 % of the test rows | fewer |
+/// | texts and booleans that no training row has | | from 5 % of the test rows | fewer |
 /// | nearly the label | leaves 5 % of errors (0.5 % of squares), or less | | |
 /// | implausible strength | AUC from 0.85, and half of what all weaker columns together leave | from 0.75, and 0.6 | |
+/// | the same of a target of numbers | R² from 0.9, and a fifth | from 0.75, and half, in 50 rows | |
 /// | two columns that tell together | | AUC from 0.8, 0.1 above each, and 0.6 of what all columns leave | |
 /// | gaps that tell | leave 20 % of errors, or less | 15 % more often for one answer | |
 /// | gaps where the label is missing | | in 90 % of them, and half of those of the label | fewer of the label's |
 /// | the order of the rows, an id that tells | AUC from 0.85, implausible | from 0.65 | |
 /// | AUC in the training rows against the test rows | | 0.1 apart | |
 ///
+/// Implausible strength must be ahead of the weaker columns by two standard errors of its area, by four for an error; beside fewer than four
+/// other columns it is a suspect, there being little to compare it with.
+///
 /// **Parameters**: [`severity`](Self::severity) of a kind, [`without`](Self::without) a kind, when labels are known
 /// ([`label_end`](Self::label_end), [`label_horizon`](Self::label_horizon)). **Input**: training rows and test (or validation) rows with the same
 /// columns and roles; or a table. Weights are not used, nested and binary features are left out, and rows without a target where it is needed.
-/// **Output**: a [`LeakageReport`].
-/// **Complexity**: O(n) a column and a pair of columns; of wide tables pairs of the columns that tell most alone are looked at, as many as
-/// make 10^9 rows in all (89 of 250,000 rows). **Errors**: [`MissingRole`](mlsys_core::ErrorKind::MissingRole) without features,
+/// **Output**: a [`LeakageReport`]. **Complexity**: O(n) a column and a pair of columns, O(n log n) a pair of numbers whose difference may tell;
+/// of wide tables pairs of the columns that tell most alone are looked at, as many as make 10^9 rows in all (89 of 250,000 rows).
+/// **Errors**: [`MissingRole`](mlsys_core::ErrorKind::MissingRole) without features,
 /// [`TooFewRows`](mlsys_core::ErrorKind::TooFewRows) for an empty part, [`Shape`](mlsys_core::ErrorKind::Shape) for parts of different
-/// columns or roles, [`NonFinite`](mlsys_core::ErrorKind::NonFinite) for an infinite target.
+/// columns or roles, [`NonFinite`](mlsys_core::ErrorKind::NonFinite) for an infinite target,
+/// [`ColumnType`](mlsys_core::ErrorKind::ColumnType) for a target that is nested or binary.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -122,7 +127,7 @@ impl LeakageAudit {
     ///
     /// See [`LeakageAudit`].
     pub fn table<P: Partition>(&self, data: &Dataset<P>) -> Result<LeakageReport> {
-        let mut report = Collector::new(self);
+        let mut report = Collector::new(self, part::<P>());
         let part = Part { train: data, test: None::<&Dataset<Unsplit>>, name: part::<P>() };
         part.columns(&mut report)?;
         Ok(report.report)
@@ -172,7 +177,7 @@ impl LeakageAudit {
         if train.roles() != test.roles() {
             return Err(Error::shape(NAME, "parts with the same roles", "different ones"));
         }
-        let mut report = Collector::new(self);
+        let mut report = Collector::new(self, part::<Q>());
         let part = Part { train, test: Some(test), name: "train".into() };
         let encoded = part.columns(&mut report)?;
         part.across(self, test, &encoded, &mut report)?;
@@ -183,12 +188,14 @@ impl LeakageAudit {
 /// A report under the settings of an audit.
 struct Collector<'a> {
     audit: &'a LeakageAudit,
+    /// What the second part is.
+    second: String,
     report: LeakageReport,
 }
 
 impl<'a> Collector<'a> {
-    fn new(audit: &'a LeakageAudit) -> Self {
-        Self { audit, report: LeakageReport::new() }
+    fn new(audit: &'a LeakageAudit, second: String) -> Self {
+        Self { audit, second, report: LeakageReport::new() }
     }
 
     fn wants(&self, kind: LeakKind) -> bool {
@@ -212,6 +219,9 @@ impl<'a> Collector<'a> {
 
     fn add(&mut self, found: impl IntoIterator<Item = Finding>) {
         for mut finding in found {
+            if let Some(rows) = finding.rows.as_mut().filter(|rows| rows.part == "test") {
+                rows.part.clone_from(&self.second);
+            }
             match self.audit.severities.get(&finding.kind) {
                 Some(None) => self.report.skip(finding.kind, "left out by the audit's settings"),
                 Some(Some(severity)) => {
@@ -453,7 +463,8 @@ impl<P: Partition, Q: Partition> Part<'_, P, Q> {
                 return Ok(ordered);
             }
         };
-        let open: Vec<u64> = open_labels(&ends, &other_times).into_iter().map(|row| train_ids[row]).collect();
+        let open: Vec<u64> =
+            open_labels(&ends, &other_times, &found).into_iter().map(|row| train_ids[row]).collect();
         report.ran(&[LeakKind::LabelIntervals]);
         report.add(findings::label_intervals(audit.label_end.as_deref().unwrap_or(name), open));
         Ok(ordered)

@@ -24,9 +24,10 @@ const JUMPED: f64 = 2.0;
 /// | `far` | 2 | 1 and more | how many times the largest old weight a new one must exceed to be an error |
 /// | `jump` | 0.2 | above 0, up to 1 | by how much the share of an old column may rise |
 ///
-/// **Input**: weights by column, such as [`ColumnPowers`](crate::ColumnPowers), gains of trees, or drops of permuted columns; before and
-/// after by the same measure, not of the same scale. **Output**: a report. Of a new column [`NewColumn`](LeakKind::NewColumn): an error
-/// when its weight exceeds `far` times that of every old one, a suspect when it exceeds all or has its share. Of an old column whose
+/// **Input**: weights by column, such as [`ColumnPowers::weights`](crate::ColumnPowers::weights), gains of trees, or drops of permuted
+/// columns; before and after by the same measure, not of the same scale. **Output**: a report. Of a new column
+/// [`NewColumn`](LeakKind::NewColumn): an error when its weight exceeds `far` times that of every old one, and one of these weighs anything;
+/// a suspect when it exceeds all or has its share. Of an old column whose
 /// share rises by `jump`, and doubles, [`StrengthChanges`](LeakKind::StrengthChanges), a suspect. It is plain data: keep it beside the
 /// model as JSON. **Complexity**: O(c log c). **Errors**: no column, or one that is there twice; a weight that is not finite; parameters
 /// out of range.
@@ -160,7 +161,8 @@ fn report_new(
     largest: Option<(&String, &f64)>,
 ) {
     let top = largest.map_or(0.0, |(_, &weight)| weight);
-    let severity = if weight > watch.far * top {
+    // Beside old columns that weigh nothing, nothing is far.
+    let severity = if top > 0.0 && weight > watch.far * top {
         Severity::Error
     } else if weight > top || share >= watch.share {
         Severity::Suspect

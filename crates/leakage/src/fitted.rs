@@ -6,13 +6,14 @@ use mlsys_core::{
     Artifact, Comparable, Dataset, ErrorKind, Partition, Result, RowOverlap, RowsSeen, RowsUsed, artifact,
 };
 
+use crate::point_in_time::part;
 use crate::{Finding, LeakKind, LeakageReport, OffendingRows, Severity};
 
 /// Whether test rows fed what is fitted: by the fingerprints that [tracked](mlsys_core::Fit::tracked) recipes leave in it.
 ///
 /// Rows that were seen are errors; rows that only look like one that was seen (equal values, another row) are suspects, and so are rows
 /// that a model was chosen by, or stopped early. Test rows that a resampler made are an error as well: they were made before the split. The evidence says how small an overlap would have been seen with 99 % probability
-/// (`smallest_share`: of a sketch of k rows 1 − 0.01^(1/k); of every row 0) and how likely a false hit is.
+/// (`smallest_share`: of a sketch of k rows 1 − 0.01^(1/k); of every row a single one) and how likely a false hit is.
 ///
 /// **Input**: a fitted value, such as a chain, with a tracked part, and rows with [keys](Dataset::track_rows): of the same table, or both with
 /// ids, or there is no telling which row is which. **Complexity**: O(rows). **Errors**: [`Unsupported`](ErrorKind::Unsupported) when nothing in it
@@ -85,10 +86,20 @@ fn add<P: Partition>(
 ) -> Result<()> {
     let found = seen.overlap(test)?;
     let advice = "fit on the training rows alone: nothing may be learned from rows that judge it";
-    let listed = |rows: &[usize]| OffendingRows::new("test", rows.iter().map(|&row| ids[row]));
+    let listed = |rows: &[usize]| OffendingRows::new(&part::<P>(), rows.iter().map(|&row| ids[row]));
     if !found.same.is_empty() {
         let message = format!("it {how} {} of the {} test rows at least", found.same.len(), found.n_rows);
+        // Ids that begin anew in each table name other rows: none of them holds what was seen.
+        let restarted = found.changed.len() == found.same.len() && found.same.len() > 1;
+        let (severity, message) = match restarted {
+            true => (
+                Severity::Suspect,
+                format!("{message}, by their ids; none of them holds what it held: do ids begin anew?"),
+            ),
+            false => (severity, message),
+        };
         let finding = Finding::new(LeakKind::FittedOnTestRows, severity, message, advice);
+        let finding = finding.number("rows_changed_since", found.changed.len() as f64);
         let finding = finding.rows(listed(&found.same)).number("share_of_rows_seen", found.share_same.value);
         report.push(evidence(finding, seen, &found).number("false_hit", found.false_same));
     }

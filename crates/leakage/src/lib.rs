@@ -19,7 +19,7 @@ pub use across::near_duplicates::{NearDuplicates, NearDuplicatesAcross};
 pub use adversarial_validation::{AdversarialColumn, AdversarialReport, AdversarialValidation};
 pub use audit::LeakageAudit;
 pub use column_watch::ColumnWatch;
-pub use columns::column_power::{ColumnPower, ColumnPowers};
+pub use columns::column_power::{ColumnPower, ColumnPowers, ConditionalPower};
 pub use columns::power;
 pub use finding::{Finding, LeakKind, OffendingRows, Severity};
 pub use fitted::{audit_artifact, audit_fitted};

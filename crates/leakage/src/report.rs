@@ -51,11 +51,13 @@ impl LeakageReport {
     /// Adds a finding.
     pub fn push(&mut self, finding: Finding) {
         self.ran(finding.kind);
-        self.findings.push(finding);
-        self.findings.sort_by(|a, b| {
-            let key = |x: &Finding| (std::cmp::Reverse(x.severity), x.kind, x.columns.clone());
-            key(a).cmp(&key(b))
-        });
+        let key = |x: &Finding| (std::cmp::Reverse(x.severity), x.kind);
+        let before = |x: &Finding| {
+            let order = key(x).cmp(&key(&finding)).then_with(|| x.columns.cmp(&finding.columns));
+            order != std::cmp::Ordering::Greater
+        };
+        let place = self.findings.partition_point(before);
+        self.findings.insert(place, finding);
     }
 
     /// Adds a finding, unless one of its kind about its columns is there that is as bad; of several questions about one target the

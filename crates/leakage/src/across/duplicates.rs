@@ -4,7 +4,7 @@ use mlsys_core::arrow::array::Array;
 use mlsys_core::hash::{hash_rows, hash_rows_128};
 use mlsys_core::{Batches, Dataset, Error, ErrorKind, Partition, Result, Test, Train};
 
-use super::twins::{NONE, Twins, twins};
+use super::twins::{Twins, twins};
 
 /// Rows of a part that are in another one too. Made by [`duplicates_across`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +124,11 @@ pub fn duplicates_across_batches(first: Batches<Train>, second: Batches<Test>) -
     for batch in second {
         two.extend(batch_keys(&batch?, &names)?);
     }
+    for rows in [&one, &two] {
+        if u32::try_from(rows.len()).is_err() {
+            return Err(Error::unsupported("comparing 4,294,967,296 rows or more"));
+        }
+    }
     Ok(DuplicatesAcross::of(&twins(&one, &two)))
 }
 
@@ -180,16 +185,25 @@ pub(crate) fn known<P: Partition>(data: &Dataset<P>, columns: &[&str]) -> Result
     Ok(known)
 }
 
-/// `twins` are those by features; labels are keys too, of those rows of either part that have one.
+/// `twins` are those by features; labels are keys too, of those rows of either part that have one. A row conflicts when a training row that
+/// equals it has another label, whichever of them comes first.
 pub(crate) fn conflicts(twins: &Twins, labels: [&[u128]; 2], known: &[Vec<bool>; 2]) -> Conflicts {
-    let differ = |part: usize, row: usize, twin: u32| {
-        let twin = twin as usize;
-        known[part][row] && known[0][twin] && labels[part][row] != labels[0][twin]
-    };
+    // Of equal training rows, by the first of them: a label that is known, and whether there is another.
+    let mut groups: Vec<Option<(u128, bool)>> = vec![None; labels[0].len()];
+    let mut within = 0;
+    for (row, &first) in twins.within.iter().enumerate().filter(|(row, _)| known[0][*row]) {
+        match &mut groups[first as usize] {
+            group @ None => *group = Some((labels[0][row], false)),
+            Some((label, mixed)) => {
+                let other = *label != labels[0][row];
+                within += usize::from(other || *mixed);
+                *mixed |= other;
+            }
+        }
+    }
     let across = (0..labels[1].len()).filter(|&row| {
-        let twin = twins.across[row];
-        twin != NONE && differ(1, row, twin)
+        let group = groups.get(twins.across[row] as usize).copied().flatten();
+        known[1][row] && group.is_some_and(|(label, mixed)| mixed || label != labels[1][row])
     });
-    let within = twins.within.iter().enumerate().filter(|(row, twin)| differ(0, *row, **twin));
-    Conflicts { across: across.collect(), within: within.count() }
+    Conflicts { across: across.collect(), within }
 }

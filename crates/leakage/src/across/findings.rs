@@ -177,7 +177,7 @@ pub(crate) fn time_overlap(name: &str, train: Vec<u64>, test: Vec<u64>) -> Optio
         return None;
     }
     let message = format!(
-        "{count} rows are out of order in `{name}`: {} training rows are not before the test rows, {} test rows not after",
+        "{count} rows would have to go for every training row to be before every test row in `{name}`: {} training and {} test rows",
         train.len(),
         test.len()
     );
@@ -264,7 +264,7 @@ pub(crate) fn new_categories<P: Partition>(
         let share = count as f64 / ids.len() as f64;
         let severity = if share >= 0.05 { Severity::Suspect } else { Severity::Note };
         let message = format!(
-            "{count} test rows ({}) have one of {values} values of `{}` that no training row has",
+            "{count} test rows ({}) have a value of `{}` that no training row has: {values} different ones",
             percent(count, ids.len()),
             column.name
         );

@@ -7,6 +7,7 @@ use mlsys_neighbors::lsh::{Buckets, HammingHash};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::duplicates::keys;
 use crate::columns::encoded::{Encoded, encode};
 
 /// Integers with fewer values than this are compared as they are.
@@ -34,7 +35,7 @@ const MOST_TOLERANCE: f64 = 1e20;
 /// | `differing_cells` | one in 15 columns | below the number of columns |
 ///
 /// **Input**: two parts with these columns; nested ones are an error. **Output**: [`NearDuplicatesAcross`]. **Complexity**: O(n) and the
-/// candidates, at most 256 a row and band; 4 bytes a cell. **Misses** a pair whose numbers are apart by a border of bins in every band
+/// candidates, at most 256 a row and band; 12 bytes a cell. **Misses** a pair whose numbers are apart by a border of bins in every band
 /// (rare while changes are small against five tolerances), and some in buckets of more than 256 rows.
 ///
 /// ```
@@ -147,6 +148,8 @@ impl NearDuplicates {
             let expected = format!("below the number of columns, {p}");
             return Err(Error::invalid_parameter(name, "differing_cells", most, expected));
         }
+        let names: Vec<&str> = encoded.iter().map(|column| column.name.as_str()).collect();
+        let equal = [keys(first, &names)?, keys(second, &names)?];
         let (own, other) = self.cells(encoded, first, second)?;
         let bands = bands(&own.codes, most + 1);
         let hash = HammingHash::new(bands);
@@ -159,6 +162,7 @@ impl NearDuplicates {
             (0..own_keys.n_bands()).into_par_iter().map(|band| sorted(&own_keys, band)).collect();
         let search = Search {
             own: &own,
+            equal: &equal[0],
             index: &index,
             p,
             most,
@@ -167,14 +171,14 @@ impl NearDuplicates {
         let found: Vec<Option<(usize, usize)>> = (0..other.rows)
             .into_par_iter()
             .with_min_len(256)
-            .map(|row| search.nearest(&other, &other_keys, row, None))
+            .map(|row| search.nearest(&other, &other_keys, (row, equal[1][row]), None))
             .collect();
         let step = own.rows.div_ceil(WITHIN).max(1);
         let asked: Vec<usize> = (0..own.rows).step_by(step).collect();
         let within = asked
             .par_iter()
             .with_min_len(256)
-            .filter(|&&row| search.nearest(&own, &own_keys, row, Some(row)).is_some());
+            .filter(|&&row| search.nearest(&own, &own_keys, (row, equal[0][row]), Some(row)).is_some());
         let share_within = within.count() as f64 / asked.len().max(1) as f64;
         let near = found.iter().enumerate().filter_map(|(row, found)| found.map(|found| (row, found)));
         let near: Vec<(usize, (usize, usize))> = near.collect();
@@ -298,6 +302,8 @@ fn sorted(keys: &Buckets, band: usize) -> Vec<(u64, u32)> {
 
 struct Search<'a> {
     own: &'a Cells,
+    /// A key a row: rows with equal ones are equal, which cells, being rounded, cannot say.
+    equal: &'a [u128],
     index: &'a [Vec<(u64, u32)>],
     p: usize,
     most: usize,
@@ -305,8 +311,14 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The nearest row of the first part and in how many cells it differs; nothing when one is equal in all cells.
-    fn nearest(&self, of: &Cells, keys: &Buckets, row: usize, but: Option<usize>) -> Option<(usize, usize)> {
+    /// The nearest row of the first part and in how many cells it differs; nothing when one is equal.
+    fn nearest(
+        &self,
+        of: &Cells,
+        keys: &Buckets,
+        (row, key_of_row): (usize, u128),
+        but: Option<usize>,
+    ) -> Option<(usize, usize)> {
         let own = &of.cells[row * self.p..(row + 1) * self.p];
         let mut best: Option<(usize, usize)> = None;
         for (index, &key) in self.index.iter().zip(keys.of(row)?) {
@@ -327,11 +339,9 @@ impl Search<'_> {
                 }
                 let cells = &self.own.cells[other * self.p..(other + 1) * self.p];
                 let most = best.map_or(self.most, |(_, differing)| differing);
-                let (mut differing, mut changed) = (0, false);
+                let mut differing = 0;
                 for (a, b) in own.iter().zip(cells) {
-                    let apart = (a - b).abs();
-                    changed |= apart > 0.0;
-                    differing += usize::from(apart > self.tolerance);
+                    differing += usize::from((a - b).abs() > self.tolerance);
                     if differing > most {
                         break;
                     }
@@ -339,7 +349,7 @@ impl Search<'_> {
                 if differing > most {
                     continue;
                 }
-                if !changed {
+                if self.equal[other] == key_of_row {
                     return None;
                 }
                 if best.is_none_or(|(known, fewest)| (differing, other) < (fewest, known)) {

@@ -36,10 +36,11 @@ pub(crate) fn disorder(train: &[i64], test: &[i64]) -> Disorder {
     }
 }
 
-/// Training rows whose label is known only at or after the first time of the test rows.
-pub(crate) fn open_labels(ends: &[Option<i64>], test: &[i64]) -> Vec<usize> {
-    let Some(begin) = test.iter().min() else { return Vec::new() };
-    (0..ends.len()).filter(|&row| ends[row].is_some_and(|end| end >= *begin)).collect()
+/// Training rows whose label is known only at or after the first time of the test rows, but for test rows that are stragglers.
+pub(crate) fn open_labels(ends: &[Option<i64>], test: &[i64], found: &Disorder) -> Vec<usize> {
+    let in_order = (0..test.len()).filter(|row| found.test.binary_search(row).is_err()).map(|row| test[row]);
+    let Some(begin) = in_order.min().or_else(|| test.iter().copied().min()) else { return Vec::new() };
+    (0..ends.len()).filter(|&row| ends[row].is_some_and(|end| end >= begin)).collect()
 }
 
 #[cfg(test)]
@@ -53,7 +54,11 @@ mod tests {
         assert_eq!((found.train, found.test), (vec![2], vec![]));
         // Equal times are out of order.
         assert_eq!(disorder(&[1, 2], &[2, 3]).train, [1]);
-        assert_eq!(open_labels(&[Some(3), Some(4), None], &[5, 4]), [1]);
+        let none = Disorder { train: vec![], test: vec![] };
+        assert_eq!(open_labels(&[Some(3), Some(4), None], &[5, 4], &none), [1]);
+        // A single test row of long ago does not make all labels late.
+        let found = disorder(&[3, 4, 5], &[0, 7, 8]);
+        assert_eq!(open_labels(&[Some(6), Some(7), None], &[0, 7, 8], &found), [1]);
     }
 
     proptest! {

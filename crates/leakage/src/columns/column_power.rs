@@ -84,6 +84,24 @@ pub struct ColumnPowers {
     pub columns: Vec<ColumnPower>,
 }
 
+/// What a column adds to others. Made by [`ColumnPowers::given`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConditionalPower {
+    /// The column by itself.
+    pub alone: ColumnPower,
+    /// The others without it.
+    pub others: ColumnPower,
+    /// All of them.
+    pub together: ColumnPower,
+}
+
+impl ConditionalPower {
+    /// The strength that it adds to the others; below 0 where combinations are too rare to be learned.
+    pub fn added(&self) -> f64 {
+        self.together.strength() - self.others.strength()
+    }
+}
+
 /// Who asks, in messages.
 const NAME: &str = "ColumnPowers";
 
@@ -99,6 +117,47 @@ impl ColumnPowers {
         let mut columns = powers(&encoded, &label, &known);
         columns.sort_by(|a, b| b.strength().total_cmp(&a.strength()).then_with(|| a.column.cmp(&b.column)));
         Ok(Self { target, rows: known.len(), columns })
+    }
+
+    /// What each column weighs, 0 where it tells nothing: twice the AUC above one half, or R²; what a
+    /// [`ColumnWatch`](crate::ColumnWatch) compares.
+    pub fn weights(&self) -> Vec<(String, f64)> {
+        let weight = |c: &ColumnPower| match c.auc {
+            Some(auc) => (2.0 * auc - 1.0).max(0.0),
+            None => c.strength().max(0.0),
+        };
+        self.columns.iter().map(|c| (c.column.clone(), weight(c))).collect()
+    }
+
+    /// What a column adds to others: how strong they are together, by themselves, and the column alone.
+    ///
+    /// As sets: each combination of levels is one, so that others of few values are meant.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use mlsys_core::{Dataset, arrow::array::{BooleanArray, Int64Array, RecordBatch}};
+    /// use mlsys_leakage::ColumnPowers;
+    ///
+    /// // Yes where two coins differ: neither tells anything alone.
+    /// let coin = |by: i64| Arc::new(Int64Array::from_iter_values((0..4_000).map(|row| row * by / 7 % 2))) as _;
+    /// let differ: BooleanArray = (0..4_000i64).map(|row| Some(row * 3 / 7 % 2 != row * 5 / 7 % 2)).collect();
+    /// let batch = RecordBatch::try_from_iter([("a", coin(3)), ("b", coin(5)), ("differ", Arc::new(differ) as _)])?;
+    /// let given = ColumnPowers::given(&Dataset::new(batch)?.target("differ")?, "a", &["b"])?;
+    /// assert!(given.alone.strength() < 0.6 && given.others.strength() < 0.6);
+    /// assert_eq!(given.together.auc, Some(1.0));
+    /// # Ok::<(), mlsys_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`of_set`](Self::of_set).
+    pub fn given<P: Partition>(data: &Dataset<P>, column: &str, others: &[&str]) -> Result<ConditionalPower> {
+        let all: Vec<&str> = others.iter().copied().chain([column]).collect();
+        Ok(ConditionalPower {
+            alone: Self::of_set(data, &[column])?,
+            others: Self::of_set(data, others)?,
+            together: Self::of_set(data, &all)?,
+        })
     }
 
     /// The power of some columns taken together: each combination of their levels is a level. Take few columns of few values: combinations

@@ -77,9 +77,9 @@ pub(crate) fn come_with_label(
         let gap = |row: &usize| column.train[*row] == column.levels.missing();
         let both = (0..label.len()).filter(|row| gap(row) && label.is_missing(*row)).count();
         let (of_gaps, of_label) = (both as f64 / gaps.max(1) as f64, both as f64 / unknown as f64);
-        // Much more often than a row without label is one.
-        let lift = of_gaps / (unknown as f64 / label.len() as f64);
-        if gaps < LEAST_GAPS || of_gaps < COMES_WITH || lift < 2.0 {
+        // Much more often than in rows without a gap.
+        let elsewhere = (unknown - both) as f64 / (label.len() - gaps).max(1) as f64;
+        if gaps < LEAST_GAPS || of_gaps < COMES_WITH || of_gaps < 2.0 * elsewhere {
             continue;
         }
         let severity = if of_label >= 0.5 { Severity::Suspect } else { Severity::Note };

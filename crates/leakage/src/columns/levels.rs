@@ -3,15 +3,15 @@
 
 use mlsys_core::arrow::array::{Array, AsArray};
 use mlsys_core::arrow::compute::cast;
-use mlsys_core::arrow::datatypes::{DataType, Int64Type};
+use mlsys_core::arrow::datatypes::{DataType, Int64Type, TimeUnit, UInt64Type};
 use mlsys_core::{Category, Coded, Kind, Result, column};
 
 /// Numbers with at most this many distinct values keep them.
 const MOST_VALUES: usize = 4_096;
-/// And so many rows to a value, or there is nothing to learn of one, ..
-const ROWS_OF_A_VALUE: usize = 3;
+/// And so many rows to a value: what is rare is better told by its neighbours, ..
+const ROWS_OF_A_VALUE: usize = 12;
 /// .. unless there are as few values as this.
-const FEW_VALUES: usize = 8;
+const FEW_VALUES: usize = 32;
 /// Numbers with more are cut into at most this many bins of equal frequency.
 const MOST_BINS: usize = 256;
 /// A bin of fewer rows tells nothing.
@@ -68,18 +68,39 @@ fn read(name: &str, array: &dyn Array) -> Result<Option<Values>> {
     Ok(Some(match Kind::of(array.data_type()) {
         Kind::Float => Values::Keys(keys(&column::floats(name, array)?)),
         Kind::Integer if array.data_type() == &DataType::UInt64 => {
-            Values::Keys(keys(&column::floats(name, array)?))
+            // What no other integer holds is one value: the highest.
+            let highest = |x: u64| i64::try_from(x).unwrap_or(i64::MAX);
+            Values::Integers(array.as_primitive::<UInt64Type>().iter().map(|x| x.map(highest)).collect())
         }
-        Kind::Integer | Kind::Boolean | Kind::Date | Kind::Time => {
-            // Dates and times by the integers that they are: their order is all that counts.
-            let narrow = matches!(array.data_type(), DataType::Date32 | DataType::Time32(_));
-            let stored = if narrow { cast(array, &DataType::Int32)? } else { cast(array, &DataType::Int64)? };
-            let wide = cast(&stored, &DataType::Int64)?;
-            Values::Integers(wide.as_primitive::<Int64Type>().iter().collect())
-        }
+        Kind::Integer | Kind::Boolean | Kind::Date | Kind::Time => Values::Integers(integers(array)?),
         Kind::Text => Values::Coded(Coded::new(name, array)?),
         _ => return Ok(None),
     }))
+}
+
+/// Integers as they are; dates and times in microseconds, so that parts of other units agree, those out of range at its end.
+fn integers(array: &dyn Array) -> Result<Vec<Option<i64>>> {
+    let data_type = array.data_type();
+    let narrow = matches!(data_type, DataType::Date32 | DataType::Time32(_));
+    let stored = if narrow { cast(array, &DataType::Int32)? } else { cast(array, &DataType::Int64)? };
+    let wide = cast(&stored, &DataType::Int64)?;
+    let per_second = match data_type {
+        DataType::Timestamp(unit, _) | DataType::Time32(unit) | DataType::Time64(unit) => match unit {
+            TimeUnit::Second => 1,
+            TimeUnit::Millisecond => 1_000,
+            TimeUnit::Microsecond => 1_000_000,
+            TimeUnit::Nanosecond => 1_000_000_000,
+        },
+        DataType::Date64 => 1_000,
+        _ => 0,
+    };
+    let scaled = |x: i64| match (per_second, data_type) {
+        (_, DataType::Date32) => x.saturating_mul(86_400_000_000),
+        (0, _) => x,
+        (1_000_000_000, _) => x.div_euclid(1_000),
+        (per_second, _) => x.saturating_mul(1_000_000 / per_second),
+    };
+    Ok(wide.as_primitive::<Int64Type>().iter().map(|x| x.map(scaled)).collect())
 }
 
 /// Evenly taken, ascending.
@@ -148,8 +169,17 @@ impl Levels {
         distinct.dedup();
         if keeps_values(distinct.len(), rows) {
             // What the sample has few of, the rows may have more of.
-            let mut fresh: Vec<u64> =
-                there.filter(|key| distinct.binary_search(key).is_err()).take(MOST_VALUES * 4).collect();
+            let mut fresh: Vec<u64> = Vec::new();
+            for key in there.filter(|key| distinct.binary_search(key).is_err()) {
+                fresh.push(key);
+                if fresh.len() > MOST_VALUES * 8 {
+                    fresh.sort_unstable();
+                    fresh.dedup();
+                    if fresh.len() > MOST_VALUES {
+                        break;
+                    }
+                }
+            }
             fresh.append(&mut distinct);
             fresh.sort_unstable();
             fresh.dedup();

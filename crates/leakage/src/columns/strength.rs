@@ -236,11 +236,17 @@ pub(crate) fn for_numbers<P: Partition>(
     let by_neighbours = |column: &Encoded| left_by_neighbours(data, &column.name, known, values, mean);
     let by_neighbours: Vec<Result<Option<f64>>> = encoded.par_iter().map(by_neighbours).collect();
     let by_neighbours: Vec<Option<f64>> = by_neighbours.into_iter().collect::<Result<_>>()?;
+    // Bins blur a number, neighbours in few rows do not.
+    let own: Vec<f64> = own
+        .into_iter()
+        .zip(&by_neighbours)
+        .map(|(r2, left)| left.map_or(r2, |left| r2.max(1.0 - left)))
+        .collect();
     let mut findings = Vec::new();
     let mut best = 0.0f64;
     for (others, &at) in weakest_first(&own).iter().enumerate() {
         let (column, r2) = (&encoded[at], own[at]);
-        let left = by_neighbours[at].map_or(1.0 - r2, |left| left.min(1.0 - r2));
+        let left = 1.0 - r2;
         if left <= NEARLY_SQUARES {
             let message = format!(
                 "`{}` gives `{target}` away: it leaves {:.2} % of its squares",
@@ -287,15 +293,17 @@ pub(crate) fn of_label<P: Partition>(
     let mut findings = Vec::new();
     match label {
         Label::Numbers(values) => findings = for_numbers(data, encoded, known, (target, values), folds)?,
-        // A column is named once, by what it tells most of.
-        Label::Classes { .. } => {
-            for finding in standings.iter_mut().flat_map(|standing| std::mem::take(&mut standing.findings)) {
-                match findings.iter_mut().find(|known: &&mut Finding| known.columns == finding.columns) {
-                    Some(known) if known.severity >= finding.severity => {}
-                    Some(known) => *known = finding,
-                    None => findings.push(finding),
-                }
-            }
+        Label::Classes { .. } => {}
+    }
+    // A column is named once, by what it tells most of. Of a number, its squares count first, and then whether it is large.
+    for finding in standings.iter_mut().flat_map(|standing| std::mem::take(&mut standing.findings)) {
+        if matches!(label, Label::Numbers(_)) && finding.kind != LeakKind::NearlyTheLabel {
+            continue;
+        }
+        match findings.iter_mut().find(|known: &&mut Finding| known.columns == finding.columns) {
+            Some(known) if known.severity >= finding.severity => {}
+            Some(known) => *known = finding,
+            None => findings.push(finding),
         }
     }
     Ok((standings, findings))

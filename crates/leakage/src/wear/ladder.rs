@@ -185,7 +185,8 @@ impl Ladder {
         if new {
             self.losses = losses.to_vec();
         }
-        Ok(self.release(new, (mean * n).round() / n))
+        let rounded = (mean * n).round() / n;
+        Ok(self.release(new, if rounded.is_finite() { rounded } else { mean }))
     }
 
     fn release(&mut self, new: bool, rounded: f64) -> Released {
