@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::duplicates::keys;
 use crate::columns::encoded::{Encoded, encode};
 
+/// With fewer bands, each has so many columns that one of them mostly has a border of bins between two near numbers.
+const LEAST_BANDS: usize = 4;
 /// Integers with fewer values than this are compared as they are.
 const FEW_VALUES: usize = 50;
 /// Rows of a bucket that are compared; of larger ones, those next to where the row would be.
@@ -151,7 +153,7 @@ impl NearDuplicates {
         let names: Vec<&str> = encoded.iter().map(|column| column.name.as_str()).collect();
         let equal = [keys(first, &names)?, keys(second, &names)?];
         let (own, other) = self.cells(encoded, first, second)?;
-        let bands = bands(&own.codes, most + 1);
+        let bands = bands(&own.codes, (most + 1).max(LEAST_BANDS).min(p));
         let hash = HammingHash::new(bands);
         let refs = |cells: &'_ Cells| -> Result<Buckets> {
             let columns: Vec<&[u32]> = cells.codes.iter().map(Vec::as_slice).collect();
