@@ -216,6 +216,7 @@ fn no_crate_grows_unnoticed() {
         ("mlsys-missing-values", 95),
         ("mlsys-encoding", 95),
         ("mlsys-imbalance", 80),
+        ("mlsys-leakage", 95),
         ("mlsys-models", 95),
         ("mlsys-eval", 95),
         // With criterion, behind the feature `bench`.
